@@ -1,0 +1,144 @@
+import { Refusal } from './refusal.ts';
+
+/**
+ * Checks of answers. Each takes what a user typed and returns the value that is used from then on,
+ * or throws a `Refusal`. What passes here is valid in every generated file.
+ */
+
+// Control characters, line separators, invisible direction overrides, and code points that YAML forbids.
+const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Cs}/u;
+
+/** @throws Refusal if the text has characters that no file could show as they are. */
+function printable(text: string, what: string): string {
+  if (unprintable.test(text)) {
+    throw new Refusal(
+      `${what} must be one line of visible text: no line breaks, tabs, or control characters.`,
+    );
+  }
+  return text.trim();
+}
+
+/** One line of text of 1 to 255 characters; outer spaces are dropped. */
+export function checkDescription(text: string): string {
+  const description = printable(text, 'The description');
+  if (description === '') throw new Refusal('The description must not be empty.');
+  if ([...description].length > 255) throw new Refusal('The description is longer than 255 characters.');
+  return description;
+}
+
+/**
+ * The address of a GitLab instance, with no slash at its end; a port and a sub-path are kept.
+ *
+ * The characters are fewer than a URL allows, so that the address means the same in a shell, in a
+ * dotenv file (where `$` and quotes are special) and in TOML.
+ */
+export function checkGitLabUrl(text: string): string {
+  const example = 'for example https://gitlab.example.com';
+  const trimmed = text.trim();
+  if (!/^https?:\/\//i.test(trimmed)) {
+    throw new Refusal(`The GitLab URL must start with https:// or http://, ${example}.`);
+  }
+  let url: URL;
+  try {
+    url = new URL(trimmed);
+  } catch {
+    throw new Refusal(`The GitLab URL is not a valid address; write it as ${example}.`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new Refusal('The GitLab URL must not hold a user name or password.');
+  }
+  if (trimmed.includes('?') || trimmed.includes('#')) {
+    throw new Refusal('The GitLab URL must end with its host, port or path: no ? and no #.');
+  }
+  const path = url.pathname.replace(/\/+$/, '');
+  if (!/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)$/i.test(url.hostname) || !/^[\w./~-]*$/.test(path)) {
+    throw new Refusal(
+      `The GitLab URL may hold only letters, digits and . _ - ~ / in its host and path, ${example}.`,
+    );
+  }
+  if (url.href.length > 1024) throw new Refusal('The GitLab URL is longer than 1024 characters.');
+  return `${url.protocol}//${url.host}${path}`;
+}
+
+/**
+ * Tags, split at commas, without duplicates; no tags at all is an answer too.
+ *
+ * `$` is refused because GitLab expands variables in a job's `tags`; 50 tags and 255 characters are
+ * GitLab's own limits.
+ */
+export function checkTags(text: string): string[] {
+  const tags = printable(text, 'The tags')
+    .split(',')
+    .map(tag => tag.trim())
+    .filter(tag => tag !== '');
+  if (tags.some(tag => tag.includes('$'))) {
+    throw new Refusal("A tag must not contain $: GitLab would read it as a variable in a job's tags.");
+  }
+  if (tags.some(tag => [...tag].length > 255)) throw new Refusal('A tag is longer than 255 characters.');
+  if (tags.length > 50) throw new Refusal('GitLab takes at most 50 tags.');
+  return [...new Set(tags)];
+}
+
+// The grammar of an image reference, from github.com/distribution/reference (reference.go).
+const host = String.raw`(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])`;
+const component = String.raw`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`;
+const path = `${component}(?:/${component})*`;
+const imageReference = new RegExp(
+  String.raw`^(?:${host}(?::\d+)?/)?${path}(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$`,
+);
+
+/** A reference to a container image: `[host[:port]/]name[:tag][@sha256:digest]`. */
+export function checkImage(text: string): string {
+  const image = text.trim();
+  if (image.length > 500 || !imageReference.test(image)) {
+    throw new Refusal(
+      'An image is written [host[:port]/]name[:tag], the name in lower case, for example docker:cli.',
+    );
+  }
+  return image;
+}
+
+/** `gitlab` for a project's own container registry, or `host[:port][/path]`. */
+export function checkRegistry(text: string): string {
+  const registry = text.trim().replace(/\/+$/, '');
+  if (registry === 'gitlab') return registry;
+  if (/^[a-z]+:\/\//i.test(registry)) {
+    throw new Refusal('The registry is written without https://, for example registry.example.com:5000.');
+  }
+  const [address = '', ...rest] = registry.split('/');
+  // A first part without a dot or a port is a path on Docker Hub to Docker, not a host.
+  const isHost = new RegExp(`^${host}(?::\\d{1,5})?$`).test(address) && /[.:]|^localhost$/.test(address);
+  if (
+    !isHost ||
+    registry.length > 200 ||
+    (rest.length > 0 && !new RegExp(`^${path}$`).test(rest.join('/')))
+  ) {
+    throw new Refusal(
+      'The registry is "gitlab" or a host with optional port and lower-case path, for example registry.example.com:5000/team.',
+    );
+  }
+  return [address.toLowerCase(), ...rest].join('/');
+}
+
+/** A whole number from 1. */
+export function checkConcurrent(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text.trim())) {
+    throw new Refusal('The number of concurrent jobs must be a whole number from 1 (to 99999).');
+  }
+  return Number(text);
+}
+
+/** yes or no, also as true or false. */
+export function checkYesNo(text: string): boolean {
+  const answer = text.trim().toLowerCase();
+  if (['yes', 'y', 'true'].includes(answer)) return true;
+  if (['no', 'n', 'false'].includes(answer)) return false;
+  throw new Refusal('Answer yes or no.');
+}
+
+/** One of the choices, written exactly. */
+export function checkChoice<const T extends string>(choices: readonly T[], text: string): T {
+  const choice = choices.find(candidate => candidate === text.trim());
+  if (choice === undefined) throw new Refusal(`Choose one of: ${choices.join(', ')}.`);
+  return choice;
+}
