@@ -181,7 +181,8 @@ async function parseBody(raw: Buffer, contentType = ''): Promise<Values | string
   try {
     if (/^application\/json\b/i.test(contentType)) {
       const value: unknown = JSON.parse(raw.toString());
-      return value?.constructor === Object ? (value as Values) : undefined;
+      const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+      return isObject ? (value as Values) : undefined;
     }
     if (!/^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(contentType)) return `${raw}`;
     const headers = { 'content-type': contentType };
@@ -358,7 +359,9 @@ export class GitLabServer {
       if (size <= BODY_LIMIT) chunks.push(chunk);
     }
     const raw = Buffer.concat(chunks);
-    const body = await parseBody(raw, record.headers['content-type']);
+    // A trace is text even when the client labels it as a form, as curl does.
+    const type = record.path.endsWith('/trace') ? 'text/plain' : record.headers['content-type'];
+    const body = await parseBody(raw, type);
     record.body = body ?? raw.toString();
 
     const delay = this.#intervene(record, one => one.milliseconds !== undefined);
@@ -384,19 +387,8 @@ export class GitLabServer {
 
   #route({ method, path, query, headers }: RequestRecord, body: Values | string): Reply {
     const { basePath } = this.#options;
-    // Outside the sub-path nothing is found, whatever the rest of the path says.
-    const local = path === basePath || path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
-    const isInside = local !== path || basePath === '';
-    if (!isInside || !local.startsWith('/api/v4/')) {
-      const page = isInside && method === 'GET' ? local : undefined;
-      if (page === '/-/health')
-        return { status: 200, body: 'GitLab OK', headers: { 'content-type': 'text/plain' } };
-      const isKnown = page !== undefined && ['', '/', '/users/sign_in'].includes(page);
-      return {
-        status: isKnown ? 200 : 404,
-        body: html(isKnown ? 'Sign in · GitLab' : 'Page not found (404)'),
-      };
-    }
+    const local = `${path}/`.startsWith(`${basePath}/`) ? path.slice(basePath.length) : undefined;
+    if (!local?.startsWith('/api/v4/')) return showPage(method === 'GET' ? local : undefined);
     const parts = local.slice('/api/v4/'.length).replace(/\/$/, '').split('/');
     const route = [parts, parts.with(parts.length > 1 ? 1 : 0, ':id')]
       .map(candidate => `${method} ${candidate.join('/')}`)
@@ -408,9 +400,7 @@ export class GitLabServer {
       });
     const [values, text] = typeof body === 'string' ? [{}, body] : [body, ''];
     // Decoded after the split: a project path is one segment, its slashes sent as %2F.
-    const id = new URLSearchParams(`id=${(parts[1] ?? '').replaceAll(/[&+]/g, encodeURIComponent)}`).get(
-      'id',
-    )!;
+    const id = decode(parts[1] ?? '');
     const call = { id, fields: new Fields(values), text, query: Object.fromEntries(query), headers };
     return this.#routes[route]!(call);
   }
@@ -542,8 +532,8 @@ export class GitLabServer {
       access_level: runner.accessLevel,
       maximum_timeout: runner.maximumTimeout,
       version: null,
-      projects: runner.projectId === undefined ? [] : [this.#requireNamespace('Project', runner.projectId)],
-      groups: runner.groupId === undefined ? [] : [this.#requireNamespace('Group', runner.groupId)],
+      projects: runner.projectId === undefined ? [] : [{ id: runner.projectId }],
+      groups: runner.groupId === undefined ? [] : [{ id: runner.groupId }],
     };
     return { status: 200, body };
   }
@@ -630,4 +620,21 @@ function withQuery(call: Call): Call {
 
 function credentials({ id, token, tokenExpiresAt }: RunnerRecord): Values {
   return { id, token, token_expires_at: tokenExpiresAt };
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new Refusal(400, { error: '400 Bad Request' });
+  }
+}
+
+/** The few pages outside the API; undefined stands for a page that cannot exist. */
+function showPage(path: string | undefined): Reply {
+  if (path === '/-/health')
+    return { status: 200, body: 'GitLab OK', headers: { 'content-type': 'text/plain' } };
+  if (path === '' || path === '/' || path === '/users/sign_in')
+    return { status: 200, body: html('Sign in · GitLab') };
+  return { status: 404, body: html('Page not found (404)') };
 }
