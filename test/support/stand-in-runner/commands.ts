@@ -1,6 +1,6 @@
 /** The short commands: `verify`, `unregister`, `list` and `lint`. */
 import { existsSync } from 'node:fs';
-import { checkKeys, type Config, loadConfig, readConfigTable, saveConfig, type Table } from './config.ts';
+import { type Config, checkKeys, loadConfig, readConfigTable, saveConfig, type Table } from './config.ts';
 import type { Context } from './context.ts';
 import type { FlagValues } from './flags.ts';
 import { messageOf } from './log.ts';
@@ -38,8 +38,7 @@ export async function verify(context: Context, values: FlagValues, path: string)
   if (hasSelector && selected.length === 0)
     log.fatal('mutate config: no runner matches the filtering parameters');
   const dead = new Set<Table>();
-  for (const runner of selected)
-    if (!(await client.verifyRunner(runner, config.systemId))) dead.add(runner);
+  for (const runner of selected) if (!(await client.verifyRunner(runner, config.systemId))) dead.add(runner);
   if (dead.size === 0) return;
   if (!values.boolean('delete')) log.fatal('Failed to verify runners');
   save(context, { ...config, runners: config.runners.filter(runner => !dead.has(runner)) });
@@ -67,7 +66,8 @@ export async function unregister(context: Context, values: FlagValues, path: str
   const [name, token] = [values.string('name'), values.string('token')];
   if (!name && !token) fail('at least one of --name or --token must be specified');
   const runner = config.runners.find(one => (!name || one.name === name) && (!token || one.token === token));
-  if (!runner) return fail('get runner by token or name: could not find a runner with the given name or token');
+  if (!runner)
+    return fail('get runner by token or name: could not find a runner with the given name or token');
   if (!(await client.unregisterRunner(runner, config.systemId)))
     fail(`failed to unregister runner ${JSON.stringify(name)}`);
   // All entries with the same credentials are gone from GitLab with this one.

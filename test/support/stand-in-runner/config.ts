@@ -82,7 +82,10 @@ function indent(toml: string): string {
     const plain = line.replace(/\.000Z$/, 'Z').replace(/^([\w-]+ = \[) (.*) \]$/, '$1$2]');
     return line === '' ? '' : '  '.repeat(level) + plain;
   });
-  return `${lines.join('\n').replace(/\n{2,}/g, '\n\n').trimEnd()}\n`;
+  return `${lines
+    .join('\n')
+    .replace(/\n{2,}/g, '\n\n')
+    .trimEnd()}\n`;
 }
 
 function systemId(directory: string): string {
@@ -103,16 +106,13 @@ export function expandEnv(text: string, env: NodeJS.ProcessEnv): string {
 }
 
 /** Compares a table with the known keys: the unknown ones by full name, and the values of a wrong type. */
-export function checkKeys(
-  table: Table,
-  keys: KeyTable,
-  parent = '',
-): { unknown: string[]; types: string[] } {
+export function checkKeys(table: Table, keys: KeyTable, parent = ''): { unknown: string[]; types: string[] } {
   const found = { unknown: [] as string[], types: [] as string[] };
   for (const [key, value] of Object.entries(table)) {
     const name = parent ? `${parent}.${key}` : key;
     // The decoder takes any case where no key matches exactly.
-    const match = keys[key] ?? Object.entries(keys).find(([one]) => one.toLowerCase() === key.toLowerCase())?.[1];
+    const match =
+      keys[key] ?? Object.entries(keys).find(([one]) => one.toLowerCase() === key.toLowerCase())?.[1];
     if (match === undefined) found.unknown.push(name);
     else if (typeof match === 'string') {
       if (!fits(value, match)) found.types.push(`incompatible types: TOML key ${name} needs type ${match}`);

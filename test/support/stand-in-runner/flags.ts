@@ -108,7 +108,9 @@ function toFlag(fact: FlagFact, runnerKeys: KeyTable): Flag {
 }
 
 function regularPath(name: string): string[] {
-  const [section, rest] = name.startsWith('docker-') ? ['docker', name.slice('docker-'.length)] : [null, name];
+  const [section, rest] = name.startsWith('docker-')
+    ? ['docker', name.slice('docker-'.length)]
+    : [null, name];
   const key = rest.replaceAll('-', '_');
   return section ? [section, key] : [key];
 }
@@ -136,7 +138,8 @@ export class FlagValues {
     if (isList(flag.type)) this.#values.set(name, [...((previous as string[] | undefined) ?? []), text]);
     else if (isMap(flag.type)) {
       const [key, value] = text.split(/:(.*)/s, 2) as [string, string?];
-      const converted = flag.type === 'map[string][]string' ? [value ?? ''] : scalar(mapItem(flag), value ?? '');
+      const converted =
+        flag.type === 'map[string][]string' ? [value ?? ''] : scalar(mapItem(flag), value ?? '');
       this.#values.set(name, { ...((previous as Table | undefined) ?? {}), [key]: converted });
     } else this.#values.set(name, scalar(flag.type, text));
   }

@@ -88,7 +88,9 @@ export class GitLabClient {
 
   /** Registers with a registration token. */
   async registerRunner(runner: Table, parameters: Table): Promise<Table | undefined> {
-    const answer = await this.call(runner, 'POST', 'runners', { json: { ...parameters, token: runner.token } });
+    const answer = await this.call(runner, 'POST', 'runners', {
+      json: { ...parameters, token: runner.token },
+    });
     const fields = runnerFields(runner, answer);
     if (answer.status === 201) {
       this.#log.info('Registering runner... succeeded', fields);
@@ -138,7 +140,8 @@ export class GitLabClient {
       headers: {},
       correlationId,
     });
-    if (!/^https?:\/\/./.test(url) || !URL.canParse(url)) return failed('only http or https scheme supported');
+    if (!/^https?:\/\/./.test(url) || !URL.canParse(url))
+      return failed('only http or https scheme supported');
     const payload = call.json ? JSON.stringify(call.json) : (call.text ?? '');
     const headers = {
       accept: 'application/json',

@@ -344,4 +344,3 @@ function mergeIntoEmpty(target: Table, source: Table): void {
     else if (isZero(own)) target[key] = value;
   }
 }
-

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Like the official entrypoint: trusts a private certificate authority, then becomes gitlab-runner.
+CA_CERTIFICATES_PATH=${CA_CERTIFICATES_PATH:-/etc/gitlab-runner/certs/ca.crt}
+
+if [ -f "$CA_CERTIFICATES_PATH" ]; then
+  echo "Updating CA certificates..."
+  export NODE_EXTRA_CA_CERTS="$CA_CERTIFICATES_PATH"
+fi
+
+exec gitlab-runner "$@"
