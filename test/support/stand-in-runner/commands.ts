@@ -97,13 +97,14 @@ export function list(context: Context, _values: FlagValues, path: string): void 
 /** Checks a config.toml for syntax, types and unknown keys; it makes no file and calls nobody. */
 export function lint({ log, facts, env }: Context, _values: FlagValues, path: string): void {
   if (!existsSync(path)) log.fatal(`config file not found: ${path}`);
-  let table: Table;
-  try {
-    table = readConfigTable(path, facts.keys, env);
-  } catch (error) {
-    return log.fatal(`decoding config: ${messageOf(error)}`);
-  }
-  const { unknown } = checkKeys(table, facts.keys);
+  const decode = (): Table => {
+    try {
+      return readConfigTable(path, facts.keys, env);
+    } catch (error) {
+      return log.fatal(`decoding config: ${messageOf(error)}`);
+    }
+  };
+  const { unknown } = checkKeys(decode(), facts.keys);
   if (unknown.length > 0) {
     const lines = unknown.map(key => `  unknown key: ${key}`).join('\n');
     log.fatal(`${unknown.length} unknown key(s) found in ${path}:\n${lines}`);

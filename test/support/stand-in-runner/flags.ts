@@ -124,6 +124,8 @@ function hasKey(keys: KeyTable, path: string[]): boolean {
 
 /** The values given to a command, by the first name of each flag. */
 export class FlagValues {
+  /** The arguments behind the flags. */
+  rest: string[] = [];
   readonly #values = new Map<string, unknown>();
   readonly #flags: Flag[];
 
@@ -144,11 +146,14 @@ export class FlagValues {
     } else this.#values.set(name, scalar(flag.type, text));
   }
 
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
   string(name: string): string {
     return String(this.#values.get(name) ?? '');
   }
 
-  /** A list too is a set value here; `undefined` stands for a flag that nobody gave. */
   boolean(name: string, fallback = false): boolean {
     return (this.#values.get(name) as boolean | undefined) ?? fallback;
   }
@@ -217,7 +222,8 @@ export function readFlags(flags: Flag[], args: string[], env: NodeJS.ProcessEnv)
       );
     }
   }
-  for (let index = 0; index < args.length; index += 1) {
+  let index = 0;
+  for (; index < args.length; index += 1) {
     const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(args[index]!);
     if (!match) break;
     const name = match[1]!;
@@ -240,5 +246,6 @@ export function readFlags(flags: Flag[], args: string[], env: NodeJS.ProcessEnv)
       );
     }
   }
+  values.rest = args.slice(index);
   return values;
 }

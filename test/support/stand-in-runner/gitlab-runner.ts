@@ -18,7 +18,7 @@ import { run } from './run.ts';
 interface Command {
   summary: string;
   flags: Flag[];
-  execute(context: Context, values: FlagValues, configPath: string): Promise<number | void> | number | void;
+  execute(context: Context, values: FlagValues, configPath: string): Promise<void> | void;
 }
 
 const REVISION = '57a4d1e9';
@@ -67,12 +67,10 @@ async function dispatch(
 ): Promise<number> {
   const { env, io, log, version } = base;
   warnOnBoolean(argv, log);
-  const start = argv.findIndex(argument => !argument.startsWith('-'));
-  const [globalArguments, [name, ...rest]] =
-    start < 0 ? [argv, [] as string[]] : [argv.slice(0, start), argv.slice(start)];
   const facts = loadFacts(io.factsDirectory ?? join(dirname(fileURLToPath(import.meta.url)), 'facts'));
   const commands = commandTable(facts.registerFlags, version);
-  const globals = parse(GLOBAL_FLAGS, globalArguments, base, () => appHelp(commands, version));
+  const globals = parse(GLOBAL_FLAGS, argv, base, () => appHelp(commands, version));
+  const [name, ...rest] = globals.rest;
   if (globals.boolean('version')) {
     io.stdout.write(versionText(version));
     return 0;
@@ -98,8 +96,8 @@ async function dispatch(
   const client = new GitLabClient(log, env, join(directory, 'certs'));
   const configPath = values.string('config') || join(directory, 'config.toml');
   if (name !== 'list' && name !== 'lint') sayMode(log);
-  const code = await command.execute({ ...base, facts, client }, values, configPath);
-  return code ?? 0;
+  await command.execute({ ...base, facts, client }, values, configPath);
+  return 0;
 }
 
 function commandTable(registerFlags: Flag[], version: string): Record<string, Command> {

@@ -53,7 +53,7 @@ class Registration {
   constructor(context: Context, values: FlagValues) {
     this.#context = context;
     this.#values = values;
-    this.#runner = { name: hostname(), ...values.runnerTable() };
+    this.#runner = { name: values.has('description') ? '' : hostname(), ...values.runnerTable() };
   }
 
   async execute(configPath: string): Promise<void> {
@@ -191,7 +191,7 @@ class Registration {
     };
     const sent = Object.entries(parameters).filter(([, value]) => value !== '' && value !== 0);
     const answer = await client.registerRunner(this.#runner, Object.fromEntries(sent));
-    if (!answer) log.panic('Failed to register the runner.');
+    if (!answer) return log.panic('Failed to register the runner.');
     this.#runner.token = answer.token;
     this.#keepAnswer(answer);
   }

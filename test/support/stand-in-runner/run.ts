@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, loadConfig, type Table } from './config.ts';
 import type { Context } from './context.ts';
 import { runnerFields, runnerInfo } from './gitlab.ts';
-import { messageOf } from './log.ts';
+import { Exit, messageOf } from './log.ts';
 
 interface Job {
   id: number;
@@ -13,8 +13,8 @@ interface Job {
   runner: Table;
 }
 
-/** Runs until a signal ends it; resolves with the exit code. */
-export function run(context: Context, configPath: string): Promise<number> {
+/** Runs until a signal ends it. */
+export function run(context: Context, configPath: string): Promise<void> {
   return new MultiRunner(context, configPath).run();
 }
 
@@ -37,7 +37,7 @@ class MultiRunner {
     this.#tick = context.io.tick ?? 1000;
   }
 
-  async run(): Promise<number> {
+  async run(): Promise<void> {
     const { log, io } = this.#context;
     log.info(`Starting multi-runner from ${this.#path}...`, { builds: 0, max_builds: 0 });
     this.#loadFirst();
@@ -62,7 +62,7 @@ class MultiRunner {
     }
     log.info('All workers stopped.', this.#counts());
     log.info('Can exit now!', this.#counts());
-    return this.#forced ? 1 : 0;
+    if (this.#forced) throw new Exit(1);
   }
 
   // Behind a getter, as the compiler does not see signals change the field between two reads.
