@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** `modern` is Docker 28 with compose 2, `strict` refuses clients below API 1.44, `old` is 20.10 with compose 1.29. */
+export type EngineName = 'modern' | 'strict' | 'old';
+
+/** A real engine that `.ci/engines up` started, with a registry beside it. */
+export interface Engine {
+  /** This process's environment, in which `docker` and its compose are that engine's. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Where containers reach servers on this host; a server must listen there or on all addresses. */
+  readonly hostAddress: string;
+  /** Where this host reaches ports that containers publish. */
+  readonly engineAddress: string;
+  /** The registry's host and port, the same for this host, the engine and jobs that use its socket. */
+  readonly registry: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** The engine of that name, or undefined where `E2E_ENGINES` names no folder of engines. */
+export function engine(name: EngineName): Engine | undefined {
+  const folder = process.env.E2E_ENGINES;
+  if (!folder) return undefined;
+
+  const file = join(folder, `${name}.env`);
+  const output = execFileSync('sh', ['-c', '. "$0" && env -0', file], { encoding: 'utf8' });
+  const env = Object.fromEntries(
+    output
+      .split('\0')
+      .filter(Boolean)
+      .map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  );
+  const value = (key: string): string => {
+    const found = env[key];
+    if (!found) throw new Error(`${file} sets no ${key}.`);
+    return found;
+  };
+  return {
+    env,
+    hostAddress: value('E2E_HOST_ADDRESS'),
+    engineAddress: value('E2E_ENGINE_ADDRESS'),
+    registry: value('E2E_REGISTRY'),
+    user: value('E2E_REGISTRY_USER'),
+    password: value('E2E_REGISTRY_PASSWORD'),
+  };
+}
