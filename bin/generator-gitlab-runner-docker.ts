@@ -6,28 +6,28 @@ import { createEnv } from 'yeoman-environment';
 import GitLabRunnerDocker from '../generators/app/index.ts';
 import { answerNames, questions } from '../generators/app/questions.ts';
 import { usage } from '../generators/app/usage.ts';
+import { refuseUnknownOptions } from '../generators/common/options.ts';
+
+const options = {
+  ...Object.fromEntries(
+    answerNames.map(name => [
+      questions[name].option,
+      { type: questions[name].yesNo ? 'boolean' : 'string' } as const,
+    ]),
+  ),
+  defaults: { type: 'boolean' },
+  force: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+} as const;
 
 /** Runs the generator without `yo`: as root in a container too, where `yo` itself cannot run. */
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      ...Object.fromEntries(
-        answerNames.map(name => [
-          questions[name].option,
-          { type: questions[name].yesNo ? 'boolean' : 'string' } as const,
-        ]),
-      ),
-      defaults: { type: 'boolean' },
-      force: { type: 'boolean' },
-      'dry-run': { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean' },
-    },
-  });
+  refuseUnknownOptions(process.argv.slice(2), Object.keys(options));
+  const { values, positionals } = parseArgs({ options, allowPositionals: true, allowNegative: true });
   if (values.help) return console.log(usage());
   if (values.version) return console.log(version());
-  if (positionals.length > 1) throw new Error(`Give one directory, not ${positionals.length}.`);
 
   const environment = createEnv();
   // Yeoman announces each error before it throws it; here it is printed once, below.
@@ -45,6 +45,7 @@ function version(): string {
 try {
   await main();
 } catch (error) {
-  console.error(`generator-gitlab-runner-docker: ${(error as Error).message}`);
+  const message = (error as Error).message.replace(/\s*\n\s*/g, ' ');
+  console.error(`generator-gitlab-runner-docker: ${message}`);
   process.exitCode = 1;
 }

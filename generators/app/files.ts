@@ -5,6 +5,7 @@ export interface RepositoryFile {
   /** The path in the repository, and also the template's path below `templates/`. */
   readonly path: string;
   readonly data?: (repository: RunnerRepository) => object;
+  readonly executable?: true;
 }
 
 /** Every file that is written. A file without data is the same in every repository. */
@@ -41,7 +42,7 @@ export const files: readonly RepositoryFile[] = [
   { path: 'scripts/gitlab.ts' },
   { path: 'scripts/package.json' },
   { path: 'scripts/register.ts' },
-  { path: 'scripts/run' },
+  { path: 'scripts/run', executable: true },
   {
     path: 'scripts/settings.ts',
     data: ({ description, tags, runUntagged, concurrent, executor }) => ({
@@ -53,8 +54,3 @@ export const files: readonly RepositoryFile[] = [
     }),
   },
 ];
-
-/** npm leaves every file named `.gitignore` out of a package, so these templates have another name. */
-export function templatePath(path: string): string {
-  return path.replace(/\.gitignore$/, '_gitignore');
-}

@@ -8,6 +8,7 @@ import {
   checkTags,
   checkYesNo,
 } from '../common/checks.ts';
+import { Refusal } from '../common/refusal.ts';
 
 /** The ways to build images in a job. */
 export const builders = ['socket'] as const;
@@ -65,7 +66,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   },
   tags: {
     option: 'tags',
-    message: 'Tags of the runner, comma-separated',
+    message: 'Tags of the runner, comma-separated (a single comma: none)',
     help: 'comma-separated; a job must ask for tags that the runner has',
     default: 'docker',
     check: checkTags,
@@ -127,11 +128,23 @@ export function asTyped(value: Answers[AnswerName]): string {
 
 /**
  * Checks typed answers, and takes the default of each that is missing.
- * @throws Refusal that names the option
+ *
+ * Options and prompts are checked where they are given; what is wrong here was saved by an earlier run.
+ *
+ * @throws Refusal that says where to mend it
  */
 export function completeAnswers(typed: { readonly [Name in AnswerName]?: string }): Answers {
   const answers = Object.fromEntries(
-    answerNames.map(name => [name, questions[name].check(typed[name] ?? questions[name].default)]),
+    answerNames.map(name => {
+      const { option, check, default: byDefault } = questions[name];
+      try {
+        return [name, check(typed[name] ?? byDefault)];
+      } catch (error) {
+        throw new Refusal(
+          `"${name}" in .yo-rc.json: ${(error as Error).message} Mend it there, or give --${option}.`,
+        );
+      }
+    }),
   );
   return answers as unknown as Answers;
 }

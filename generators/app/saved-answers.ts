@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readText, replaceFile } from '../common/files-on-disk.ts';
 import { Refusal } from '../common/refusal.ts';
 import { files } from './files.ts';
-import { planRepository } from './plan.ts';
+import { planRepository, type RunnerRepository } from './plan.ts';
 import { type AnswerName, type Answers, answerNames, asTyped, completeAnswers } from './questions.ts';
 
 const section = 'generator-gitlab-runner-docker';
@@ -13,13 +13,20 @@ export type TypedAnswers = { [Name in AnswerName]?: string };
 
 /**
  * The answers that an earlier run saved in `.yo-rc.json`.
- * @throws Refusal if the file cannot be read as JSON
+ * @throws Refusal if what is there cannot be answers
  */
 export function loadAnswers(folder: string): TypedAnswers {
-  const saved = readStore(folder)[section];
-  if (typeof saved !== 'object' || saved === null) return {};
-  const entries = Object.entries(saved).filter(([name]) => (answerNames as readonly string[]).includes(name));
-  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+  const saved = readStore(folder)[section] ?? {};
+  if (!isRecord(saved)) throw unusable(folder, `"${section}" is not an object`);
+  const typed: TypedAnswers = {};
+  for (const name of answerNames) {
+    const value = saved[name];
+    if (value === undefined) continue;
+    if (!['string', 'number', 'boolean'].includes(typeof value))
+      throw unusable(folder, `"${name}" is not text`);
+    typed[name] = String(value);
+  }
+  return typed;
 }
 
 /**
@@ -47,11 +54,19 @@ export function filesFollow(
 ): boolean {
   if (kept.length === 0) return true;
   if (Object.keys(saved).length === 0) return kept.length < files.length;
-  const before = planRepository(completeAnswers(saved), name);
+  const before = planOf(saved, name);
   const after = planRepository(answers, name);
   return files
-    .filter(file => kept.includes(file.path))
-    .every(file => isDeepStrictEqual(file.data?.(before), file.data?.(after)));
+    .filter(({ path, data }) => data && kept.includes(path))
+    .every(({ data }) => before && isDeepStrictEqual(data?.(before), data?.(after)));
+}
+
+function planOf(saved: TypedAnswers, name: string): RunnerRepository | undefined {
+  try {
+    return planRepository(completeAnswers(saved), name);
+  } catch {
+    return undefined;
+  }
 }
 
 function storePath(folder: string): string {
@@ -59,11 +74,22 @@ function storePath(folder: string): string {
 }
 
 function readStore(folder: string): Record<string, unknown> {
-  const text = readText(storePath(folder));
-  if (text === undefined) return {};
+  const text = readText(storePath(folder)) ?? '{}';
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    const store: unknown = JSON.parse(text);
+    if (isRecord(store)) return store;
   } catch {
-    throw new Refusal(`${storePath(folder)} is not valid JSON: mend it, or delete it to answer afresh.`);
+    throw unusable(folder, 'it is not valid JSON');
   }
+  throw unusable(folder, 'it is not a JSON object');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function unusable(folder: string, why: string): Refusal {
+  return new Refusal(
+    `${storePath(folder)} cannot be used, for ${why}: mend it, or delete it to answer afresh.`,
+  );
 }

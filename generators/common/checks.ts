@@ -34,7 +34,9 @@ export function checkDescription(text: string): string {
  */
 export function checkGitLabUrl(text: string): string {
   const example = 'for example https://gitlab.example.com';
-  const trimmed = text.trim();
+  // A URL parser passes over line breaks and tabs; here they are refused.
+  const trimmed = printable(text.trim(), 'The GitLab URL');
+  if (trimmed.length > 1024) throw new Refusal('The GitLab URL is longer than 1024 characters.');
   if (!/^https?:\/\//i.test(trimmed)) {
     throw new Refusal(`The GitLab URL must start with https:// or http://, ${example}.`);
   }
@@ -56,7 +58,6 @@ export function checkGitLabUrl(text: string): string {
       `The GitLab URL may hold only letters, digits and . _ - ~ / in its host and path, ${example}.`,
     );
   }
-  if (url.href.length > 1024) throw new Refusal('The GitLab URL is longer than 1024 characters.');
   return `${url.protocol}//${url.host}${path}`;
 }
 
@@ -84,35 +85,36 @@ const host = String.raw`(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0
 const component = String.raw`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`;
 const path = `${component}(?:/${component})*`;
 const imageReference = new RegExp(
-  String.raw`^(?:${host}(?::\d+)?/)?${path}(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$`,
+  String.raw`^((?:${host}(?::\d+)?/)?${path})(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$`,
 );
 
 /** A reference to a container image: `[host[:port]/]name[:tag][@sha256:digest]`. */
 export function checkImage(text: string): string {
   const image = text.trim();
-  if (image.length > 500 || !imageReference.test(image)) {
+  const name = image.length <= 500 && imageReference.exec(image)?.[1];
+  if (!name) {
     throw new Refusal(
       'An image is written [host[:port]/]name[:tag], the name in lower case, for example docker:cli.',
     );
   }
+  if (name.length > 255) throw new Refusal('The name of an image is at most 255 characters long.');
   return image;
 }
 
 /** `gitlab` for a project's own container registry, or `host[:port][/path]`. */
 export function checkRegistry(text: string): string {
-  const registry = text.trim().replace(/\/+$/, '');
-  if (registry === 'gitlab') return registry;
+  const typed = text.trim();
+  if (typed === 'gitlab') return typed;
+  if (typed.length > 200) throw new Refusal('The registry is longer than 200 characters.');
+  const registry = typed.replace(/\/+$/, '');
   if (/^[a-z]+:\/\//i.test(registry)) {
     throw new Refusal('The registry is written without https://, for example registry.example.com:5000.');
   }
   const [address = '', ...rest] = registry.split('/');
   // A first part without a dot or a port is a path on Docker Hub to Docker, not a host.
-  const isHost = new RegExp(`^${host}(?::\\d{1,5})?$`).test(address) && /[.:]|^localhost$/.test(address);
-  if (
-    !isHost ||
-    registry.length > 200 ||
-    (rest.length > 0 && !new RegExp(`^${path}$`).test(rest.join('/')))
-  ) {
+  const parts = new RegExp(`^${host}(?::(\\d{1,5}))?$`).exec(address);
+  const isHost = parts !== null && /[.:]|^localhost$/.test(address) && Number(parts[1] ?? 0) <= 65_535;
+  if (!isHost || (rest.length > 0 && !new RegExp(`^${path}$`).test(rest.join('/')))) {
     throw new Refusal(
       'The registry is "gitlab" or a host with optional port and lower-case path, for example registry.example.com:5000/team.',
     );

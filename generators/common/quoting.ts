@@ -1,4 +1,4 @@
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 
 /**
  * How a value is written in each format. Every function returns text that its format's own parser reads
@@ -8,24 +8,28 @@ import { parse, stringify } from 'yaml';
 /**
  * A YAML scalar or one-line list, quoted only where it must be.
  *
- * GitLab reads YAML 1.1 and Compose reads 1.2: what is plain text in one can be a number or a boolean in
- * the other (`on`, `0o17`), so a plain form is used only where both agree.
+ * GitLab reads YAML 1.1 with Ruby's Psych, and Compose reads 1.2: what is plain text in one can be a number,
+ * a boolean, a date or a symbol in the other (`on`, `oN`, `0o17`, `1,000`, `:name`). So only what starts as
+ * a word does is ever plain, and only where all agree that it is text.
  */
 export function yaml(value: string | readonly string[]): string {
   if (typeof value !== 'string') return `[${value.map(item => yamlItem(item)).join(', ')}]`;
-  const plain = stringify(value, { lineWidth: 0 }).trimEnd();
-  return readsAs(plain, value) ? plain : JSON.stringify(value);
+  return isWord(value) && readsAs(value, value) ? value : JSON.stringify(value);
 }
 
 function yamlItem(item: string): string {
-  const plain = yaml(item);
-  return readsAs(`[${plain}]`, [item]) ? plain : JSON.stringify(item);
+  // In a list Psych takes a colon for a key's, whatever follows.
+  return isWord(item) && !item.includes(':') && readsAs(`[${item}]`, [item]) ? item : JSON.stringify(item);
+}
+
+function isWord(text: string): boolean {
+  return /^[\p{L}_/$]/u.test(text) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(text);
 }
 
 function readsAs(text: string, value: unknown): boolean {
   return (['1.1', '1.2'] as const).every(version => {
     try {
-      return JSON.stringify(parse(text, { version })) === JSON.stringify(value);
+      return JSON.stringify(parse(text, { version, logLevel: 'error' })) === JSON.stringify(value);
     } catch {
       return false;
     }
@@ -35,7 +39,7 @@ function readsAs(text: string, value: unknown): boolean {
 /** A TypeScript literal, in single quotes where the value allows. */
 export function typescript(value: string | number | boolean | readonly string[]): string {
   if (Array.isArray(value)) return `[${value.map(item => typescript(item)).join(', ')}]`;
-  if (typeof value === 'string' && !/['\\]/.test(value)) return `'${value}'`;
+  if (typeof value === 'string' && !/['\\\p{Cc}\p{Cs}\u2028\u2029]/u.test(value)) return `'${value}'`;
   return JSON.stringify(value);
 }
 

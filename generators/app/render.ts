@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import ejs from 'ejs';
+import * as quoting from '../common/quoting.ts';
+import type { RepositoryFile } from './files.ts';
+import type { RunnerRepository } from './plan.ts';
+
+const packageJson = createRequire(import.meta.url).resolve('generator-gitlab-runner-docker/package.json');
+
+/** The folder of the templates; it mirrors the repository that is written. */
+export const templates = join(packageJson, '../templates');
+
+/** The text of one file: its template, with the functions of `quoting` and the file's part of the plan. */
+export function render({ path, data }: RepositoryFile, repository: RunnerRepository): string {
+  // npm leaves every file named `.gitignore` out of a package, so these templates have another name.
+  const filename = join(templates, path.replace(/\.gitignore$/, '_gitignore'));
+  return ejs.render(
+    readFileSync(filename, 'utf8'),
+    { ...quoting, ...data?.(repository) },
+    { filename, cache: true },
+  );
+}

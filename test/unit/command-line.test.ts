@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { readCommandLine } from '../../generators/app/command-line.ts';
+import { type AnswerName, answerNames, questions } from '../../generators/app/questions.ts';
+import { Refusal } from '../../generators/common/refusal.ts';
+import { otherAnswers } from '../support/answers.ts';
+
+const read = (options: Record<string, unknown>, args: string[] = [], words: string[] = []) =>
+  readCommandLine(args, options, words);
+
+describe('readCommandLine', () => {
+  it('gives nothing but the defaults of Yeoman for an empty command line', () => {
+    expect(read({ terminal: true })).toEqual({
+      directory: undefined,
+      given: {},
+      asks: true,
+      force: false,
+      bail: false,
+      dryRun: false,
+      terminal: true,
+    });
+  });
+
+  it('keeps answers as they were typed', () => {
+    const options = Object.fromEntries(
+      answerNames
+        .filter(name => !questions[name].yesNo && otherAnswers[name])
+        .map(name => [questions[name].option, otherAnswers[name]]),
+    );
+    expect(read({ ...options, 'run-untagged': true }).given).toEqual(otherAnswers);
+  });
+
+  it('takes an option under either of the names that Yeoman gives it', () => {
+    expect(read({ dockerImage: 'docker:28' }).given).toEqual({ dockerImage: 'docker:28' });
+    expect(read({ dryRun: true }).dryRun).toBe(true);
+    expect(read({ 'dry-run': true }).dryRun).toBe(true);
+  });
+
+  it('reads --no-run-untagged as an answer, not as its absence', () => {
+    expect(read({ runUntagged: false }).given).toEqual({ runUntagged: 'no' });
+  });
+
+  it('asks only in a terminal, and never with --defaults', () => {
+    expect(read({ terminal: true, defaults: true }).asks).toBe(false);
+    expect(read({ terminal: false }).asks).toBe(false);
+    expect(read({ terminal: true, defaults: false }).asks).toBe(true);
+  });
+
+  it('takes the directory literally, also one that looks like a number', () => {
+    expect(read({}, ['007']).directory).toBe('007');
+    expect(read({}, ['1e3']).directory).toBe('1e3');
+  });
+
+  it('refuses more than one directory', () => {
+    expect(() => read({}, ['a', 'b'])).toThrow(new Refusal('Give one directory, not 2.'));
+  });
+
+  it('refuses an option that nobody knows', () => {
+    expect(() => read({}, [], ['--gitlab-uri', 'x'])).toThrow(
+      'There is no option --gitlab-uri; did you mean --gitlab-url?',
+    );
+  });
+
+  it('refuses --terminal on the command line: programs say it, not people', () => {
+    expect(() => read({ terminal: 'x' }, [], ['--terminal', 'x'])).toThrow('There is no option --terminal.');
+  });
+
+  it.each(['defaults', 'force', 'bail', 'dry-run'])(
+    'refuses a directory that yo took for the value of --%s',
+    option => {
+      expect(() => read({ [option]: 'my-runner' }, [], [`--${option}`, 'my-runner'])).toThrow(
+        `--${option}: it takes no value; write --${option} or --no-${option}, and the directory before it.`,
+      );
+    },
+  );
+
+  it.each([
+    ['gitlabUrl', 'gitlab.com'],
+    ['registry', 'me'],
+    ['tags', '$x'],
+    ['runUntagged', 'maybe'],
+    ['description', ''],
+    ['concurrent', 0],
+    ['dockerImage', 'Docker'],
+    ['runnerImage', ':'],
+    ['builder', 'magic'],
+  ] satisfies [AnswerName, unknown][])(
+    'refuses a bad %s in one line that begins with the option',
+    (name, bad) => {
+      const { option } = questions[name];
+      expect(() => read({ [option]: bad })).toThrow(Refusal);
+      expect(() => read({ [option]: bad })).toThrow(new RegExp(`^--${option}: .+\\.$`));
+    },
+  );
+});

@@ -1,0 +1,129 @@
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  readText,
+  replaceFile,
+  requireSpace,
+  requireWritable,
+} from '../../generators/common/files-on-disk.ts';
+import { Refusal } from '../../generators/common/refusal.ts';
+
+vi.mock('node:fs', async importOriginal => {
+  const original = await importOriginal<typeof fs>();
+  const spied = ['accessSync', 'readFileSync', 'renameSync', 'statfsSync'] as const;
+  return { ...original, ...Object.fromEntries(spied.map(name => [name, vi.fn(original[name])])) };
+});
+
+const { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } = fs;
+let folder: string;
+const file = (name: string): string => join(folder, name);
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'files-'));
+});
+
+afterEach(() => {
+  vi.resetAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+const failsWith = (code: string) => (): never => {
+  throw Object.assign(new Error(code), { code });
+};
+
+describe('readText', () => {
+  it('gives the text of a file, and undefined where there is none', () => {
+    writeFileSync(file('a'), 'text\n');
+    expect(readText(file('a'))).toBe('text\n');
+    expect(readText(file('b'))).toBeUndefined();
+    expect(readText(file('b/c'))).toBeUndefined();
+    expect(readText(file('a/c'))).toBeUndefined();
+  });
+
+  it('refuses a folder in the place of a file, and a file that this user may not read', () => {
+    expect(() => readText(folder)).toThrow(`${folder} is a folder, and a file should be there`);
+    vi.mocked(fs.readFileSync).mockImplementationOnce(failsWith('EACCES'));
+    expect(() => readText(file('a'))).toThrow(
+      new Refusal(`${file('a')} cannot be read (EACCES): change its permissions and run again.`),
+    );
+  });
+});
+
+describe('requireWritable', () => {
+  it('passes a file that exists, one that does not, and one whose folder does not', () => {
+    writeFileSync(file('a'), '');
+    for (const path of ['a', 'b', 'c/d/e']) expect(() => requireWritable(file(path))).not.toThrow();
+  });
+
+  it('refuses a file in the place of a folder', () => {
+    writeFileSync(file('config'), '');
+    expect(() => requireWritable(file('config/x/y'))).toThrow(
+      `${file('config')} is a file, and a folder should be there: move it away and run again.`,
+    );
+  });
+
+  it('refuses what this user may not write, and names what that is', () => {
+    vi.mocked(fs.accessSync).mockImplementationOnce(failsWith('EACCES'));
+    expect(() => requireWritable(file('x/y'))).toThrow(`You may not write to ${folder}: `);
+  });
+});
+
+describe('requireSpace', () => {
+  const disk = (free: { bavail: number; files?: number; ffree?: number }): void => {
+    vi.mocked(fs.statfsSync).mockReturnValueOnce({ bsize: 1024, files: 1000, ffree: 1000, ...free } as never);
+  };
+
+  it('passes where the bytes fit, also in a folder that is yet to be made', () => {
+    disk({ bavail: 10 });
+    expect(() => requireSpace(file('new/folder'), 10 * 1024)).not.toThrow();
+    expect(fs.statfsSync).toHaveBeenCalledWith(folder);
+  });
+
+  it('refuses a disk with one byte too few, and says how much to free', () => {
+    disk({ bavail: 10 });
+    expect(() => requireSpace(folder, 10 * 1024 + 1)).toThrow(
+      new Refusal(
+        `The disk that holds ${folder} is full: free 11 KiB there and run again; nothing was written.`,
+      ),
+    );
+  });
+
+  it('refuses a disk that has bytes but takes no more files', () => {
+    disk({ bavail: 1000, ffree: 3 });
+    expect(() => requireSpace(folder, 1)).toThrow(`The disk that holds ${folder} is full`);
+  });
+
+  it('passes a file system that does not count its files', () => {
+    disk({ bavail: 1000, files: 0, ffree: 0 });
+    expect(() => requireSpace(folder, 1)).not.toThrow();
+  });
+});
+
+describe('replaceFile', () => {
+  it('writes a new file and replaces an old one, and leaves nothing else behind', () => {
+    replaceFile(file('a'), 'one');
+    replaceFile(file('a'), 'two');
+    expect(readFileSync(file('a'), 'utf8')).toBe('two');
+    expect(readdirSync(folder)).toEqual(['a']);
+  });
+
+  it('keeps the old file, and leaves nothing else behind, if the last step fails', () => {
+    writeFileSync(file('a'), 'old');
+    vi.mocked(fs.renameSync).mockImplementationOnce(failsWith('ENOSPC'));
+    expect(() => replaceFile(file('a'), 'new')).toThrow('ENOSPC');
+    expect(readFileSync(file('a'), 'utf8')).toBe('old');
+    expect(readdirSync(folder)).toEqual(['a']);
+  });
+
+  it('never changes the old file in place: who has it open reads on undisturbed', () => {
+    writeFileSync(file('a'), 'old');
+    const before = statSync(file('a')).ino;
+    mkdirSync(file('b'));
+    fs.linkSync(file('a'), file('b/link'));
+    replaceFile(file('a'), 'new');
+    expect(statSync(file('b/link')).ino).toBe(before);
+    expect(readFileSync(file('b/link'), 'utf8')).toBe('old');
+  });
+});

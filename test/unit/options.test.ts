@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { refuseUnknownOptions, switchOption, typedOption } from '../../generators/common/options.ts';
+
+describe('typedOption', () => {
+  it.each([
+    ['description', 1000, ['--description', '1e3'], '1e3'],
+    ['description', 1000, ['--description=1e3'], '1e3'],
+    ['concurrent', 7, ['--concurrent', '007'], '007'],
+    ['concurrent', -1, ['--concurrent', '-1'], '-1'],
+    ['tags', true, ['--tags', 'true'], 'true'],
+    ['tags', 'true', ['--tags', 'true'], 'true'],
+    ['tags', '', ['--tags', ''], ''],
+    ['tags', '', ['--tags='], ''],
+    ['description', 'quoted', ['--description="quoted"'], '"quoted"'],
+    ['description', '--dashes', ['--description=--dashes'], '--dashes'],
+  ])('reads --%s (%j to Yeoman) as it was typed: %j', (option, value, words, typed) => {
+    expect(typedOption(option, value, words)).toBe(typed);
+  });
+
+  it('takes the value of a program that gives options without a command line', () => {
+    expect(typedOption('tags', 'a,b', [])).toBe('a,b');
+    expect(typedOption('concurrent', 4, [])).toBe('4');
+  });
+
+  it('does not look behind --, where only arguments stand', () => {
+    expect(typedOption('tags', 'a', ['--', '--tags', 'b'])).toBe('a');
+  });
+
+  it.each([
+    ['twice', ['a', 'b'], ['--tags', 'a', '--tags', 'b']],
+    ['twice, of which Yeoman kept one', 'b', ['--tags', 'a', '--tags', 'b']],
+  ])('refuses an option given %s', (_, value, words) => {
+    expect(() => typedOption('tags', value, words)).toThrow('give it once.');
+  });
+
+  it.each([
+    ['at the end', true, ['--tags']],
+    ['before another option', true, ['--tags', '--defaults']],
+    ['as --no-tags', false, ['--no-tags']],
+    ['by a program, as null', null, []],
+  ])('refuses an option without a value %s', (_, value, words) => {
+    expect(() => typedOption('tags', value, words)).toThrow('it needs a value.');
+  });
+});
+
+describe('switchOption', () => {
+  it('is on with --option and off with --no-option', () => {
+    expect(switchOption('run-untagged', true, ['--run-untagged'])).toBe(true);
+    expect(switchOption('run-untagged', false, ['--no-run-untagged'])).toBe(false);
+    expect(switchOption('run-untagged', true, [])).toBe(true);
+    expect(switchOption('run-untagged', false, ['yes'])).toBe(false);
+  });
+
+  it.each([
+    ['the directory, which yo takes for its value', 'my-runner', ['--run-untagged', 'my-runner']],
+    ['no, which yo takes for its value', 'no', ['--run-untagged', 'no']],
+    ['no, which would be the directory elsewhere', true, ['--run-untagged', 'no']],
+    ['False', true, ['--defaults', '--run-untagged', 'False']],
+  ])('refuses a value behind it: %s', (_, value, words) => {
+    expect(() => switchOption('run-untagged', value, words)).toThrow(
+      /^it takes no value; write --run-untagged or --no-run-untagged, and the directory before it\.$/,
+    );
+  });
+
+  it('refuses to be on and off', () => {
+    expect(() => switchOption('force', [true, false], ['--force', '--no-force'])).toThrow('give it once.');
+  });
+});
+
+describe('refuseUnknownOptions', () => {
+  const known = ['gitlab-url', 'tags', 'force', 'help'];
+
+  it.each([
+    [[]],
+    [['directory', '--tags', 'a', '--gitlab-url=https://x/--y', '--no-force']],
+    [['-h']],
+    [['--tags', '-1', '-.5', '-']],
+    [['--force', '--', '--anything', '-x']],
+  ])('passes %j', words => {
+    expect(() => refuseUnknownOptions(words, known)).not.toThrow();
+  });
+
+  it.each([
+    [
+      ['--gitlabUrl', 'x'],
+      'There is no option --gitlabUrl; did you mean --gitlab-url? See --help for all of them.',
+    ],
+    [['--frobnicate'], 'There is no option --frobnicate. See --help for all of them.'],
+    [['--no-frobnicate=1'], 'There is no option --frobnicate. See --help for all of them.'],
+    [['a', '-x'], 'There is no option -x. See --help for all of them.'],
+    [
+      ['--tags.first', 'a'],
+      'There is no option --tags.first; did you mean --tags? See --help for all of them.',
+    ],
+  ])('refuses %j and says what there is', (words, sentence) => {
+    expect(() => refuseUnknownOptions(words, known)).toThrow(sentence);
+  });
+});
