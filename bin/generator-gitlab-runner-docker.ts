@@ -2,8 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
-import { createEnv } from 'yeoman-environment';
-import GitLabRunnerDocker from '../generators/app/index.ts';
 import { answerNames, questions } from '../generators/app/questions.ts';
 import { usage } from '../generators/app/usage.ts';
 import { refuseUnknownOptions } from '../generators/common/options.ts';
@@ -29,6 +27,9 @@ async function main(): Promise<void> {
   if (values.help) return console.log(usage());
   if (values.version) return console.log(version());
 
+  // Yeoman takes a second to load: nobody waits for it who only wants help.
+  const { createEnv } = await import('yeoman-environment');
+  const { default: GitLabRunnerDocker } = await import('../generators/app/index.ts');
   const environment = createEnv();
   // Yeoman announces each error before it throws it; here it is printed once, below.
   environment.adapter.log.error = () => environment.adapter.log;

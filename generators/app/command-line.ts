@@ -37,13 +37,11 @@ export function readCommandLine(
     'defaults',
     ...answerNames.map(name => questions[name].option),
   ]);
-  if (args.length > 1) throw new Refusal(`Give one directory, not ${args.length}.`);
-
   const isOn = (option: string, camelCase: string = option) =>
     naming(option, () => switchOption(option, options[option] ?? options[camelCase] ?? false, words));
   const terminal = Boolean(options.terminal ?? (process.stdin.isTTY && process.stdout.isTTY));
   const directory = options.directory ?? args[0];
-  return {
+  const commandLine = {
     directory: directory === undefined ? undefined : String(directory),
     given: givenAnswers(options, words),
     asks: !isOn('defaults') && terminal,
@@ -52,6 +50,8 @@ export function readCommandLine(
     dryRun: isOn('dry-run', 'dryRun'),
     terminal,
   };
+  if (args.length > 1) throw new Refusal(`Give one directory, not ${args.length}.`);
+  return commandLine;
 }
 
 function givenAnswers(options: Readonly<Record<string, unknown>>, words: readonly string[]): TypedAnswers {

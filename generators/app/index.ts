@@ -19,19 +19,38 @@ import { render, templates } from './render.ts';
 import { filesFollow, loadAnswers, saveAnswers, type TypedAnswers } from './saved-answers.ts';
 import { differing, requireWayToWrite } from './write-rules.ts';
 
+/** What Yeoman hands over, beside the options that were typed. */
+interface Options {
+  readonly env: { readonly cwd: string };
+  readonly help?: boolean;
+  readonly destinationRoot?: string;
+  readonly [option: string]: unknown;
+}
+
 /** Asks what the repository should be, and writes it. */
 export default class GitLabRunnerDocker extends Generator {
   readonly #commandLine: CommandLine;
   /** Where the repository goes. Yeoman's own `destinationRoot` would create it before anything is checked. */
   readonly #folder: string;
-  #saved: TypedAnswers = {};
+  readonly #saved: TypedAnswers;
   #engine: Promise<Engine | undefined> = Promise.resolve(undefined);
   #answers!: Answers;
   /** The text of each file, by its path in the repository. */
   readonly #wanted = new Map<string, string>();
 
-  constructor(args: string[], options: ConstructorParameters<typeof Generator>[1]) {
+  constructor(args: string[], options: Options) {
+    const { help, env, destinationRoot = env.cwd } = options;
+    const commandLine = help
+      ? readCommandLine([], {}, [])
+      : readCommandLine(args, options, process.argv.slice(2));
+    const folder = resolve(destinationRoot, commandLine.directory ?? '');
+    // Yeoman reads .yo-rc.json too, and has less to say where it cannot.
+    const saved = help ? {} : loadAnswers(folder);
+
     super(args, options as never, { customInstallTask: true } as never);
+    this.#commandLine = commandLine;
+    this.#folder = folder;
+    this.#saved = saved;
     this.description = 'Writes a repository that runs a self-hosted GitLab Runner in a container.';
     this.sourceRoot(templates);
     this.argument('directory', {
@@ -47,16 +66,9 @@ export default class GitLabRunnerDocker extends Generator {
       type: Boolean,
       description: 'Ask nothing; what no option gives takes its default',
     });
-    const words = process.argv.slice(2);
-    this.#commandLine = this.options.help
-      ? readCommandLine([], {}, [])
-      : readCommandLine(args, options as never, words);
-    const { directory } = this.#commandLine;
-    this.#folder = directory === undefined ? this.destinationRoot() : resolve(this.contextRoot, directory);
   }
 
   initializing(): void {
-    this.#saved = loadAnswers(this.#folder);
     this.#engine = lookAtEngine();
   }
 

@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { usage } from '../../generators/app/usage.ts';
+import { newFolder, textsBelow } from '../support/run-generator.ts';
+
+const root = new URL('../../', import.meta.url);
+const program = fileURLToPath(new URL('dist/bin/generator-gitlab-runner-docker.js', root));
+
+interface Result {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built command as a program, with no terminal. */
+function run(folder: string, ...words: string[]): Promise<Result> {
+  return new Promise(resolve => {
+    execFile(process.execPath, [program, ...words], { cwd: folder }, (error, stdout, stderr) => {
+      resolve({ status: Number(error?.code ?? 0), stdout, stderr });
+    });
+  });
+}
+
+const answers = (folder: string): Record<string, string> =>
+  JSON.parse(readFileSync(join(folder, '.yo-rc.json'), 'utf8'))['generator-gitlab-runner-docker'];
+
+describe('the own command', () => {
+  it('writes a repository, and says what comes next', async () => {
+    const folder = newFolder();
+    // Yeoman announces what it does on stderr.
+    const { status, stderr } = await run(folder, 'my-runner', '--tags', 'a,b', '--no-run-untagged');
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/\nNext:\n {2}cd my-runner\n {2}make doctor\n {2}make register\n {2}make up\n$/);
+    expect(answers(join(folder, 'my-runner'))).toMatchObject({ tags: 'a,b', runUntagged: 'no' });
+  });
+
+  it('takes every kind of value as it was typed', async () => {
+    const folder = newFolder();
+    const { status } = await run(
+      folder,
+      '007',
+      '--description',
+      '1e3',
+      '--tags=',
+      '--run-untagged',
+      '--concurrent=12',
+    );
+    expect(status).toBe(0);
+    expect(answers(join(folder, '007'))).toMatchObject({
+      description: '1e3',
+      tags: '',
+      runUntagged: 'yes',
+      concurrent: '12',
+    });
+  });
+
+  it('shows with --dry-run what it would write, and writes nothing', async () => {
+    const folder = newFolder();
+    const { status, stderr } = await run(folder, 'my-runner', '--dry-run');
+    expect(status).toBe(0);
+    expect(stderr).toContain('my-runner/Makefile');
+    expect(textsBelow(folder)).toEqual({});
+  });
+
+  it('prints its usage and its version', async () => {
+    const folder = newFolder();
+    for (const word of ['--help', '-h'])
+      expect(await run(folder, word)).toMatchObject({ status: 0, stdout: `${usage()}\n` });
+    const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+    expect(await run(folder, '--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+    expect(textsBelow(folder)).toEqual({});
+  });
+
+  it.each([
+    [
+      'a bad value',
+      ['--concurrent', 'many'],
+      '--concurrent: The number of concurrent jobs must be a whole number',
+    ],
+    ['an option twice', ['--tags', 'a', '--tags', 'b'], '--tags: give it once.'],
+    ['an option without its value', ['--tags'], "'--tags <value>' argument missing"],
+    [
+      'an option in the place of a value',
+      ['--description', '--tags', 'a'],
+      "'--description' argument is ambiguous.",
+    ],
+    ['a negated option that takes a value', ['--no-tags'], '--no-tags'],
+    [
+      'an unknown option',
+      ['--gitlab-uri', 'x'],
+      'There is no option --gitlab-uri; did you mean --gitlab-url?',
+    ],
+    ['an unknown short option', ['-x'], 'There is no option -x.'],
+    ['a value for a switch', ['--force=yes'], "'--force' does not take an argument"],
+    ['a word for a switch', ['--run-untagged', 'no'], '--run-untagged: it takes no value'],
+    ['two directories', ['another'], 'Give one directory, not 2.'],
+  ])('ends with one line on stderr for %s: exit code 1, nothing written', async (_, words, sentence) => {
+    const folder = newFolder();
+    const { status, stdout, stderr } = await run(folder, 'my-runner', ...words);
+    expect(status).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^generator-gitlab-runner-docker: .+\n$/);
+    expect(stderr).toContain(sentence);
+    expect(textsBelow(folder)).toEqual({});
+  });
+
+  it('ends with one line on stderr where files would be overwritten', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'Makefile'), 'mine\n');
+    expect(await run(folder)).toEqual({
+      status: 1,
+      stdout: '',
+      stderr:
+        'generator-gitlab-runner-docker: Nothing was written: Makefile would change. Run again in a terminal to see each difference and choose, or with --force to overwrite.\n',
+    });
+    expect(textsBelow(folder)).toEqual({ Makefile: 'mine\n' });
+    expect((await run(folder, '--force')).status).toBe(0);
+    expect(textsBelow(folder).Makefile).not.toBe('mine\n');
+  });
+
+  it('ends with one line on stderr where .yo-rc.json cannot be read', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, '.yo-rc.json'), '{');
+    const { status, stdout, stderr } = await run(folder);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^generator-gitlab-runner-docker: .*is not valid JSON: mend it, or delete it to answer afresh\.\n$/,
+    );
+  });
+});

@@ -1,0 +1,214 @@
+import { mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { files } from '../../generators/app/files.ts';
+import { planRepository } from '../../generators/app/plan.ts';
+import { answerNames, questions } from '../../generators/app/questions.ts';
+import { render } from '../../generators/app/render.ts';
+import type { TypedAnswers } from '../../generators/app/saved-answers.ts';
+import { answersWith, otherAnswers, scenarios } from '../support/answers.ts';
+import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
+
+vi.mock('node:fs', async importOriginal => {
+  const original = await importOriginal<typeof import('node:fs')>();
+  return { ...original, statfsSync: vi.fn(original.statfsSync) };
+});
+
+afterEach(() => {
+  vi.resetAllMocks();
+});
+
+/** The answers as options, as yo hands them over. */
+const optionsFor = (typed: TypedAnswers): Record<string, unknown> =>
+  Object.fromEntries(
+    answerNames
+      .filter(name => typed[name] !== undefined)
+      .map(name => [questions[name].option, questions[name].yesNo ? typed[name] === 'yes' : typed[name]]),
+  );
+
+const savedIn = (folder: string): unknown =>
+  JSON.parse(readFileSync(join(folder, '.yo-rc.json'), 'utf8'))['generator-gitlab-runner-docker'];
+
+describe('a run with the defaults', () => {
+  it('writes these files and nothing else', async () => {
+    const folder = newFolder();
+    await runGenerator(folder);
+    const paths = Object.keys(textsBelow(folder));
+    expect(paths).toMatchInlineSnapshot(`
+      [
+        ".editorconfig",
+        ".env.example",
+        ".gitignore",
+        ".gitlab-ci.yml",
+        ".yo-rc.json",
+        "Makefile",
+        "README.md",
+        "config/.gitignore",
+        "config/template.toml",
+        "docker-compose.yml",
+        "example/Dockerfile",
+        "example/index.html",
+        "scripts/doctor.ts",
+        "scripts/engine.ts",
+        "scripts/env.ts",
+        "scripts/gitlab.ts",
+        "scripts/package.json",
+        "scripts/register.ts",
+        "scripts/run",
+        "scripts/settings.ts",
+      ]
+    `);
+    expect(paths.length - 1, 'files besides .yo-rc.json').toBeLessThanOrEqual(20);
+  });
+
+  it('makes one file executable: the one that the Makefile runs', async () => {
+    const folder = newFolder();
+    await runGenerator(folder);
+    const executable = Object.keys(textsBelow(folder)).filter(
+      path => statSync(join(folder, path)).mode & 0o111,
+    );
+    expect(executable).toEqual(['scripts/run']);
+  });
+
+  it('prints the commands that come next, and nothing else', async () => {
+    expect((await runGenerator(newFolder())).printed).toBe(
+      '\nNext:\n  make doctor\n  make register\n  make up',
+    );
+  });
+
+  it('saves the answers as a user would type them', async () => {
+    const folder = newFolder();
+    await runGenerator(folder);
+    expect(savedIn(folder)).toEqual(
+      Object.fromEntries(answerNames.map(name => [name, questions[name].default])),
+    );
+  });
+});
+
+describe.each(Object.entries(scenarios))('a run with %s', (_, typed) => {
+  it('writes what the templates give, byte for byte', async () => {
+    const folder = newFolder();
+    await runGenerator(folder, { options: optionsFor(typed) });
+    const repository = planRepository(answersWith(typed), basename(folder));
+    const { '.yo-rc.json': saved, ...written } = textsBelow(folder);
+    expect(saved).toBeDefined();
+    expect(written).toEqual(Object.fromEntries(files.map(file => [file.path, render(file, repository)])));
+  });
+});
+
+describe.each(answerNames.filter(name => questions[name].choices?.length !== 1))(
+  'the option for %s',
+  name => {
+    it('changes what is written and what is saved', async () => {
+      const folder = newFolder();
+      await runGenerator(folder);
+      const byDefault = textsBelow(folder);
+      const outcome = await runGenerator(folder, {
+        options: { ...optionsFor({ [name]: otherAnswers[name] }), force: true },
+      });
+      const { '.yo-rc.json': saved, ...written } = textsBelow(folder);
+      expect(outcome.refusal).toBeUndefined();
+      expect(saved).not.toEqual(byDefault['.yo-rc.json']);
+      expect(Object.keys(written).filter(path => written[path] !== byDefault[path])).not.toEqual([]);
+      expect(savedIn(folder)).toMatchObject({ [name]: otherAnswers[name] });
+    });
+  },
+);
+
+describe('the directory', () => {
+  it('is made where the argument says, and the next steps begin there', async () => {
+    const folder = newFolder();
+    const { printed } = await runGenerator(folder, { args: ['new/my runner'] });
+    expect(Object.keys(textsBelow(folder)).filter(path => !path.startsWith('new/my runner/'))).toEqual([]);
+    expect(textsBelow(join(folder, 'new/my runner'))).toHaveProperty('Makefile');
+    expect(printed).toContain(`Next:\n  cd 'new/my runner'\n  make doctor`);
+  });
+
+  it.each(['007', '<%= 1 %>', '*', '$HOME', 'größe'])('may be called %s', async name => {
+    const folder = newFolder();
+    await runGenerator(folder, { args: [name] });
+    expect(textsBelow(join(folder, name))).toHaveProperty(['.gitlab-ci.yml']);
+  });
+
+  it('names the containers', async () => {
+    const folder = newFolder();
+    await runGenerator(folder, { args: ['Team Runner'] });
+    expect(readFileSync(join(folder, 'Team Runner/.env.example'), 'utf8')).toContain(
+      '\nCOMPOSE_PROJECT_NAME=team-runner\n',
+    );
+  });
+});
+
+describe('before anything is written', () => {
+  it.each([
+    ['gitlab-url', 'gitlab.example.com', 'must start with https://'],
+    ['registry', 'https://registry.example.com', 'without https://'],
+    ['tags', 'a,$b', 'must not contain $'],
+    ['run-untagged', 'perhaps', 'it takes no value'],
+    ['description', ' ', 'must not be empty'],
+    ['concurrent', '0', 'a whole number from 1'],
+    ['docker-image', 'Docker', 'An image is written'],
+    ['runner-image', 'gitlab-runner:', 'An image is written'],
+    ['builder', 'magic', 'Choose one of: socket'],
+    ['tags', ['a', 'b'], 'give it once'],
+    ['tags', true, 'it needs a value'],
+    ['defaults', 'my-runner', 'it takes no value'],
+  ])('refuses --%s with %j', async (option, value, why) => {
+    const folder = newFolder();
+    const { refusal } = await runGenerator(folder, { options: { [option]: value }, args: ['new'] });
+    expect(refusal).toMatch(new RegExp(`^--${option}: .*\\.$`));
+    expect(refusal).toContain(why);
+    expect(textsBelow(folder)).toEqual({});
+  });
+
+  it('tests every option of a question in the list above', () => {
+    const tested = [
+      'gitlab-url',
+      'registry',
+      'tags',
+      'run-untagged',
+      'description',
+      'concurrent',
+      'docker-image',
+      'runner-image',
+      'builder',
+    ];
+    expect(answerNames.map(name => questions[name].option).sort()).toEqual(tested.sort());
+  });
+
+  it('refuses a second directory', async () => {
+    const folder = newFolder();
+    expect((await runGenerator(folder, { args: ['a', 'b'] })).refusal).toBe('Give one directory, not 2.');
+    expect(textsBelow(folder)).toEqual({});
+  });
+
+  it('refuses a full disk', async () => {
+    const folder = newFolder();
+    vi.mocked(statfsSync).mockReturnValue({ bavail: 2, bsize: 4096, files: 0, ffree: 0 } as never);
+    const { refusal } = await runGenerator(folder, { args: ['new'] });
+    expect(refusal).toMatch(
+      /^The disk that holds .* is full: free \d+ KiB there and run again; nothing was written\.$/,
+    );
+    expect(textsBelow(folder)).toEqual({});
+  });
+
+  it('refuses a file in the place of the directory, or of a folder in it', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'taken'), 'x');
+    expect((await runGenerator(folder, { args: ['taken'] })).refusal).toBe(
+      `${join(folder, 'taken')} is a file, and a folder should be there: move it away and run again.`,
+    );
+    writeFileSync(join(folder, 'scripts'), 'x');
+    expect((await runGenerator(folder)).refusal).toContain(`${join(folder, 'scripts')} is a file`);
+    expect(Object.keys(textsBelow(folder))).toEqual(['scripts', 'taken']);
+  });
+
+  it('refuses a folder in the place of a file', async () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, 'Makefile'));
+    expect((await runGenerator(folder, { options: { force: true } })).refusal).toBe(
+      `${join(folder, 'Makefile')} is a folder, and a file should be there: move it away and run again.`,
+    );
+    expect(textsBelow(folder)).toEqual({});
+  });
+});

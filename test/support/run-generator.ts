@@ -1,0 +1,99 @@
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Mock } from 'node:test';
+import { afterEach, vi } from 'vitest';
+import { RunContext } from 'yeoman-test';
+import GitLabRunnerDocker from '../../generators/app/index.ts';
+
+export interface Run {
+  /** Options as yo hands them over. */
+  readonly options?: Record<string, unknown>;
+  readonly args?: string[];
+  /** Answers to prompts by their names; without one a prompt takes its default. */
+  readonly answers?: Record<string, unknown>;
+  /** The engine's version, API and minimum API, as `docker version` prints them; without it no engine answers. */
+  readonly engine?: string;
+}
+
+export interface Outcome {
+  /** The message of the error that ended the run. */
+  readonly refusal: string | undefined;
+  /** Names of the questions that were asked, conflicts included. */
+  readonly asked: string[];
+  /** What the generator printed. */
+  readonly printed: string;
+  /** Paths that Yeoman announced, by what it said of them. */
+  readonly announced: Record<'create' | 'identical' | 'conflict' | 'force' | 'skip', string[]>;
+}
+
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/** A new empty folder; it is removed after the test. */
+export function newFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'my-runner-')));
+  folders.push(folder);
+  return folder;
+}
+
+/** Runs the generator in a folder, without a terminal unless `options.terminal` says so. */
+export async function runGenerator(
+  folder: string,
+  { options, args, answers, engine }: Run = {},
+): Promise<Outcome> {
+  const programs = newFolder();
+  writeFileSync(join(programs, 'docker'), `#!/bin/sh\n${engine ? `echo '${engine}'` : 'exit 1'}\n`, {
+    mode: 0o755,
+  });
+  vi.stubEnv('PATH', `${programs}:/usr/bin:/bin`);
+  const argv = process.argv.splice(2);
+  // yeoman-test overwrites without asking unless it is told otherwise.
+  const force = options?.force === true;
+  const context = new RunContext(GitLabRunnerDocker as never, { cwd: folder }, { force } as never)
+    .withOptions({ force, terminal: false, ...options } as never)
+    .withArguments(args ?? [])
+    .withAnswers((answers ?? {}) as never, { throwOnMissingAnswer: true });
+  let refusal: string | undefined;
+  try {
+    // A run that went astray would write into the checkout.
+    if (process.cwd() !== folder) throw new Error(`The generator would run in ${process.cwd()}.`);
+    await context;
+  } catch (error) {
+    refusal = (error as Error).message;
+  } finally {
+    context.restore();
+    process.argv.push(...argv);
+    vi.unstubAllEnvs();
+  }
+  const log = context.env.adapter.log as unknown as Mock<() => void> & Record<string, Mock<() => void>>;
+  const texts = (calls: Mock<() => void>): string[] =>
+    calls.mock.calls.map(call => String((call.arguments as unknown[])[0]));
+  return {
+    refusal,
+    asked: context.askedQuestions.map(({ name }) => name),
+    printed: texts(log).join('\n'),
+    announced: Object.fromEntries(
+      ['create', 'identical', 'conflict', 'force', 'skip'].map(status => [status, texts(log[status]!)]),
+    ) as Outcome['announced'],
+  };
+}
+
+/** Every file below a folder with its text, in the order of the paths. */
+export function textsBelow(folder: string): Record<string, string> {
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(path =>
+    statSync(join(folder, path)).isFile(),
+  );
+  return Object.fromEntries(paths.sort().map(path => [path, readFileSync(join(folder, path), 'utf8')]));
+}
