@@ -28,14 +28,8 @@ async function main(): Promise<void> {
   if (values.version) return console.log(version());
 
   // Yeoman takes a second to load: nobody waits for it who only wants help.
-  const { createEnv } = await import('yeoman-environment');
-  const { default: GitLabRunnerDocker } = await import('../generators/app/index.ts');
-  const environment = createEnv();
-  // Yeoman announces each error before it throws it; here it is printed once, below.
-  environment.adapter.log.error = () => environment.adapter.log;
-  const namespace = 'gitlab-runner-docker:app';
-  environment.register(GitLabRunnerDocker as never, { namespace, resolved: import.meta.filename });
-  await environment.run([namespace, ...positionals], { ...values, dryRun: values['dry-run'] } as never);
+  const { runGenerator } = await import('./run-generator.ts');
+  await runGenerator(positionals, { ...values, dryRun: values['dry-run'] });
 }
 
 function version(): string {

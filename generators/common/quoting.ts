@@ -1,5 +1,3 @@
-import { parse } from 'yaml';
-
 /**
  * How a value is written in each format. Every function returns text that its format's own parser reads
  * back as exactly the value given.
@@ -14,26 +12,19 @@ import { parse } from 'yaml';
  */
 export function yaml(value: string | readonly string[]): string {
   if (typeof value !== 'string') return `[${value.map(item => yamlItem(item)).join(', ')}]`;
-  return isWord(value) && readsAs(value, value) ? value : JSON.stringify(value);
+  return isPlainText(value) ? value : JSON.stringify(value);
 }
 
 function yamlItem(item: string): string {
   // In a list Psych takes a colon for a key's, whatever follows.
-  return isWord(item) && !item.includes(':') && readsAs(`[${item}]`, [item]) ? item : JSON.stringify(item);
+  return isPlainText(item) && !item.includes(':') ? item : JSON.stringify(item);
 }
 
-function isWord(text: string): boolean {
-  return /^[\p{L}_/$]/u.test(text) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(text);
-}
-
-function readsAs(text: string, value: unknown): boolean {
-  return (['1.1', '1.2'] as const).every(version => {
-    try {
-      return JSON.stringify(parse(text, { version, logLevel: 'error' })) === JSON.stringify(value);
-    } catch {
-      return false;
-    }
-  });
+function isPlainText(text: string): boolean {
+  return (
+    /^[\p{L}_/$][\p{L}\p{N}_/$.-]*([ :][\p{L}\p{N}_/$.-]+)*$/u.test(text) &&
+    !/^(y|n|yes|no|on|off|true|false|null)$/i.test(text)
+  );
 }
 
 /** A TypeScript literal, in single quotes where the value allows. */
