@@ -53,6 +53,8 @@ export default class GitLabRunnerDocker extends Generator {
     this.#saved = saved;
     this.description = 'Writes a repository that runs a self-hosted GitLab Runner in a container.';
     this.sourceRoot(templates);
+    // Yeoman announces an error in a line of its own, before whoever runs the generator prints the sentence.
+    if (!help) this.log.error = () => this.log;
     this.argument('directory', {
       type: String,
       required: false,

@@ -38,6 +38,7 @@ export function typescript(value: string | number | boolean | readonly string[])
 export function markdown(text: string): string {
   return text
     .replace(/[\\`*_[\]<>&#!|~$:@]/g, '\\$&')
+    .replace(/(www)\./gi, '$1\\.')
     .replace(/^([-+=])/, '\\$1')
     .replace(/^(\d+)([.)])/, '$1\\$2');
 }

@@ -102,6 +102,7 @@ describe('markdown', () => {
     expect(markdown('*a* _b_ `c` [d](e) <f> &amp; #1 !x a|b ~~g~~ $h$ :tada: @me')).toBe(
       '\\*a\\* \\_b\\_ \\`c\\` \\[d\\](e) \\<f\\> \\&amp; \\#1 \\!x a\\|b \\~\\~g\\~\\~ \\$h\\$ \\:tada\\: \\@me',
     );
+    expect(markdown('see www.example.com')).toBe('see www\\.example.com');
     expect(markdown('1. first')).toBe('1\\. first');
     expect(markdown('- item')).toBe('\\- item');
     expect(markdown('My Docker Runner, v1.2 (x-y)')).toBe('My Docker Runner, v1.2 (x-y)');

@@ -1,0 +1,54 @@
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { questions } from '../../generators/app/questions.ts';
+import { scenarios } from '../support/answers.ts';
+import { needs } from '../support/needs.ts';
+import { isInstalled, renderAll, run, writeAll } from '../support/rendered.ts';
+
+describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed) => {
+  const text = renderAll(typed)['docker-compose.yml']!;
+  const compose = parse(text);
+
+  it('reads the same as YAML 1.1 and 1.2', () => {
+    expect(parse(text, { version: '1.1' })).toEqual(parse(text, { version: '1.2' }));
+  });
+
+  it('runs the image of the answers, restarts it always, and mounts the configuration and the socket', () => {
+    expect(compose.services.runner).toMatchObject({
+      image: typed.runnerImage ?? questions.runnerImage.default,
+      restart: 'always',
+      stop_signal: 'SIGQUIT',
+      volumes: ['./config:/etc/gitlab-runner', '/var/run/docker.sock:/var/run/docker.sock'],
+    });
+  });
+
+  it('has no version, which Compose warns about', () => {
+    expect(compose).not.toHaveProperty('version');
+  });
+});
+
+/** The ways to call Compose that this machine has; a host may have the plugin, the program, or both. */
+const composes = [['docker', 'compose'], ['docker-compose']].filter(command =>
+  isInstalled(...command, 'version'),
+);
+
+describe.skipIf(!needs(composes.length > 0, 'docker compose or docker-compose'))('Compose itself', () => {
+  for (const command of composes) {
+    it.each(Object.entries(scenarios))(
+      `reads it without complaint as ${command.join(' ')}: %s`,
+      (_, typed) => {
+        const folder = writeAll(typed);
+        copyFileSync(join(folder, '.env.example'), join(folder, '.env'));
+        const { status, stdout, stderr } = run(folder, [...command, 'config']);
+        expect(stderr).toBe('');
+        expect(status).toBe(0);
+        const { name, services } = parse(stdout);
+        expect(services.runner.image).toBe(typed.runnerImage ?? questions.runnerImage.default);
+        // Compose v1 does not show the name.
+        if (name !== undefined) expect(name).toBe('my-runner');
+      },
+    );
+  }
+});

@@ -1,0 +1,120 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { questions } from '../../generators/app/questions.ts';
+import { scenarios } from '../support/answers.ts';
+import { needs } from '../support/needs.ts';
+import { isInstalled, renderAll, run, tool, writeAll } from '../support/rendered.ts';
+
+interface Job {
+  script: string[];
+  before_script: string[];
+  stage: string;
+  extends: string;
+  variables: Record<string, string>;
+}
+
+describe.each(Object.entries(scenarios))('.gitlab-ci.yml with %s', (_, typed) => {
+  const text = renderAll(typed)['.gitlab-ci.yml']!;
+  const pipeline = parse(text, { version: '1.1' });
+
+  it('reads the same as YAML 1.1, which GitLab reads, and as YAML 1.2', () => {
+    expect(parse(text, { version: '1.2' })).toEqual(pipeline);
+  });
+
+  it('asks for the image and the tags of the answers', () => {
+    const tags = questions.tags.check(typed.tags ?? questions.tags.default);
+    expect(pipeline.default).toEqual({
+      image: typed.dockerImage ?? questions.dockerImage.default,
+      ...(tags.length > 0 ? { tags } : {}),
+    });
+  });
+
+  it('has commands that are text, every one', () => {
+    const jobs: Job[] = Object.values(pipeline);
+    const commands = jobs.flatMap(({ script, before_script }) => [
+      ...(script ?? []),
+      ...(before_script ?? []),
+    ]);
+    expect(commands.length).toBeGreaterThan(5);
+    for (const command of commands) expect(command).toBeTypeOf('string');
+  });
+
+  it('gives a password to nothing but standard input', () => {
+    const [check, login, ...more] = pipeline['.registry'].before_script as string[];
+    expect(more).toEqual([]);
+    expect(check).not.toContain('printf');
+    expect(login).toMatch(/^printf %s "\$(CI_)?REGISTRY_PASSWORD" \| docker login .*--password-stdin/);
+    expect(text.match(/\$(CI_)?REGISTRY_PASSWORD"? *\|/g)).toHaveLength(1);
+  });
+
+  it('sets or gets from GitLab every variable that it uses', () => {
+    const own = Object.keys(pipeline.variables);
+    const ofJobs = Object.values(pipeline as Record<string, Job>).flatMap(({ variables }) =>
+      Object.keys(variables ?? {}),
+    );
+    const secrets = typed.registry ? ['REGISTRY_USER', 'REGISTRY_PASSWORD'] : [];
+    const used = [...text.matchAll(/\$([A-Z_]+)/g)].map(([, name]) => name!);
+    expect(
+      used.filter(name => !name.startsWith('CI_') && ![...own, ...ofJobs, ...secrets].includes(name)),
+    ).toEqual([]);
+  });
+
+  it('has a job in every stage, and a stage for every job', () => {
+    const jobs = Object.entries(pipeline as Record<string, Job>).filter(
+      ([name, job]) => job.extends && !name.startsWith('.'),
+    );
+    const stages = jobs.map(([, job]) => job.stage ?? pipeline[job.extends].stage);
+    expect([...new Set(stages)]).toEqual(pipeline.stages);
+  });
+});
+
+const node = tool('node/bin/node');
+const gitlabCiLocal = tool('gitlab-ci-local/dist/index.js');
+
+describe.skipIf(
+  !needs(
+    Boolean(node && gitlabCiLocal) && isInstalled('git', '--version'),
+    'gitlab-ci-local in test/tools, and git',
+  ),
+)("GitLab's schema for pipelines, as gitlab-ci-local holds it", () => {
+  /** Lists the jobs of a pipeline; gitlab-ci-local checks the schema first, and ends with 1 where it fails. */
+  const list = (folder: string) => {
+    const git = (...words: string[]) => run(folder, ['git', ...words]);
+    git('init', '--quiet', '--initial-branch', 'main');
+    git('remote', 'add', 'origin', 'https://gitlab.example.com/team/app.git');
+    git(
+      '-c',
+      'user.name=a',
+      '-c',
+      'user.email=a@example.com',
+      'commit',
+      '--quiet',
+      '--allow-empty',
+      '-m',
+      'x',
+    );
+    return run(folder, [node!, gitlabCiLocal!, '--list-json']);
+  };
+
+  it.each(Object.entries(scenarios))('accepts the pipeline with %s', (_, typed) => {
+    const { status, stdout, stderr } = list(writeAll(typed));
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('json schema validated');
+    expect((JSON.parse(stdout) as { name: string }[]).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['build', 'tag branch', 'tag latest', 'tag version']),
+    );
+  });
+
+  it('would refuse a key that GitLab does not know', () => {
+    const folder = writeAll();
+    appendFileSync(
+      join(folder, '.gitlab-ci.yml'),
+      '\nextra:\n  script: [echo]\n  stage: build\n  imagee: x\n',
+    );
+    const { status, stderr } = list(folder);
+    expect(status).toBe(1);
+    expect(stderr).toContain('imagee');
+  });
+});

@@ -1,0 +1,94 @@
+import { marked, type Token, type Tokens } from 'marked';
+import { describe, expect, it } from 'vitest';
+import { files } from '../../generators/app/files.ts';
+import { scenarios } from '../support/answers.ts';
+import { renderAll } from '../support/rendered.ts';
+
+/** Every token of a Markdown text, those inside others too. */
+function tokensOf(text: string): Token[] {
+  const tokens: Token[] = [];
+  marked.walkTokens(marked.lexer(text), token => {
+    tokens.push(token);
+  });
+  return tokens;
+}
+
+/** The anchor that GitLab gives to a heading. */
+const anchor = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replace(/\s+/g, '-');
+
+describe.each(Object.entries(scenarios))('README.md with %s', (_, typed) => {
+  const text = renderAll(typed)['README.md']!;
+  const tokens = tokensOf(text);
+  const links = tokens.filter((token): token is Tokens.Link => token.type === 'link').map(({ href }) => href);
+  const headings = tokens.filter((token): token is Tokens.Heading => token.type === 'heading');
+
+  it('has one title, the description of the runner', () => {
+    const titles = headings.filter(({ depth }) => depth === 1);
+    expect(titles).toHaveLength(1);
+    expect(marked.parseInline(titles[0]!.text)).toBe(
+      (typed.description ?? 'My Docker Runner').replace(/[&<>"']/g, sign => htmlEntities[sign]!),
+    );
+  });
+
+  it('links only to files of the repository, to its own headings, and to the web', () => {
+    const paths = files.map(({ path }) => path);
+    const anchors = headings.map(({ text }) => anchor(text));
+    for (const href of links) {
+      if (href.startsWith('#')) expect(anchors).toContain(href.slice(1));
+      else if (!/^https?:\/\//.test(href)) expect(paths, href).toContain(href.replace(/#.*$/, ''));
+    }
+  });
+
+  it('has a language for every block of code', () => {
+    for (const { lang, text } of tokens.filter((token): token is Tokens.Code => token.type === 'code')) {
+      expect(lang, text).toMatch(/^\w+$/);
+    }
+  });
+});
+
+const htmlEntities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+describe('README.md', () => {
+  const text = renderAll()['README.md']!;
+  const code = tokensOf(text).filter((token): token is Tokens.Code => token.type === 'code');
+
+  it.each(files.map(({ path }) => path).filter(path => path !== 'README.md'))('says what %s is for', path => {
+    expect(text).toContain(path);
+  });
+
+  it('shows a diagram that Mermaid can draw', () => {
+    const diagrams = code.filter(({ lang }) => lang === 'mermaid');
+    expect(diagrams.length).toBeGreaterThan(0);
+    for (const { text: diagram } of diagrams) {
+      const lines = diagram
+        .split('\n')
+        .map(line => line.trim())
+        .filter(line => line !== '' && !line.startsWith('%%'));
+      expect(lines[0]).toMatch(/^(flowchart|graph|sequenceDiagram|stateDiagram-v2)\b/);
+      expect(lines.filter(line => /^subgraph\b/.test(line)).length).toBe(
+        lines.filter(line => line === 'end').length,
+      );
+      for (const [open, close] of ['()', '[]', '{}']) {
+        expect(diagram.split(open!).length, `${open} and ${close}`).toBe(diagram.split(close!).length);
+      }
+      expect(diagram.split('"').length % 2, 'quotation marks in pairs').toBe(1);
+    }
+  });
+
+  it('names make targets that exist', () => {
+    const makefile = renderAll().Makefile!;
+    const named = [...text.matchAll(/\bmake ([a-z]+)\b/g)].map(([, target]) => target!);
+    for (const target of new Set(named)) expect(makefile).toMatch(new RegExp(`^${target}:`, 'm'));
+  });
+});

@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { parse } from 'yaml';
+import { shell, typescript, yaml } from '../../generators/common/quoting.ts';
+import { awkwardText } from '../support/arbitrary-answers.ts';
+import { run } from '../support/rendered.ts';
+
+// Thousands of cases; a busy machine takes its time for them.
+vi.setConfig({ testTimeout: 120_000 });
+
+/** Any text without half characters, which no file can hold. */
+const text = awkwardText.filter(value => !/\p{Cs}/u.test(value));
+
+describe('text of any kind comes back from', () => {
+  it('a YAML scalar, and a YAML list', () => {
+    fc.assert(
+      fc.property(text, fc.array(text, { maxLength: 4 }), (value, list) => {
+        const written = `a: ${yaml(value)}\nb: ${yaml(list)}\nc: [x]\n`;
+        for (const version of ['1.1', '1.2'] as const) {
+          expect(parse(written, { version })).toEqual({ a: value, b: list, c: ['x'] });
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('a TypeScript literal', () => {
+    fc.assert(
+      fc.property(text, fc.array(text, { maxLength: 4 }), (value, list) => {
+        expect(new Function(`return [${typescript(value)}, ${typescript(list)}]`)()).toEqual([value, list]);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('a word of a shell command', () => {
+    const values = fc.sample(text, 3000).filter(value => !value.includes('\0'));
+    const { stdout, stderr } = run(
+      '.',
+      ['sh', '-eu'],
+      values.map(value => `printf '%s\\0' ${shell(value)}\n`).join(''),
+    );
+    expect(stderr).toBe('');
+    expect(stdout.split('\0').slice(0, -1)).toEqual(values);
+  });
+});

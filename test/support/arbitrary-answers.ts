@@ -1,0 +1,315 @@
+import fc from 'fast-check';
+import { type AnswerName, answerNames, questions } from '../../generators/app/questions.ts';
+import type { TypedAnswers } from '../../generators/app/saved-answers.ts';
+import { Refusal } from '../../generators/common/refusal.ts';
+
+// Whatever means something in YAML, TypeScript, a shell, a dotenv file, make, TOML, Markdown or a template.
+const fragments = [
+  ...[
+    `'`,
+    '"',
+    '`',
+    '\\',
+    '\\n',
+    '\\u0000',
+    '$',
+    '$$',
+    '$(x)',
+    '$HOME',
+    '${X:-y}',
+    '${{ x }}',
+    '{{',
+    '}}',
+    '%',
+    '%%',
+  ],
+  ...[
+    '#',
+    ' #',
+    ': ',
+    ':',
+    ' - ',
+    '-',
+    '--',
+    '*',
+    '&',
+    '!',
+    '!!str ',
+    '|',
+    '>',
+    '@',
+    '?',
+    '? ',
+    ',',
+    ';',
+    '~',
+    '^',
+    '=',
+  ],
+  ...[
+    '[',
+    ']',
+    '{',
+    '}',
+    '(',
+    ')',
+    '<',
+    '<%',
+    '<%= 1 %>',
+    '<%- x',
+    '%>',
+    '<!--',
+    '<b>',
+    '&amp;',
+    '&#39;',
+    '/',
+    '//',
+    '*/',
+    '/*',
+  ],
+  ...[
+    'a',
+    'docker',
+    'Z',
+    '0',
+    '7',
+    '1e3',
+    '0o17',
+    ' ',
+    '  ',
+    '.',
+    '..',
+    '_',
+    '__',
+    'é',
+    'e\u0301',
+    '名',
+    'שלום',
+    '\u200f',
+    '👩‍👩‍👧',
+    '🏳️‍🌈',
+  ],
+  ...[
+    '\u00a0',
+    '\u200b',
+    '\u00ad',
+    '\ufffd',
+    '\u{10ffff}',
+    '\u{1fffe}',
+    '*b*',
+    '_i_',
+    '![x](y)',
+    '[x](y)',
+    'www.a.b',
+    'a@b.c',
+    ':tada:',
+  ],
+];
+
+const invisible = [
+  '\n',
+  '\r\n',
+  '\t',
+  '\0',
+  '\u0007',
+  '\u001b[31m',
+  '\u007f',
+  '\u0085',
+  '\u2028',
+  '\u202e',
+  '\u2066',
+  '\ufeff',
+  '\ufffe',
+  '\ud83d',
+  '\udc00',
+];
+
+const words = [
+  ...[
+    'on',
+    'oN',
+    'off',
+    'yes',
+    'No',
+    'y',
+    'n',
+    'true',
+    'False',
+    'null',
+    'Null',
+    '~',
+    '',
+    ' ',
+    'undefined',
+    'NaN',
+    '=',
+    '<<',
+  ],
+  ...[
+    '0',
+    '007',
+    '0o17',
+    '0x1F',
+    '0b11',
+    '1e3',
+    '1E-3',
+    '1_000',
+    '1,000',
+    '.5',
+    '5.',
+    '.inf',
+    '-.INF',
+    '.nan',
+    '+1',
+    '-1',
+  ],
+  ...[
+    '12:30',
+    '190:20:30.15',
+    '2026-01-31',
+    '2026-01-31T12:00:00Z',
+    '2001-12-14 21:59:43 +0100',
+    '10.0.0.1',
+    '1.2.3',
+  ],
+  ...[
+    '---',
+    '...',
+    '- a',
+    '? a',
+    ': a',
+    '%YAML 1.2',
+    '@a',
+    '`a`',
+    '|',
+    '>-',
+    '!a',
+    '&a',
+    '*a',
+    ':symbol',
+    '__proto__',
+    'constructor',
+  ],
+];
+
+/** Text that something or other trips over, on one line and visible for the most part. */
+export const awkwardText: fc.Arbitrary<string> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.array(fc.constantFrom(...fragments), { maxLength: 12 }).map(parts => parts.join('')),
+  },
+  { weight: 2, arbitrary: fc.constantFrom(...words) },
+  { weight: 2, arbitrary: fc.string({ unit: 'grapheme', maxLength: 20 }) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(fc.constantFrom(...fragments, ...invisible), { maxLength: 8 })
+      .map(parts => parts.join('')),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...fragments), fc.integer({ min: 100, max: 5000 }))
+      .map(([part, times]) => part.repeat(times)),
+  },
+);
+
+const label = fc.stringMatching(/^[a-zA-Z0-9]([a-zA-Z0-9-]{0,8}[a-zA-Z0-9])?$/);
+const port = fc.oneof(
+  fc.constant(''),
+  fc.integer({ min: 0, max: 99_999 }).map(number => `:${number}`),
+);
+const hostName = fc.oneof(
+  fc.array(label, { minLength: 1, maxLength: 4 }).map(labels => labels.join('.')),
+  fc.ipV4(),
+  fc.ipV6().map(address => `[${address}]`),
+  fc.constantFrom('localhost', 'bücher.example', 'gitlab.com.', 'a_b.example'),
+);
+const pathPart = fc.oneof(
+  fc.stringMatching(/^[\w.~-]{1,10}$/),
+  fc.constantFrom('..', '.', '', '-', '%20', 'a b', '$x'),
+);
+const imagePart = fc.stringMatching(/^[a-z0-9]{1,6}((\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}$/);
+const lowerPath = fc.array(imagePart, { maxLength: 3 }).map(parts => parts.map(part => `/${part}`).join(''));
+
+const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
+  gitlabUrl: fc
+    .tuple(
+      fc.constantFrom('https://', 'http://', 'HTTPS://'),
+      hostName,
+      port,
+      fc.array(pathPart, { maxLength: 4 }),
+    )
+    .map(
+      ([scheme, host, number, parts]) => `${scheme}${host}${number}${parts.map(part => `/${part}`).join('')}`,
+    ),
+  registry: fc.oneof(
+    fc.constant('gitlab'),
+    fc.tuple(hostName, port, lowerPath).map(parts => parts.join('')),
+  ),
+  tags: fc
+    .array(
+      awkwardText.map(text => text.replaceAll('$', '')),
+      { maxLength: 6 },
+    )
+    .map(tags => tags.join(',')),
+  runUntagged: fc.constantFrom('yes', 'no', 'TRUE', 'n', 'maybe'),
+  description: awkwardText,
+  concurrent: fc.oneof(
+    fc.integer({ min: -5, max: 200_000 }).map(String),
+    fc.constantFrom('1.5', '1e3', '007', ' 3 '),
+  ),
+  dockerImage: image(),
+  runnerImage: image(),
+  builder: fc.constantFrom(...(questions.builder.choices ?? []), 'magic'),
+};
+
+function image(): fc.Arbitrary<string> {
+  const digest = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 });
+  return fc
+    .tuple(
+      fc.oneof(
+        fc.constant(''),
+        fc.tuple(hostName, port).map(([host, number]) => `${host}${number}/`),
+      ),
+      imagePart,
+      lowerPath,
+      fc.oneof(fc.constant(''), fc.stringMatching(/^:[\w][\w.-]{0,20}$/)),
+      fc.oneof(
+        { weight: 4, arbitrary: fc.constant('') },
+        { weight: 1, arbitrary: digest.map(hex => `@sha256:${hex}`) },
+      ),
+    )
+    .map(parts => parts.join(''));
+}
+
+/** What somebody might type as the answer to a question: often an answer, sometimes anything at all. */
+export function typedAnswer(name: AnswerName): fc.Arbitrary<string> {
+  return fc.oneof({ weight: 4, arbitrary: mostlyValid[name] }, { weight: 1, arbitrary: awkwardText });
+}
+
+/** Answers to all questions, as typed; one that would be refused is left out, so that its default holds. */
+export const acceptedAnswers: fc.Arbitrary<TypedAnswers> = fc
+  .record(
+    Object.fromEntries(answerNames.map(name => [name, typedAnswer(name)])) as Record<
+      AnswerName,
+      fc.Arbitrary<string>
+    >,
+  )
+  .map(typed =>
+    Object.fromEntries(
+      answerNames.filter(name => !refusalOf(name, typed[name])).map(name => [name, typed[name]]),
+    ),
+  );
+
+/** Why this text is no answer to this question; undefined if it is one. */
+export function refusalOf(name: AnswerName, typed: string): Refusal | undefined {
+  try {
+    questions[name].check(typed);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}

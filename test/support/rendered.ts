@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+import { files } from '../../generators/app/files.ts';
+import { planRepository } from '../../generators/app/plan.ts';
+import { completeAnswers } from '../../generators/app/questions.ts';
+import { render } from '../../generators/app/render.ts';
+import type { TypedAnswers } from '../../generators/app/saved-answers.ts';
+
+/** The text of every file, by its path. The tests of the generator show that it writes the same. */
+export function renderAll(typed: TypedAnswers = {}, directory = 'my-runner'): Record<string, string> {
+  const repository = planRepository(completeAnswers(typed), directory);
+  return Object.fromEntries(files.map(file => [file.path, render(file, repository)]));
+}
+
+const folders: string[] = [];
+
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+/** Writes a repository into a new folder, which is removed when the tests of the file have ended. */
+export function writeAll(typed: TypedAnswers = {}): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rendered-')));
+  folders.push(folder);
+  const texts = renderAll(typed);
+  for (const { path, executable } of files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), texts[path] ?? '', { mode: executable ? 0o755 : 0o644 });
+  }
+  return folder;
+}
+
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program in a folder; the status is null where there is no such program. */
+export function run(folder: string, [program = '', ...words]: readonly string[], input = ''): Ended {
+  const { status, stdout, stderr } = spawnSync(program, words, {
+    cwd: folder,
+    input,
+    encoding: 'utf8',
+    maxBuffer: Number.POSITIVE_INFINITY,
+  });
+  return { status, stdout, stderr };
+}
+
+export function isInstalled(...command: string[]): boolean {
+  return run('.', command).status === 0;
+}
+
+/** A program of test/tools; undefined where these are not installed. */
+export function tool(path: string): string | undefined {
+  const file = fileURLToPath(new URL(`../tools/node_modules/${path}`, import.meta.url));
+  return existsSync(file) ? file : undefined;
+}
