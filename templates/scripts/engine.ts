@@ -46,16 +46,22 @@ export async function requireEngine(): Promise<Engine> {
   const format = '{{.Server.Version}} {{.Server.APIVersion}} {{.Server.MinAPIVersion}}';
   const { status, stdout, stderr } = await run(['docker', 'version', '--format', format]);
   if (status === 127 && /ENOENT/.test(stderr)) {
-    throw new Failure('Docker is not installed.', 'Install Docker Engine: https://docs.docker.com/engine/install/');
+    throw new Failure(
+      'Docker is not installed.',
+      'Install Docker Engine: https://docs.docker.com/engine/install/',
+    );
   }
   if (/permission denied/i.test(stderr)) {
     throw new Failure(
       'You may not use the Docker Engine (permission denied on its socket).',
-      'Run as root, or join the group that owns the socket and log in again: sudo usermod -aG docker "$USER"',
+      'Run as root, or join the group that owns the socket and log in again: sudo usermod -aG docker YOU',
     );
   }
   if (/client version \S+ is too (old|new)/i.test(stderr)) {
-    throw new Failure(`The docker command of this host does not fit its engine: ${lastLine(stderr)}`, 'Install both from the same release of Docker.');
+    throw new Failure(
+      `The docker command of this host does not fit its engine: ${lastLine(stderr)}`,
+      'Install both from the same release of Docker.',
+    );
   }
   const [version = '', apiVersion = '', minApiVersion = ''] = stdout.trim().split(' ');
   if (status !== 0 || minApiVersion === '') {
@@ -121,7 +127,8 @@ export interface RunnerConfig {
 export async function readConfig(): Promise<RunnerConfig | undefined> {
   if (!existsSync(new URL('config/config.toml', root))) return undefined;
   const { status, stdout, stderr } = await shellInRunner('stat -c %a config.toml; cat config.toml');
-  if (status !== 0) throw new Failure(`config/config.toml cannot be read: ${explainContainer(stderr)}`, 'Run: make doctor');
+  if (status !== 0)
+    throw new Failure(`config/config.toml cannot be read: ${explainContainer(stderr)}`, 'Run: make doctor');
   const end = stdout.indexOf('\n');
   return { mode: stdout.slice(0, end), runners: readRunners(stdout.slice(end + 1)) };
 }
@@ -131,7 +138,9 @@ export function readRunners(toml: string): RegisteredRunner[] {
   const tables: Record<string, string | string[]>[] = [];
   let section = '';
   // A list may run over several lines; each becomes one.
-  for (const line of toml.replace(/\[[^[\]]*\n[^[\]]*\]/g, list => list.replace(/#.*$|\n/gm, ' ')).split('\n')) {
+  for (const line of toml
+    .replace(/\[[^[\]]*\n[^[\]]*\]/g, list => list.replace(/#.*$|\n/gm, ' '))
+    .split('\n')) {
     const header = /^\s*\[+\s*([\w.-]+)\s*\]+/.exec(line);
     const pair = /^\s*([\w-]+)\s*=\s*(.+?)\s*$/.exec(line);
     if (header) {
@@ -157,7 +166,11 @@ export function readRunners(toml: string): RegisteredRunner[] {
 
 function readValue(text: string): string | string[] {
   const strings = [...text.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g)].map(([, quoted, literal = '']) =>
-    quoted === undefined ? literal : (JSON.parse(`"${quoted.replace(/\\U([0-9A-Fa-f]{8})/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)))}"`) as string),
+    quoted === undefined
+      ? literal
+      : (JSON.parse(
+          `"${quoted.replace(/\\U([0-9A-Fa-f]{8})/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)))}"`,
+        ) as string),
   );
   if (text.startsWith('[')) return strings;
   return strings[0] ?? text.replace(/\s*#.*$/, '');
@@ -165,8 +178,10 @@ function readValue(text: string): string | string[] {
 
 /** What a failed `docker run` or `docker compose run` means, in one line. */
 export function explainContainer(stderr: string): string {
-  if (/toomanyrequests|rate limit/i.test(stderr)) return 'the registry limits pulls (toomanyrequests): run "docker login", or wait some hours.';
-  if (/pull access denied|manifest unknown|not found: manifest/i.test(stderr)) return `the image does not exist, or needs "docker login": ${lastLine(stderr)}`;
+  if (/toomanyrequests|rate limit/i.test(stderr))
+    return 'the registry limits pulls (toomanyrequests): run "docker login", or wait some hours.';
+  if (/pull access denied|manifest unknown|not found: manifest/i.test(stderr))
+    return `the image does not exist, or needs "docker login": ${lastLine(stderr)}`;
   if (/no space left on device/i.test(stderr)) return 'the disk is full: run "make prune".';
   return lastLine(stderr);
 }

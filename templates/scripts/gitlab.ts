@@ -1,7 +1,7 @@
 // GitLab's REST API, as far as a runner needs it: https://docs.gitlab.com/api/runners/
 
 import { existsSync, readFileSync } from 'node:fs';
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { Failure, mask, root } from './env.ts';
@@ -41,7 +41,9 @@ export async function callGitLab(
         },
       });
       request.on('response', resolve);
-      request.on('timeout', () => request.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
+      request.on('timeout', () =>
+        request.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })),
+      );
       request.on('error', reject);
       request.end(text);
     });
@@ -78,10 +80,16 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 function unreachable(gitlabUrl: string, { code = '', message }: NodeJS.ErrnoException): Failure {
   const { hostname, host } = new URL(gitlabUrl);
   if (/ENOTFOUND|EAI_AGAIN|EAI_NODATA/.test(code)) {
-    return new Failure(`The name ${hostname} is not known (DNS).`, 'Check GITLAB_URL in .env, and the DNS of this host.');
+    return new Failure(
+      `The name ${hostname} is not known (DNS).`,
+      'Check GITLAB_URL in .env, and the DNS of this host.',
+    );
   }
   if (code === 'ECONNREFUSED') {
-    return new Failure(`Nothing listens at ${host} (connection refused).`, 'Check the host and port of GITLAB_URL in .env, and that GitLab runs.');
+    return new Failure(
+      `Nothing listens at ${host} (connection refused).`,
+      'Check the host and port of GITLAB_URL in .env, and that GitLab runs.',
+    );
   }
   if (/SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED/.test(code)) {
     return new Failure(
@@ -90,10 +98,16 @@ function unreachable(gitlabUrl: string, { code = '', message }: NodeJS.ErrnoExce
     );
   }
   if (/CERT_|ERR_TLS|EPROTO|ERR_SSL/.test(code)) {
-    return new Failure(`TLS with ${host} fails: ${mask(message)}`, 'Check that GITLAB_URL has the name that the certificate was made for, and http or https as the server speaks it.');
+    return new Failure(
+      `TLS with ${host} fails: ${mask(message)}`,
+      'Check that GITLAB_URL has the name that the certificate was made for, and http or https as the server speaks it.',
+    );
   }
   if (/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/.test(code)) {
-    return new Failure(`${host} does not answer (${code}).`, 'Check the network and the firewall between this host and GitLab.');
+    return new Failure(
+      `${host} does not answer (${code}).`,
+      'Check the network and the firewall between this host and GitLab.',
+    );
   }
   return new Failure(`${host} cannot be reached: ${mask(message)}`, 'Check GITLAB_URL in .env.');
 }
@@ -107,19 +121,32 @@ export async function requireGitLab(gitlabUrl: string): Promise<void> {
       `Set GITLAB_URL in .env to the address it leads to: ${location.replace(/\/api\/v4.*$|\/users\/sign_in.*$/, '')}`,
     );
   }
-  if (status >= 500) throw new Failure(`GitLab answers with HTTP ${status}.`, 'Wait until it is well again; then run the same command.');
+  if (status >= 500)
+    throw new Failure(
+      `GitLab answers with HTTP ${status}.`,
+      'Wait until it is well again; then run the same command.',
+    );
   // Without a token GitLab refuses this call, in JSON; a page of some other server would be HTML.
   if (!isJson || ![200, 401, 403].includes(status)) {
-    throw new Failure(`There is no GitLab API at ${gitlabUrl} (HTTP ${status}).`, 'Check GITLAB_URL in .env; a GitLab below a sub-path needs that path too.');
+    throw new Failure(
+      `There is no GitLab API at ${gitlabUrl} (HTTP ${status}).`,
+      'Check GITLAB_URL in .env; a GitLab below a sub-path needs that path too.',
+    );
   }
 }
 
 /** What GitLab says of a runner's token; undefined if it does not accept it. */
-export async function verifyRunner(gitlabUrl: string, token: string): Promise<{ id: string; expiresAt: string } | undefined> {
+export async function verifyRunner(
+  gitlabUrl: string,
+  token: string,
+): Promise<{ id: string; expiresAt: string } | undefined> {
   const { status, body } = await callGitLab(gitlabUrl, 'POST', '/runners/verify', { body: { token } });
   if (status === 200) return { id: String(body.id ?? ''), expiresAt: String(body.token_expires_at ?? '') };
   if (status === 403 || status === 401) return undefined;
-  throw new Failure(`GitLab answers the check of the runner's token with HTTP ${status}: ${reason(body)}`, 'Run the same command again in a while.');
+  throw new Failure(
+    `GitLab answers the check of the runner's token with HTTP ${status}: ${reason(body)}`,
+    'Run the same command again in a while.',
+  );
 }
 
 /** What a refusal of an access token means. */

@@ -9,7 +9,17 @@
 
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { explainContainer, inRunner, lastLine, readConfig, requireCompose, requireEngine, run, shellInRunner } from './engine.ts';
+import {
+  explainContainer,
+  inRunner,
+  lastLine,
+  readConfig,
+  readRunners,
+  requireCompose,
+  requireEngine,
+  run,
+  shellInRunner,
+} from './engine.ts';
 import { type Environment, Failure, keepSecret, mask, readEnvironment } from './env.ts';
 import { accessTokenFailure, callGitLab, reason, requireGitLab, verifyRunner } from './gitlab.ts';
 import { concurrent, executor, runner } from './settings.ts';
@@ -20,17 +30,21 @@ type Credentials =
   | { kind: 'access token'; token: string }
   | { kind: 'registration token'; token: string };
 
-/** Ctrl-C reaches the running program too; what follows it here tidies up and ends. */
 let interrupted = false;
-process.on('SIGINT', () => {
-  interrupted = true;
-});
-process.on('SIGTERM', () => {
-  interrupted = true;
-});
+
+/** From here on Ctrl-C does not end this program at once: what it has begun is undone first. */
+function tidyUpWhenInterrupted(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      interrupted = true;
+    });
+  }
+}
 
 async function main(): Promise<void> {
-  const { values: options } = parseArgs({ options: { 'dry-run': { type: 'boolean' }, force: { type: 'boolean' } } });
+  const { values: options } = parseArgs({
+    options: { 'dry-run': { type: 'boolean' }, force: { type: 'boolean' } },
+  });
   const environment = readEnvironment();
   if (options['dry-run']) return showPlan(environment);
 
@@ -42,8 +56,17 @@ async function main(): Promise<void> {
   const credentials = chooseCredentials(environment) ?? (await askForToken(environment));
   await requireGitLab(environment.gitlabUrl);
   if (registered.some(({ token }) => token === credentials.token)) {
-    throw new Failure('This runner is in config/config.toml already.', 'To add another one, create it in GitLab first: every runner has a token of its own.');
+    throw new Failure(
+      'This runner is in config/config.toml already.',
+      'To add another one, create it in GitLab first: every runner has a token of its own.',
+    );
   }
+  if (credentials.kind === 'authentication token')
+    await requireValidToken(environment.gitlabUrl, credentials.token);
+  if (credentials.kind === 'registration token') {
+    console.error('Registration tokens are off by default since GitLab 17, and are removed in GitLab 20.');
+  }
+  tidyUpWhenInterrupted();
   if (credentials.kind === 'access token') {
     const created = await createRunner(environment, credentials.token);
     try {
@@ -52,15 +75,15 @@ async function main(): Promise<void> {
       throw await withdraw(environment.gitlabUrl, created, error as Error);
     }
   } else {
-    if (credentials.kind === 'authentication token') await requireValidToken(environment.gitlabUrl, credentials.token);
-    else console.error('Registration tokens are off by default since GitLab 17, and are removed in GitLab 20.');
     await register(environment.gitlabUrl, credentials);
   }
   await report(credentials.kind);
 }
 
 /** Says that nothing needs doing, once GitLab has confirmed the runners that are here. */
-async function confirmRegistered(registered: { name: string; id: string; url: string; token: string }[]): Promise<void> {
+async function confirmRegistered(
+  registered: { name: string; id: string; url: string; token: string }[],
+): Promise<void> {
   for (const { name, id, url, token } of registered) {
     keepSecret(token);
     await requireGitLab(url.replace(/\/+$/, ''));
@@ -81,20 +104,37 @@ function chooseCredentials(environment: Environment): Credentials | undefined {
   const isRegistrationToken = (token: string) => token.startsWith('GR1348941');
   if (runnerToken !== '') {
     if (runnerToken.startsWith('glrt-')) return { kind: 'authentication token', token: runnerToken };
-    const name = isRegistrationToken(runnerToken) ? 'REGISTRATION_TOKEN' : runnerToken.startsWith('glpat-') ? 'GITLAB_ACCESS_TOKEN' : '';
+    const name = isRegistrationToken(runnerToken)
+      ? 'REGISTRATION_TOKEN'
+      : runnerToken.startsWith('glpat-')
+        ? 'GITLAB_ACCESS_TOKEN'
+        : '';
     throw new Failure(
       'RUNNER_TOKEN is not a runner authentication token: those start with glrt-.',
-      name ? `What you have belongs into ${name}, in .env.` : 'Create a runner in GitLab (Settings > CI/CD > Runners > New runner) and copy the token it shows.',
+      name
+        ? `What you have belongs into ${name}, in .env.`
+        : 'Create a runner in GitLab (Settings > CI/CD > Runners > New runner) and copy the token it shows.',
     );
   }
   if (accessToken !== '') {
-    const name = accessToken.startsWith('glrt-') ? 'RUNNER_TOKEN' : isRegistrationToken(accessToken) ? 'REGISTRATION_TOKEN' : '';
-    if (name) throw new Failure('GITLAB_ACCESS_TOKEN is not an access token.', `What you have belongs into ${name}, in .env.`);
+    const name = accessToken.startsWith('glrt-')
+      ? 'RUNNER_TOKEN'
+      : isRegistrationToken(accessToken)
+        ? 'REGISTRATION_TOKEN'
+        : '';
+    if (name)
+      throw new Failure(
+        'GITLAB_ACCESS_TOKEN is not an access token.',
+        `What you have belongs into ${name}, in .env.`,
+      );
     return { kind: 'access token', token: accessToken };
   }
   if (registrationToken === '') return undefined;
   if (registrationToken.startsWith('glrt-')) {
-    throw new Failure('REGISTRATION_TOKEN is a runner authentication token.', 'What you have belongs into RUNNER_TOKEN, in .env.');
+    throw new Failure(
+      'REGISTRATION_TOKEN is a runner authentication token.',
+      'What you have belongs into RUNNER_TOKEN, in .env.',
+    );
   }
   return { kind: 'registration token', token: registrationToken };
 }
@@ -117,10 +157,17 @@ async function askForToken(environment: Environment): Promise<Credentials> {
   if (token === '') throw new Failure('No token was given.', 'Run "make register" again.');
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    if (environment.projectId === '' && environment.groupId === '' && environment.runnerType !== 'instance_type') {
-      const place = (await terminal.question('Id or path of the project (or "group:" and a group, or "instance"): ')).trim();
+    if (
+      environment.projectId === '' &&
+      environment.groupId === '' &&
+      environment.runnerType !== 'instance_type'
+    ) {
+      const place = (
+        await terminal.question('Id or path of the project (or "group:" and a group, or "instance"): ')
+      ).trim();
       if (place === 'instance') environment.runnerType = 'instance_type';
-      else if (place.startsWith('group:')) Object.assign(environment, { runnerType: 'group_type', groupId: place.slice(6).trim() });
+      else if (place.startsWith('group:'))
+        Object.assign(environment, { runnerType: 'group_type', groupId: place.slice(6).trim() });
       else Object.assign(environment, { runnerType: 'project_type', projectId: place });
     }
   } finally {
@@ -143,7 +190,8 @@ function askHidden(question: string): Promise<string> {
     const listen = (text: string | Buffer) => {
       for (const character of String(text)) {
         if (character === '\r' || character === '\n') return end(() => resolve(typed.trim()));
-        if (character === '\u0003' || character === '\u0004') return end(() => reject(new Failure('Interrupted.', 'Nothing was changed.')));
+        if (character === '\u0003' || character === '\u0004')
+          return end(() => reject(new Failure('Interrupted.', 'Nothing was changed.')));
         typed = character === '\u007f' ? typed.slice(0, -1) : typed + character;
       }
     };
@@ -166,15 +214,25 @@ interface CreatedRunner {
 }
 
 /** The body of POST /user/runners; a project or group is still as the user wrote it. */
-function describeRunner({ runnerType, projectId, groupId }: Environment): { type: string; place: string; body: Record<string, unknown> } {
-  const type = projectId === '' && groupId !== '' && runnerType !== 'instance_type' ? 'group_type' : runnerType || 'project_type';
+function describeRunner({ runnerType, projectId, groupId }: Environment): {
+  type: string;
+  place: string;
+  body: Record<string, unknown>;
+} {
+  const type =
+    projectId === '' && groupId !== '' && runnerType !== 'instance_type'
+      ? 'group_type'
+      : runnerType || 'project_type';
   const place = type === 'group_type' ? groupId : type === 'project_type' ? projectId : '';
   if (!['project_type', 'group_type', 'instance_type'].includes(type)) {
     throw new Failure(`RUNNER_TYPE is ${type}.`, 'Write project_type, group_type or instance_type in .env.');
   }
   if (place === '' && type !== 'instance_type') {
     const name = type === 'group_type' ? 'GITLAB_GROUP_ID' : 'GITLAB_PROJECT_ID';
-    throw new Failure(`A runner of ${type} needs ${name}.`, `Write the id or the path in .env, for example ${name}=team/app`);
+    throw new Failure(
+      `A runner of ${type} needs ${name}.`,
+      `Write the id or the path in .env, for example ${name}=team/app`,
+    );
   }
   return {
     type,
@@ -202,13 +260,21 @@ async function createRunner(environment: Environment, accessToken: string): Prom
   if (refused) throw refused;
   if (answer.status === 404) throw notFound(type === 'group_type' ? 'group' : 'project', place);
   if (answer.status !== 201) {
-    throw new Failure(`GitLab does not create the runner (HTTP ${answer.status}): ${reason(answer.body)}`, 'Change scripts/settings.ts, or RUNNER_TYPE and the ids in .env, and run "make register" again.');
+    throw new Failure(
+      `GitLab does not create the runner (HTTP ${answer.status}): ${reason(answer.body)}`,
+      'Change scripts/settings.ts, or RUNNER_TYPE and the ids in .env, and run "make register" again.',
+    );
   }
   return { id: String(answer.body.id), token: keepSecret(String(answer.body.token)) };
 }
 
 /** The number of a project or group; a path is looked up. */
-async function resolveId(gitlabUrl: string, what: 'project' | 'group', place: string, accessToken: string): Promise<number> {
+async function resolveId(
+  gitlabUrl: string,
+  what: 'project' | 'group',
+  place: string,
+  accessToken: string,
+): Promise<number> {
   if (/^\d+$/.test(place)) return Number(place);
   const path = `/${what}s/${encodeURIComponent(place.replace(/^\/+|\/+$/g, ''))}`;
   let answer = await callGitLab(gitlabUrl, 'GET', path, { token: accessToken });
@@ -230,7 +296,9 @@ function notFound(what: 'project' | 'group', place: string): Failure {
 /** After a failed registration: deletes the runner that was created for it, and says how it went. */
 async function withdraw(gitlabUrl: string, created: CreatedRunner, error: Error): Promise<Failure> {
   const remedy = error instanceof Failure ? error.remedy : 'Run "make register" again.';
-  const { status } = await callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token: created.token } }).catch(() => ({ status: 0 }));
+  const { status } = await callGitLab(gitlabUrl, 'DELETE', '/runners', {
+    body: { token: created.token },
+  }).catch(() => ({ status: 0 }));
   const outcome =
     status === 204
       ? `The runner #${created.id}, just created in GitLab, was deleted again.`
@@ -276,34 +344,55 @@ function tokenVariable(kind: Credentials['kind']): string {
  */
 async function register(gitlabUrl: string, { kind, token }: Credentials): Promise<void> {
   const staged = await shellInRunner(
-    `rm -f .register.*; if [ -f config.toml ]; then cp config.toml .register.toml; cp config.toml .register.before; else echo "concurrent = ${concurrent}" > .register.toml; fi`,
+    `rm -f .register.*
+     if [ -f config.toml ]; then cp config.toml .register.before; cp config.toml .register.toml
+     else echo "concurrent = ${concurrent}" > .register.toml; fi`,
   );
-  if (staged.status !== 0) throw new Failure(`The runner's container does not start: ${explainContainer(staged.stderr)}`, 'Run: make doctor');
+  if (staged.status !== 0) {
+    throw new Failure(
+      `config/ cannot be written by the runner's container: ${explainContainer(staged.stderr)}`,
+      'Run: make doctor',
+    );
+  }
   let done = false;
   try {
-    requireNotInterrupted();
+    if (interrupted) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
     const variable = tokenVariable(kind);
     const command = await inRunner(registerOptions(gitlabUrl, kind), ['-e', variable]);
     const { status, stderr } = await run(command, { [variable]: token });
-    requireNotInterrupted();
+    if (status !== 0 && interrupted) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
     if (status !== 0) throw registrationFailure(stderr, kind);
-    const committed = await shellInRunner(
-      'if [ -f config.toml ] && ! cmp -s config.toml .register.before; then echo "config.toml was changed meanwhile" >&2; exit 1; fi; chmod 600 .register.toml; mv -f .register.toml config.toml; rm -f .register.before',
-    );
-    if (committed.status !== 0) throw new Failure(`config/config.toml was left as it is: ${lastLine(committed.stderr)}`, 'Run "make register" again.');
+    await commit(gitlabUrl, kind);
     done = true;
   } finally {
     if (!done) await shellInRunner('rm -f .register.*');
   }
 }
 
-function requireNotInterrupted(): void {
-  if (interrupted) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
+/** Puts the copy in the place of config.toml, unless somebody else has changed that meanwhile. */
+async function commit(gitlabUrl: string, kind: Credentials['kind']): Promise<void> {
+  const committed = await shellInRunner(
+    `if [ -f config.toml ] && ! cmp -s config.toml .register.before; then echo "it was changed meanwhile" >&2; exit 1; fi
+     chmod 600 .register.toml; mv -f .register.toml config.toml; rm -f .register.before`,
+  );
+  if (committed.status === 0) return;
+  const failure = new Failure(
+    `config/config.toml was left as it is: ${explainContainer(committed.stderr)}`,
+    'Run "make register" again.',
+  );
+  if (kind !== 'registration token') throw failure;
+  // Here `register` itself has created a runner, whose token nobody else knows.
+  const { stdout } = await shellInRunner('cat .register.toml');
+  const created = readRunners(stdout).at(-1);
+  if (!created) throw failure;
+  throw await withdraw(gitlabUrl, { id: created.id, token: keepSecret(created.token) }, failure);
 }
 
 /** What the output of a failed `gitlab-runner register` means. */
 function registrationFailure(output: string, kind: Credentials['kind']): Failure {
-  const problem = mask(output.split('\n').findLast(line => /ERROR|FATAL|PANIC/.test(line)) ?? lastLine(output)).replace(/\s+/g, ' ');
+  const problem = mask(
+    output.split('\n').findLast(line => /ERROR|FATAL|PANIC/.test(line)) ?? lastLine(output),
+  ).replace(/\s+/g, ' ');
   if (/410 Gone|registration disallowed/i.test(output)) {
     return new Failure(
       'This GitLab takes no registration tokens (410 Gone): they are off by default since GitLab 17.',
@@ -311,13 +400,22 @@ function registrationFailure(output: string, kind: Credentials['kind']): Failure
     );
   }
   if (kind === 'registration token' && /forbidden|invalid token/i.test(output)) {
-    return new Failure('GitLab does not accept REGISTRATION_TOKEN.', 'Copy it again from Settings > CI/CD > Runners, or better: create a runner there and use its glrt- token as RUNNER_TOKEN.');
+    return new Failure(
+      'GitLab does not accept REGISTRATION_TOKEN.',
+      'Copy it again from Settings > CI/CD > Runners, or better: create a runner there and use its glrt- token as RUNNER_TOKEN.',
+    );
   }
   if (/x509|certificate/i.test(output)) {
-    return new Failure("The runner's container does not trust GitLab's certificate.", "Put the certificate of GitLab's authority, in PEM form, in config/certs/ca.crt.");
+    return new Failure(
+      "The runner's container does not trust GitLab's certificate.",
+      "Put the certificate of GitLab's authority, in PEM form, in config/certs/ca.crt.",
+    );
   }
   if (/couldn't execute|no such host|connection refused|ENOTFOUND|ECONNREFUSED/i.test(output)) {
-    return new Failure(`GitLab cannot be reached from inside a container, though this host reaches it: ${problem}`, 'Run "make doctor"; a GITLAB_URL with localhost means the container itself.');
+    return new Failure(
+      `GitLab cannot be reached from inside a container, though this host reaches it: ${problem}`,
+      'Run "make doctor"; a GITLAB_URL with localhost means the container itself.',
+    );
   }
   return new Failure(`gitlab-runner register failed: ${problem}`, 'Run: make doctor');
 }
@@ -326,7 +424,11 @@ function registrationFailure(output: string, kind: Credentials['kind']): Failure
 async function report(kind: Credentials['kind']): Promise<void> {
   const config = await readConfig();
   const added = config?.runners.at(-1);
-  if (!config || !added) throw new Failure('The runner is registered, but config/config.toml does not show it.', 'Run: make doctor');
+  if (!config || !added)
+    throw new Failure(
+      'The runner is registered, but config/config.toml does not show it.',
+      'Run: make doctor',
+    );
   const tags = runner.tags.join(', ') || 'none';
   console.log(`Registered "${added.name}" (#${added.id}) with ${added.url}.`);
   console.log(`  tags      ${kind === 'authentication token' ? 'as chosen in GitLab' : tags}`);
@@ -346,13 +448,15 @@ function showPlan(environment: Environment): void {
   const kind = credentials?.kind ?? 'authentication token';
   const quote = (word: string) => (/^[\w./:=@,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
   const options = registerOptions(environment.gitlabUrl, kind).map(quote);
-  console.log(`${tokenVariable(kind)}=[masked] docker compose run --rm --no-deps -T -e ${tokenVariable(kind)} runner \\\n  ${options.join(' \\\n  ')}`);
+  console.log(
+    `${tokenVariable(kind)}=[masked] docker compose run --rm --no-deps -T -e ${tokenVariable(kind)} runner \\\n  ${options.join(' \\\n  ')}`,
+  );
 }
 
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof Failure)) console.error(mask(`register: ${(error as Error).message}`));
-  else console.error(mask(`register: ${error.message}\n  ${error.remedy}`));
+  const remedy = error instanceof Failure ? `\n  ${error.remedy}` : '';
+  console.error(mask(`register: ${(error as Error).message}${remedy}`));
   process.exitCode = interrupted ? 130 : 1;
 }

@@ -1,6 +1,7 @@
 /** Builds images of the stand-in runner on the local Docker Engine. */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,7 +51,7 @@ async function fillContext(
   for (const name of sources) await cp(join(HERE, name), join(program, name));
   for (const name of ['register-flags.json', 'config-toml-keys.json'])
     await cp(join(factsDirectory, name), join(facts, name));
-  const toml = fileURLToPath(new URL('..', import.meta.resolve('smol-toml')));
+  const toml = join(dirname(createRequire(import.meta.url).resolve('smol-toml')), '..');
   await cp(toml, join(program, 'node_modules', 'smol-toml'), { recursive: true, dereference: true });
   // Without it Node guesses that the sources are modules, and warns.
   await writeFile(join(program, 'package.json'), '{ "type": "module" }\n');

@@ -1,0 +1,99 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { parse } from 'smol-toml';
+import { inject } from 'vitest';
+import type { Engine } from './engines.ts';
+import { node24 } from './global-setup.ts';
+import { type Outcome, output, type Running, run, start } from './program.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: the tests look into documents of every shape.
+export type Document = any;
+
+/** A generated repository, and the ways in which a user works with it. */
+export class Repository {
+  readonly folder: string;
+  readonly engine: Engine;
+  readonly env: NodeJS.ProcessEnv;
+
+  constructor(engine: Engine, folder: string) {
+    this.engine = engine;
+    this.folder = folder;
+    // Node 24, which runs the scripts as they are; one test does without.
+    this.env = { ...engine.env, PATH: [node24, engine.env.PATH].join(delimiter) };
+  }
+
+  /** Scaffolds with the packed and installed generator. */
+  static async scaffold(engine: Engine, options: readonly string[] = []): Promise<Repository> {
+    const folder = mkdtempSync(join(tmpdir(), 'runner-'));
+    await output([inject('command'), folder, '--defaults', ...options], { cwd: folder, env: engine.env });
+    const repository = new Repository(engine, folder);
+    await output(['git', 'init', '--quiet', '--initial-branch=main'], repository.at());
+    return repository;
+  }
+
+  at(env: NodeJS.ProcessEnv = {}): { cwd: string; env: NodeJS.ProcessEnv } {
+    return { cwd: this.folder, env: { ...this.env, ...env } };
+  }
+
+  make(words: string, env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+    return run(['make', '--no-print-directory', ...words.split(' ')], this.at(env));
+  }
+
+  /** As `make`, without waiting for its end. */
+  startMake(words: string, env: NodeJS.ProcessEnv = {}): Running {
+    return start(['make', '--no-print-directory', ...words.split(' ')], this.at(env));
+  }
+
+  docker(...words: string[]): Promise<string> {
+    return output(['docker', ...words], this.at());
+  }
+
+  /** Fills in .env, as a user does by hand. */
+  writeEnv(values: Record<string, string>): void {
+    let text = readFileSync(join(this.folder, '.env.example'), 'utf8');
+    for (const [name, value] of Object.entries(values)) {
+      text = text.replace(new RegExp(`^${name}=.*$`, 'm'), `${name}=${value}`);
+    }
+    writeFileSync(join(this.folder, '.env'), text, { mode: 0o600 });
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.folder, path), 'utf8');
+  }
+
+  write(path: string, text: string): void {
+    writeFileSync(join(this.folder, path), text);
+  }
+
+  /** Changes a file, as a user does in an editor. */
+  edit(path: string, from: string, to: string): void {
+    const text = this.read(path);
+    if (!text.includes(from)) throw new Error(`${path} has no ${from}`);
+    this.write(path, text.replaceAll(from, to));
+  }
+
+  config(): Document {
+    return parse(this.read('config/config.toml'));
+  }
+
+  async dispose(): Promise<void> {
+    const project = /^COMPOSE_PROJECT_NAME=(.*)$/m.exec(this.read('.env.example'))?.[1];
+    const containers = await this.docker(
+      'ps',
+      '-aq',
+      '--filter',
+      `label=com.docker.compose.project=${project}`,
+    );
+    if (containers.trim()) await this.docker('rm', '--force', '--volumes', ...containers.trim().split('\n'));
+    const networks = await this.docker(
+      'network',
+      'ls',
+      '-q',
+      '--filter',
+      `label=com.docker.compose.project=${project}`,
+    );
+    if (networks.trim()) await this.docker('network', 'rm', ...networks.trim().split('\n'));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

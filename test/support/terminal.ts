@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+
+/** A program in a real terminal of 120 columns and 50 lines, kept by a tmux server of its own. */
+export class Terminal {
+  readonly #socket = `test-${randomBytes(4).toString('hex')}`;
+
+  /** @param command what a shell runs; the terminal stays open after its end */
+  constructor(command: string, options: { cwd: string; env: NodeJS.ProcessEnv }) {
+    const size = ['-x', '120', '-y', '50'];
+    const shell = `${command}; echo "ended with $?"; exec sleep 600`;
+    // A server takes its environment from the client that starts it.
+    execFileSync('tmux', ['-L', this.#socket, 'new-session', '-d', ...size, 'sh', '-c', shell], options);
+    this.#tmux('set-option', '-g', 'history-limit', '5000');
+  }
+
+  /** All that is, and was, on the screen. */
+  text(): string {
+    return this.#tmux('capture-pane', '-p', '-J', '-S', '-');
+  }
+
+  /** Types text as it is. */
+  type(text: string): void {
+    this.#tmux('send-keys', '-l', text);
+  }
+
+  /** Presses a key, by tmux's name: Enter, C-c, Down. */
+  press(key: string): void {
+    this.#tmux('send-keys', key);
+  }
+
+  /** Waits until the screen shows it; throws with what is there instead after the given seconds. */
+  async shows(pattern: RegExp, seconds = 30): Promise<string> {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      const text = this.text();
+      if (pattern.test(text)) return text;
+      if (Date.now() > end) throw new Error(`The terminal does not show ${pattern}, but:\n${text}`);
+      await new Promise(resolve => setTimeout(resolve, 100));
+    }
+  }
+
+  close(): void {
+    this.#tmux('kill-server');
+  }
+
+  #tmux(...words: string[]): string {
+    return execFileSync('tmux', ['-L', this.#socket, ...words], { encoding: 'utf8' });
+  }
+}
+
+/** Whether tmux is installed. */
+export function hasTerminals(): boolean {
+  try {
+    execFileSync('tmux', ['-V'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
