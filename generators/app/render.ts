@@ -11,13 +11,13 @@ const packageJson = createRequire(import.meta.url).resolve('generator-gitlab-run
 /** The folder of the templates; it mirrors the repository that is written. */
 export const templates = join(packageJson, '../templates');
 
-/** The text of one file: its template, with the functions of `quoting` and the file's part of the plan. */
+/**
+ * The text of one file: its template, with the functions of `quoting` and the file's part of the plan.
+ * A file without data is its template as it stands.
+ */
 export function render({ path, data }: RepositoryFile, repository: RunnerRepository): string {
   // npm leaves every file named `.gitignore` out of a package, so these templates have another name.
   const filename = join(templates, path.replace(/\.gitignore$/, '_gitignore'));
-  return ejs.render(
-    readFileSync(filename, 'utf8'),
-    { ...quoting, ...data?.(repository) },
-    { filename, cache: true },
-  );
+  const text = readFileSync(filename, 'utf8');
+  return data ? ejs.render(text, { ...quoting, ...data(repository) }, { filename, cache: true }) : text;
 }
