@@ -87,8 +87,12 @@ describe('README.md', () => {
   });
 
   it('names make targets that exist', () => {
+    const commands = tokensOf(text).filter(({ type }) => type === 'codespan' || type === 'code');
+    const named = commands.flatMap(({ raw }) =>
+      [...raw.matchAll(/\bmake ([a-z]+)\b/g)].map(([, target]) => target!),
+    );
+    expect(named.length).toBeGreaterThan(0);
     const makefile = renderAll().Makefile!;
-    const named = [...text.matchAll(/\bmake ([a-z]+)\b/g)].map(([, target]) => target!);
     for (const target of new Set(named)) expect(makefile).toMatch(new RegExp(`^${target}:`, 'm'));
   });
 });

@@ -1,6 +1,6 @@
 import { parseEnv } from 'node:util';
 import fc from 'fast-check';
-import { marked, type Token } from 'marked';
+import { marked, type Token, type Tokens } from 'marked';
 import ts from 'typescript';
 import { describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
@@ -129,14 +129,31 @@ describe('random answers come back from', () => {
     expect(stdout.split('\n').slice(0, -1)).toEqual(urls);
   });
 
-  it('the title of README.md, read as Markdown', () => {
-    forMany('README.md', 1000, (text, { description }) => {
-      const [title] = marked.lexer(text);
+  it('README.md, read as Markdown', () => {
+    forMany('README.md', 500, (text, answers, { executor }) => {
+      const tokens = marked.lexer(text);
+      const [title, about] = tokens.filter(({ type }) => type !== 'space') as [
+        Tokens.Heading,
+        Tokens.Paragraph,
+      ];
       expect(title).toMatchObject({ type: 'heading', depth: 1 });
-      expect(textOf((title as { tokens: Token[] }).tokens)).toBe(description);
+      expect(textOf(title.tokens)).toBe(answers.description);
+      expect(about.tokens.filter(isLink).map(({ href }) => href)).toEqual([answers.gitlabUrl]);
+      const paragraph = textOf(about.tokens.filter(token => !isLink(token)));
+      expect(paragraph).toContain(` up to ${answers.concurrent} jobs at a time`);
+      if (answers.tags.length > 0) expect(paragraph).toContain(`: ${answers.tags.join(', ')}.\n`);
+      const code: string[] = [];
+      marked.walkTokens(tokens, token => {
+        if (token.type === 'codespan') code.push(token.text);
+      });
+      expect(code).toEqual(expect.arrayContaining([answers.runnerImage, executor.image]));
     });
   });
 });
+
+function isLink(token: Token): token is Tokens.Link {
+  return token.type === 'link';
+}
 
 /** The text that a reader sees; fails on any mark-up. */
 function textOf(tokens: Token[]): string {
