@@ -20,16 +20,7 @@ export const files: readonly RepositoryFile[] = [
   { path: 'Makefile' },
   {
     path: 'README.md',
-    data: ({ description, gitlabUrl, tags, runUntagged, executor, runnerImage, concurrent, pipeline }) => ({
-      description,
-      gitlabUrl,
-      tags,
-      runUntagged,
-      image: executor.image,
-      runnerImage,
-      concurrent,
-      pipeline,
-    }),
+    data: ({ executor, composeProject: _, ...shown }) => ({ ...shown, image: executor.image }),
   },
   { path: 'config/.gitignore' },
   { path: 'config/template.toml' },

@@ -1,3 +1,4 @@
+import { frozenClientApi } from '../common/engine.ts';
 import type { Answers } from './questions.ts';
 
 /** The repository to write, decided in full: templates only print it. */
@@ -14,6 +15,8 @@ export interface RunnerRepository {
     /** Bind mounts of the job container, `host path:container path`. */
     readonly volumes: readonly string[];
   };
+  /** Whether the Docker client that jobs run is of 19.03 for good, which some engines refuse. */
+  readonly hasFrozenClient: boolean;
   readonly pipeline: Pipeline;
   /** Names the containers; a valid Compose project name. */
   readonly composeProject: string;
@@ -23,6 +26,8 @@ export interface RunnerRepository {
 export interface Pipeline {
   readonly variables: readonly { readonly name: string; readonly value: string; readonly why: string }[];
   readonly registry: string;
+  /** Whether that is the container registry of the project itself, which needs no variables of the user. */
+  readonly isOfProject: boolean;
   readonly user: string;
   readonly password: string;
   /** The variable whose absence means that pushing cannot work, and what to do then. */
@@ -47,6 +52,7 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
       image: answers.dockerImage,
       volumes: ['/var/run/docker.sock:/var/run/docker.sock'],
     },
+    hasFrozenClient: frozenClientApi(answers.dockerImage) !== undefined,
     pipeline: planPipeline(answers.registry),
     composeProject: composeProjectName(directoryName),
   };
@@ -59,6 +65,7 @@ function planPipeline(registry: string): Pipeline {
         { name: 'IMAGE', value: '$CI_REGISTRY_IMAGE', why: "The project's own container registry." },
       ],
       registry: '$CI_REGISTRY',
+      isOfProject: true,
       user: '$CI_REGISTRY_USER',
       password: '$CI_REGISTRY_PASSWORD',
       required: {
@@ -82,6 +89,7 @@ function planPipeline(registry: string): Pipeline {
       },
     ],
     registry: '$REGISTRY',
+    isOfProject: false,
     user: '$REGISTRY_USER',
     password: '$REGISTRY_PASSWORD',
     required: {

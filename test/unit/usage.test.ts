@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
 import { answerNames, questions } from '../../generators/app/questions.ts';
@@ -43,5 +44,9 @@ describe('optionsTable', () => {
         questions[name].help,
       ]),
     );
+  });
+
+  it('stands in README.md as it is (npm run docs)', () => {
+    expect(readFileSync('README.md', 'utf8')).toContain(`\n${optionsTable()}\n`);
   });
 });
