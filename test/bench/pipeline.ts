@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { median, type Row } from './table.ts';
+
+const rounds = 5;
+const branch = 'bench';
+
+interface Pipeline {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly build: { readonly script: readonly string[] };
+}
+
+/**
+ * Builds the image of the example app as the generated pipeline does, on the engine that E2E_DOCKER_HOST names:
+ * with the build cache emptied before, and again with one line of the app changed. The cache of that engine is
+ * gone then, whoever it was for; images of others stay.
+ *
+ * @param command the generator's own command
+ */
+export function pipelineRows(command: string): Row[] {
+  const host = process.env.E2E_DOCKER_HOST;
+  if (host === undefined) return [];
+  const folder = mkdtempSync(join(tmpdir(), 'pipeline-'));
+  try {
+    sh(folder, `'${command}' . --defaults`, {});
+    const { variables, build } = parse(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8')) as Pipeline;
+    const line = build.script.find(text => text.startsWith('docker build'));
+    if (line === undefined) throw new Error('The job "build" has no line that starts with "docker build".');
+
+    // Where nothing is pushed, caches in a registry are looked for at a closed port, and not found.
+    const environment = {
+      ...variables,
+      IMAGE: `${process.env.E2E_REGISTRY ?? '127.0.0.1:1'}/bench/example`,
+      CI_COMMIT_REF_SLUG: branch,
+      DOCKER_HOST: host,
+    };
+    const page = join(folder, variables.BUILD_CONTEXT ?? '', 'index.html');
+    const original = readFileSync(page, 'utf8');
+    const seconds = { cold: [] as number[], warm: [] as number[] };
+    for (let round = 0; round < rounds; round += 1) {
+      sh(folder, 'docker builder prune --all --force', environment);
+      for (const state of ['cold', 'warm'] as const) {
+        const commit = `${state}-${round}`;
+        writeFileSync(page, `${original}<p>${commit}</p>\n`);
+        const started = performance.now();
+        sh(folder, line, { ...environment, CI_COMMIT_SHA: commit });
+        seconds[state].push((performance.now() - started) / 1000);
+      }
+      sh(folder, `docker image rm --force "$IMAGE:cold-${round}" "$IMAGE:warm-${round}"`, environment);
+    }
+    const ratio = median(seconds.warm.map((value, index) => value / seconds.cold[index]!));
+    return [
+      { what: 'image build of the pipeline, cold', value: median(seconds.cold), unit: 's' },
+      {
+        what: 'image build of the pipeline, warm',
+        value: median(seconds.warm),
+        unit: 's',
+        ratio,
+        goal: 0.3,
+      },
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function sh(cwd: string, command: string, variables: Readonly<Record<string, string>>): void {
+  const { status, stdout, stderr } = spawnSync('sh', ['-ec', command], {
+    cwd,
+    env: { ...process.env, ...variables },
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`${command}\nended with ${status}:\n${stdout}${stderr}`);
+}

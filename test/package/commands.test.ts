@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { files } from '../../generators/app/files.ts';
+import { answerNames, questions } from '../../generators/app/questions.ts';
+import { needs } from '../support/needs.ts';
+import { own, ownAsRoot, realYo, Workplace } from './support/workplace.ts';
+
+const normalUsers = [own, ...(needs(realYo.exists, 'yo, by npm ci in test/tools') ? [realYo] : [])];
+const everybody = [...normalUsers, ...(ownAsRoot.exists ? [ownAsRoot] : [])];
+const everyFile = [...files.map(({ path }) => `runner/${path}`), 'runner/.yo-rc.json'].sort();
+
+describe.each(everybody)('$name, without a terminal', way => {
+  test('writes the complete repository, asks nothing, and says what comes next', async () => {
+    const workplace = new Workplace(way);
+    const { code, stdout, stderr } = await workplace.run(way, 'runner');
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    const created = files.map(({ path }) => `   create runner/${path}`);
+    const next = ['', 'Next:', '  cd runner', '  make doctor', '  make register', '  make up', ''];
+    expect(stderr.split('\n')).toEqual([...created, ...next]);
+    expect(workplace.paths().sort()).toEqual(everyFile);
+    expect(workplace.executables()).toEqual(['runner/scripts/run']);
+  });
+
+  test('writes byte for byte what the own command writes, and puts each answer where it belongs', async () => {
+    const answers = {
+      gitlabUrl: 'https://gitlab.example.com:8443/git',
+      registry: 'registry.example.com:5000/team',
+      tags: 'on,build box',
+      runUntagged: 'yes',
+      description: '1e3',
+      concurrent: '7',
+      dockerImage: 'docker:cli',
+      runnerImage: 'gitlab/gitlab-runner:ubuntu',
+      builder: 'socket',
+    };
+    const words = answerNames.flatMap(name => {
+      const { option, yesNo } = questions[name];
+      return yesNo ? [`--${option}`] : [`--${option}`, answers[name]];
+    });
+    const workplace = new Workplace(way);
+    const other = new Workplace(own);
+    const { code } = await workplace.run(way, 'runner', '--defaults', ...words);
+    await other.run(own, 'runner', ...words);
+
+    expect(code).toBe(0);
+    expect(workplace.texts()).toEqual(other.texts());
+    expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
+      'generator-gitlab-runner-docker': answers,
+    });
+    expect(workplace.read('runner/.env.example')).toContain(answers.gitlabUrl);
+    expect(workplace.read('runner/docker-compose.yml')).toContain(`image: ${answers.runnerImage}\n`);
+    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('image: docker:cli\n');
+    const settings = workplace.read('runner/scripts/settings.ts');
+    for (const text of ["'1e3'", "['on', 'build box']", '7', 'true']) expect(settings).toContain(text);
+  });
+});
+
+describe.each(normalUsers)('$name, without a terminal', way => {
+  test.each([
+    { words: ['--concurrent', '0'], sentence: /^--concurrent: .* must be a whole number from 1 .*\.$/ },
+    { words: ['--gitlab-url', 'ftp://x'], sentence: /^--gitlab-url: .* must start with https:\/\/ .*\.$/ },
+    { words: ['--docker-image', 'A b'], sentence: /^--docker-image: An image is written .*\.$/ },
+    { words: ['--concurrents', '3'], sentence: /^There is no option --concurrents; did you mean .*\.$/ },
+  ])('refuses $words in one sentence, and writes nothing', async ({ words, sentence }) => {
+    const workplace = new Workplace(way);
+    const { code, stdout, stderr } = await workplace.run(way, 'runner', '--defaults', ...words);
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(way.beforeError);
+    expect(stderr.replace(way.beforeError, '').trimEnd()).toMatch(sentence);
+    expect(workplace.paths()).toEqual([]);
+  });
+
+  test('overwrites no edited file, and names it; with --force it does', async () => {
+    const workplace = new Workplace(way);
+    await workplace.run(way, 'runner');
+    const written = workplace.texts();
+    workplace.edit('runner/Makefile', '# mine\n');
+    const edited = workplace.texts();
+
+    const refused = await workplace.run(way, 'runner', '--concurrent', '9');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr.replace(way.beforeError, '')).toMatch(
+      /^Nothing was written: Makefile, .* would change\. Run again in a terminal .* or with --force .*\.\n$/,
+    );
+    expect(workplace.texts()).toEqual(edited);
+
+    expect((await workplace.run(way, 'runner', '--force')).code).toBe(0);
+    expect(workplace.texts()).toEqual(written);
+  });
+
+  test('shows every option and its default with --help', async () => {
+    const { code, stdout } = await new Workplace(way).run(way, '--help');
+    expect(code).toBe(0);
+    for (const name of answerNames) {
+      const { option, help, default: byDefault } = questions[name];
+      const line = stdout.split('\n').find(text => new RegExp(`^ *--${option}\\b`).test(text));
+      expect(line).toContain(`${help} (default: ${byDefault})`);
+    }
+    expect(stdout).toContain('--defaults');
+  });
+
+  test.each(['007', 'a<%b'])('writes to the folder %s, named exactly so', async name => {
+    const workplace = new Workplace(way);
+    expect((await workplace.run(way, name)).code).toBe(0);
+    expect(new Set(workplace.paths().map(path => path.split('/')[0]))).toEqual(new Set([name]));
+  });
+
+  test('writes nothing with --dry-run, not even a folder', async () => {
+    const workplace = new Workplace(way);
+    const { code, stderr } = await workplace.run(way, 'runner', '--dry-run');
+    expect(code).toBe(0);
+    expect(stderr).toContain('create runner/Makefile');
+    expect(workplace.paths()).toEqual([]);
+  });
+
+  test('warns of a docker:stable that the engine refuses, and writes it all the same', async () => {
+    const workplace = new Workplace(way, { version: '29.1.0', minApiVersion: '1.44' });
+    const { code, stderr } = await workplace.run(way, 'runner');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/Docker Engine \(29\.1\.0\) .* 1\.44; docker:stable speaks 1\.40 .* docker:cli/);
+    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('image: docker:stable\n');
+  });
+});
+
+describe('the own command, without a terminal', () => {
+  test('says nothing of an engine that takes docker:stable', async () => {
+    const workplace = new Workplace(own, { version: '29.3.0', minApiVersion: '1.40' });
+    const { code, stderr } = await workplace.run(own, 'runner');
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('Engine');
+  });
+
+  test('goes on without an engine that does not answer', async () => {
+    const quick = await new Workplace(own).run(own, 'runner');
+    const slow = await new Workplace(own, 'silent').run(own, 'runner');
+    expect({ code: slow.code, stderr: slow.stderr }).toEqual({ code: 0, stderr: quick.stderr });
+    expect(slow.milliseconds - quick.milliseconds).toBeLessThan(10_000);
+  });
+});

@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { inject, onTestFinished } from 'vitest';
+import { type FakeEngine, fakeDocker } from './engine.ts';
+import { asNormalUser, giveToNormalUser, isRoot } from './users.ts';
+
+const { prefix, yo } = inject('package');
+
+/** A way to start the generator: by which command, and as whom. */
+export interface Way {
+  readonly name: string;
+  /** Whether it can be tried here. */
+  readonly exists: boolean;
+  readonly command: readonly string[];
+  /** What the command itself prints before an error's sentence. */
+  readonly beforeError: RegExp;
+}
+
+const ownCommand = [join(prefix, 'bin/generator-gitlab-runner-docker')];
+const ownName = /^generator-gitlab-runner-docker: /;
+
+export const own: Way = {
+  name: 'the own command as a normal user',
+  exists: true,
+  command: asNormalUser(ownCommand),
+  beforeError: ownName,
+};
+export const ownAsRoot: Way = {
+  name: 'the own command as root',
+  exists: isRoot,
+  command: ownCommand,
+  beforeError: ownName,
+};
+export const realYo: Way = {
+  name: 'yo as a normal user',
+  exists: yo !== '',
+  command: asNormalUser([process.execPath, yo, 'gitlab-runner-docker']),
+  // yo repeats its arguments in a line of its own.
+  beforeError: /^Error gitlab-runner-docker .*\n\s*\n/,
+};
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly milliseconds: number;
+}
+
+/** An empty folder and a home of a user's own, with an engine or none; gone after the test. */
+export class Workplace {
+  readonly folder: string;
+  readonly environment: NodeJS.ProcessEnv;
+
+  constructor(way: Way, engine: FakeEngine = 'absent') {
+    const top = mkdtempSync(join(tmpdir(), 'workplace-'));
+    onTestFinished(() => rmSync(top, { recursive: true, force: true }));
+    chmodSync(top, 0o755);
+    this.folder = join(top, 'work');
+    mkdirSync(this.folder);
+    mkdirSync(join(top, 'home'));
+    if (way !== ownAsRoot) giveToNormalUser(top);
+    this.environment = {
+      PATH: [fakeDocker(join(top, 'bin'), engine), process.env.PATH].join(delimiter),
+      HOME: join(top, 'home'),
+      LANG: 'C.UTF-8',
+      NO_UPDATE_NOTIFIER: '1',
+      npm_config_prefix: prefix, // where yo looks for what was installed with --global
+    };
+  }
+
+  /** Runs a command here without a terminal. */
+  run(way: Way, ...words: readonly string[]): Promise<Outcome> {
+    const [program = '', ...rest] = [...way.command, ...words];
+    const started = performance.now();
+    const child = spawn(program, rest, {
+      cwd: this.folder,
+      env: this.environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', text => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', text => {
+      stderr += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', code => resolve({ code, stdout, stderr, milliseconds: performance.now() - started }));
+    });
+  }
+
+  /** Paths of all files, and of folders that are empty: these end with a slash. */
+  paths(): string[] {
+    return readdirSync(this.folder, { recursive: true, encoding: 'utf8' }).flatMap(path => {
+      if (this.#stat(path).isFile()) return [path];
+      return readdirSync(join(this.folder, path)).length === 0 ? [`${path}/`] : [];
+    });
+  }
+
+  /** Paths of the files that their owner may execute. */
+  executables(): string[] {
+    return this.paths().filter(path => this.#stat(path).isFile() && this.#stat(path).mode & 0o100);
+  }
+
+  /** The text of each file by its path. */
+  texts(): Record<string, string> {
+    const files = this.paths().filter(path => !path.endsWith('/'));
+    return Object.fromEntries(files.map(path => [path, this.read(path)]));
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.folder, path), 'utf8');
+  }
+
+  /** Adds a text at the end of a file. */
+  edit(path: string, text: string): void {
+    appendFileSync(join(this.folder, path), text);
+  }
+
+  #stat(path: string): Stats {
+    return statSync(join(this.folder, path));
+  }
+}

@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { answerNames, questions } from '../../generators/app/questions.ts';
+import { needs } from '../support/needs.ts';
+import { hasTerminals } from '../support/terminal.ts';
+import { Dialogue } from './support/terminal.ts';
+import { own, realYo, type Way, Workplace } from './support/workplace.ts';
+
+const tmux = needs(hasTerminals(), 'tmux');
+const ways = [own, ...(needs(realYo.exists, 'yo, by npm ci in test/tools') ? [realYo] : [])];
+
+const messages = Object.fromEntries(answerNames.map(name => [name, questions[name].message])) as Record<
+  keyof typeof questions,
+  string
+>;
+
+/** Scaffolds `runner` with the defaults, before the terminal is opened. */
+async function scaffolded(way: Way): Promise<Workplace> {
+  const workplace = new Workplace(way);
+  expect((await workplace.run(way, 'runner', '--defaults')).code).toBe(0);
+  return workplace;
+}
+
+describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
+  test('asks the likeliest question first, refuses a bad answer until it is mended, and writes the answers', async () => {
+    const workplace = new Workplace(way);
+    const terminal = new Dialogue(workplace, way, 'runner');
+
+    await terminal.answer(`${messages.gitlabUrl} (https://gitlab.com)`, 'gitlab.example.com');
+    await terminal.shows(/> The GitLab URL must start with https:\/\/ or http:\/\/, .*\.$/);
+    terminal.press('C-u');
+    await terminal.answer(messages.gitlabUrl, 'https://gitlab.example.com');
+    await terminal.answer(`${messages.registry} (gitlab)`, 'registry.example.com:5000');
+    await terminal.answer(`${messages.tags} (docker)`, 'docker,big');
+    await terminal.answer(`${messages.runUntagged} (y/N)`, 'y');
+    await terminal.answer(`${messages.description} (My Docker Runner)`, 'Ours');
+    await terminal.answer(`${messages.concurrent} (2)`, '0');
+    await terminal.shows(/> The number of concurrent jobs must be a whole number from 1\b.*\.$/);
+    terminal.press('C-u');
+    await terminal.answer(messages.concurrent, '4');
+    await terminal.answer(`${messages.dockerImage} (docker:stable)`);
+    await terminal.answer(`${messages.runnerImage} (gitlab/gitlab-runner:alpine)`);
+
+    expect(await terminal.exitCode()).toBe(0);
+    expect(terminal.text()).toMatch(
+      /\n\nNext:\n {2}cd runner\n {2}make doctor\n {2}make register\n {2}make up\nended with 0$/,
+    );
+    expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
+      'generator-gitlab-runner-docker': {
+        gitlabUrl: 'https://gitlab.example.com',
+        registry: 'registry.example.com:5000',
+        tags: 'docker,big',
+        runUntagged: 'yes',
+        description: 'Ours',
+        concurrent: '4',
+        dockerImage: 'docker:stable',
+        runnerImage: 'gitlab/gitlab-runner:alpine',
+        builder: 'socket',
+      },
+    });
+    expect(workplace.read('runner/.env.example')).toContain('https://gitlab.example.com');
+    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('tags: [docker, big]\n');
+  });
+
+  test('asks nothing with --defaults', async () => {
+    const workplace = new Workplace(way);
+    const terminal = new Dialogue(workplace, way, 'runner', '--defaults');
+    expect(await terminal.exitCode()).toBe(0);
+    expect(terminal.text()).not.toContain('?');
+    expect(workplace.read('runner/Makefile')).not.toBe('');
+  });
+
+  test('keeps an edited file where the user says so, and does not save answers that it does not show', async () => {
+    const workplace = await scaffolded(way);
+    workplace.edit('runner/.gitlab-ci.yml', '# mine\n');
+    const before = workplace.texts();
+    const terminal = new Dialogue(workplace, way, 'runner', '--tags', 'big', '--defaults');
+
+    await terminal.answer('Overwrite runner/.gitlab-ci.yml? (ynadxreiH)', 'n');
+    await terminal.answer('Overwrite runner/scripts/settings.ts? (ynadxreiH)', 'n');
+    expect(await terminal.exitCode()).toBe(0);
+    expect(terminal.text()).toContain('skip runner/.gitlab-ci.yml');
+    expect(terminal.text()).toContain('Your answers were not saved, because .gitlab-ci.yml');
+    expect(workplace.texts()).toEqual(before);
+  });
+
+  test('overwrites an edited file where the user says so, and saves the answers', async () => {
+    const workplace = await scaffolded(way);
+    workplace.edit('runner/docker-compose.yml', '# mine\n');
+    const terminal = new Dialogue(workplace, way, 'runner', '--runner-image', 'a/runner:1', '--defaults');
+
+    await terminal.answer('Overwrite runner/docker-compose.yml? (ynadxreiH)', 'd');
+    await terminal.asks('Overwrite runner/docker-compose.yml? (ynadxreiH)');
+    expect(terminal.text()).toContain('-# mine');
+    await terminal.answer('Overwrite runner/docker-compose.yml? (ynadxreiH)', 'a');
+    expect(await terminal.exitCode()).toBe(0);
+    expect(workplace.read('runner/docker-compose.yml')).not.toContain('# mine');
+    expect(workplace.read('runner/.yo-rc.json')).toContain('"runnerImage": "a/runner:1"');
+  });
+
+  test.each([0, 3])('writes nothing when interrupted after %i answers, not even a folder', async answered => {
+    const workplace = new Workplace(way);
+    const terminal = new Dialogue(workplace, way, 'runner');
+    for (const name of answerNames.slice(0, answered)) await terminal.answer(messages[name]);
+    await terminal.asks(messages[answerNames[answered]!]);
+    terminal.press('C-c');
+    expect(await terminal.exitCode()).toBeGreaterThan(0);
+    expect(workplace.paths()).toEqual([]);
+  });
+});
+
+describe.skipIf(!tmux)('the question for the image of the jobs', () => {
+  const untilIt = ['--gitlab-url=https://gitlab.com', '--registry=gitlab', '--tags=docker', '--run-untagged'];
+  const open = (workplace: Workplace) =>
+    new Dialogue(workplace, own, 'runner', ...untilIt, '--description=x', '--concurrent=1');
+
+  test('says that docker:stable is refused by an engine that asks for API 1.44, and offers docker:cli', async () => {
+    const workplace = new Workplace(own, { version: '29.1.0', minApiVersion: '1.44' });
+    const terminal = open(workplace);
+    await terminal.shows(/ \(docker:cli\)$/);
+    // The question is longer than a line.
+    expect(terminal.text().replaceAll('\n', '')).toContain(
+      `${messages.dockerImage} (docker:stable is refused by this engine: its client is older than API 1.44)`,
+    );
+    expect(terminal.text()).toContain('The local Docker Engine is 29.1.0; it speaks API 1.44 to 1.51.');
+    terminal.press('Enter');
+    await terminal.answer(messages.runnerImage);
+    expect(await terminal.exitCode()).toBe(0);
+    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('image: docker:cli\n');
+  });
+
+  test('offers docker:stable where the engine still takes API 1.40', async () => {
+    const terminal = open(new Workplace(own, { version: '29.3.0', minApiVersion: '1.40' }));
+    await terminal.asks(`${messages.dockerImage} (docker:stable)`);
+    expect(terminal.text()).toContain('The local Docker Engine is 29.3.0; it speaks API 1.40 to 1.51.');
+  });
+
+  test('comes without an engine, and where one does not answer', async () => {
+    await open(new Workplace(own)).asks(`${messages.dockerImage} (docker:stable)`);
+    const started = performance.now();
+    await open(new Workplace(own, 'silent')).asks(`${messages.dockerImage} (docker:stable)`);
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+});
