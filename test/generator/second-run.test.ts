@@ -48,7 +48,7 @@ describe('a second run over edited files', () => {
     const before = textsBelow(folder);
     const { refusal, announced } = await runGenerator(folder, { options: { tags: 'new' } });
     expect(refusal).toBe(
-      'Nothing was written: .gitlab-ci.yml, Makefile, docker-compose.yml, scripts/settings.ts would change. Run again in a terminal to see each difference and choose, or with --force to overwrite.',
+      'Nothing was written: .gitlab-ci.yml, Makefile, README.md, docker-compose.yml, scripts/settings.ts would change. Run again in a terminal to see each difference and choose, or with --force to overwrite.',
     );
     expect(announced.conflict).toEqual([]);
     expect(textsBelow(folder)).toEqual(before);

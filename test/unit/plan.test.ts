@@ -23,7 +23,19 @@ describe('planRepository', () => {
   });
 });
 
+it.each([
+  ['docker:stable', true],
+  ['docker:cli', false],
+])('knows whether the client of %s stays as old as it is: %s', (dockerImage, frozen) => {
+  expect(plan({ dockerImage }).hasFrozenClient).toBe(frozen);
+});
+
 describe('the pipeline', () => {
+  it('knows whether the registry is that of the project, which needs no variables of the user', () => {
+    expect(plan({ registry: 'gitlab' }).pipeline.isOfProject).toBe(true);
+    expect(plan({ registry: 'registry.example.com' }).pipeline.isOfProject).toBe(false);
+  });
+
   it("pushes to the project's own registry with what GitLab sets in each job", () => {
     const { variables, registry, user, password, required } = plan({ registry: 'gitlab' }).pipeline;
     expect(variables.map(({ name, value }) => [name, value])).toEqual([['IMAGE', '$CI_REGISTRY_IMAGE']]);
