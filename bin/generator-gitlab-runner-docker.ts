@@ -40,7 +40,10 @@ function version(): string {
 try {
   await main();
 } catch (error) {
-  const message = (error as Error).message.replace(/\s*\n\s*/g, ' ');
-  console.error(`generator-gitlab-runner-docker: ${message}`);
-  process.exitCode = 1;
+  const { name, message } = error as Error;
+  // Inquirer's name for Ctrl-C at a question; a program that it ends has this exit code.
+  const stopped = name === 'ExitPromptError';
+  const sentence = stopped ? 'stopped.' : message.replace(/\s*\n\s*/g, ' ');
+  console.error(`generator-gitlab-runner-docker: ${sentence}`);
+  process.exitCode = stopped ? 130 : 1;
 }
