@@ -14,6 +14,9 @@ export const templates = join(packageJson, '../templates');
 /**
  * The text of one file: its template, with the functions of `quoting` and the file's part of the plan.
  * A file without data is its template as it stands.
+ *
+ * `copyTpl` of mem-fs-editor would read the destination's path as a template too, so that no folder could be
+ * called `<%`, and would give a file that the user closed to others the template's mode.
  */
 export function render({ path, data }: RepositoryFile, repository: RunnerRepository): string {
   // npm leaves every file named `.gitignore` out of a package, so these templates have another name.
