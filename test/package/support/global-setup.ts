@@ -11,10 +11,15 @@ declare module 'vitest' {
 
 /** Packs the generator and installs the tarball, once for all tests on the package. */
 export default function setup(project: TestProject): () => void {
-  const folder = openFolder('package');
-  const tools = openFolder('tools');
-  project.provide('package', { ...packAndInstall(checkout, folder), yo: yoForEverybody(tools) });
-  return () => {
-    for (const made of [folder, tools]) rmSync(made, { recursive: true, force: true });
+  const folders = [openFolder('package'), openFolder('tools')] as const;
+  const remove = () => {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   };
+  try {
+    project.provide('package', { ...packAndInstall(checkout, folders[0]), yo: yoForEverybody(folders[1]) });
+    return remove;
+  } catch (error) {
+    remove();
+    throw error;
+  }
 }
