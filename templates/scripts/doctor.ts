@@ -17,6 +17,7 @@ import {
   requireCompose,
   requireEngine,
   run,
+  sayPatience,
 } from './engine.ts';
 import { type Environment, Failure, keepSecret, mask, readEnvironment, root } from './env.ts';
 import { callGitLab, requireGitLab, verifyRunner } from './gitlab.ts';
@@ -212,6 +213,7 @@ const probe = `
 /** Starts one container as a job would have it, and looks at the world from inside. */
 async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<void> {
   const { image, volumes } = executor;
+  sayPatience('Starting a container as a job has it');
   const mounts = volumes.flatMap(volume => ['--volume', volume]);
   const container = ['docker', 'run', '--rm', ...mounts, '--entrypoint', 'sh', image];
   const { status, stdout, stderr } = await run([...container, '-c', probe, 'probe', gitlabUrl]);

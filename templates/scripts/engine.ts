@@ -13,14 +13,20 @@ export interface Result {
 /**
  * Runs a program in the repository's folder and collects what it prints. Arguments are never read by a
  * shell. Values of `environment` reach the program, and are not visible in the list of processes.
+ * With `undisturbed`, Ctrl-C in the terminal does not reach the program.
  */
-export function run(command: string[], environment: Record<string, string> = {}): Promise<Result> {
+export function run(
+  command: string[],
+  environment: Record<string, string> = {},
+  { undisturbed = false } = {},
+): Promise<Result> {
   const [program = '', ...options] = command;
   return new Promise(resolve => {
     const child = spawn(program, options, {
       cwd: root,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: undisturbed,
     });
     const result: Result = { status: 127, stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', text => {
@@ -97,9 +103,13 @@ export async function inRunner(command: string[], options: string[] = []): Promi
   return [...(await requireCompose()), 'run', '--rm', '--no-deps', '-T', ...options, 'runner', ...command];
 }
 
-/** Runs a shell script in a short-lived container of the runner's image, in its configuration folder. */
+/**
+ * Runs a shell script in a short-lived container of the runner's image, in its configuration folder. Once
+ * begun it is not interrupted, so that what it replaces or tidies up is never left half done.
+ */
 export async function shellInRunner(script: string): Promise<Result> {
-  return run(await inRunner(['-euc', `umask 077; cd /etc/gitlab-runner; ${script}`], ['--entrypoint', 'sh']));
+  const command = ['-euc', `umask 077; cd /etc/gitlab-runner; ${script}`];
+  return run(await inRunner(command, ['--entrypoint', 'sh']), {}, { undisturbed: true });
 }
 
 /** One [[runners]] entry of config.toml. */
@@ -189,4 +199,10 @@ export function explainContainer(stderr: string): string {
 /** The last line that says something, without secrets. */
 export function lastLine(text: string): string {
   return mask(text.trim().split('\n').at(-1)?.trim() ?? '') || 'it printed nothing.';
+}
+
+/** Says in a terminal what takes long, so that nobody takes it for hanging. */
+export function sayPatience(what: string): void {
+  if (process.stderr.isTTY)
+    console.error(`${what} (the first time its image is pulled, which takes a while)...`);
 }

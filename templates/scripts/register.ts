@@ -18,6 +18,7 @@ import {
   requireCompose,
   requireEngine,
   run,
+  sayPatience,
   shellInRunner,
 } from './engine.ts';
 import { type Environment, Failure, keepSecret, mask, readEnvironment } from './env.ts';
@@ -25,10 +26,10 @@ import { accessTokenFailure, callGitLab, reason, requireGitLab, verifyRunner } f
 import { concurrent, executor, runner } from './settings.ts';
 
 /** The three ways in; `make register` takes the first that .env or the environment has. */
-type Credentials =
-  | { kind: 'authentication token'; token: string }
-  | { kind: 'access token'; token: string }
-  | { kind: 'registration token'; token: string };
+interface Credentials {
+  kind: 'authentication token' | 'access token' | 'registration token';
+  token: string;
+}
 
 let interrupted = false;
 
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
 
   await requireEngine();
   await requireCompose();
+  sayPatience("Starting the runner's container");
   const registered = (await readConfig())?.runners ?? [];
   if (registered.length > 0 && !options.force) return confirmRegistered(registered);
 
@@ -61,8 +63,9 @@ async function main(): Promise<void> {
       'To add another one, create it in GitLab first: every runner has a token of its own.',
     );
   }
-  if (credentials.kind === 'authentication token')
+  if (credentials.kind === 'authentication token') {
     await requireValidToken(environment.gitlabUrl, credentials.token);
+  }
   if (credentials.kind === 'registration token') {
     console.error('Registration tokens are off by default since GitLab 17, and are removed in GitLab 20.');
   }
@@ -424,11 +427,9 @@ function registrationFailure(output: string, kind: Credentials['kind']): Failure
 async function report(kind: Credentials['kind']): Promise<void> {
   const config = await readConfig();
   const added = config?.runners.at(-1);
-  if (!config || !added)
-    throw new Failure(
-      'The runner is registered, but config/config.toml does not show it.',
-      'Run: make doctor',
-    );
+  if (!config || !added) {
+    throw new Failure('The runner is registered, but config.toml does not show it.', 'Run: make doctor');
+  }
   const tags = runner.tags.join(', ') || 'none';
   console.log(`Registered "${added.name}" (#${added.id}) with ${added.url}.`);
   console.log(`  tags      ${kind === 'authentication token' ? 'as chosen in GitLab' : tags}`);

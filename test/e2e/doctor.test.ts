@@ -295,6 +295,17 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       ]);
     });
 
+    it('says that SELinux, or a rootless engine, keeps the socket from jobs', async () => {
+      const refusal = 'permission denied while trying to connect to the Docker daemon socket';
+      const stub = `printf '#!/bin/sh\\necho "${refusal}" >&2; exit 1\\n' > /usr/local/bin/docker`;
+      await derive(modern!, 'job-without-permission', `FROM docker:cli\nRUN ${stub}\n`);
+      repository.edit('scripts/settings.ts', "'docker:stable'", "'job-without-permission'");
+      const { found } = await examine(repository);
+      expect(found('docker client')).toMatchObject([
+        { verdict: 'failed', remedy: expect.stringContaining('security_opt = ["label:disable"]') },
+      ]);
+    });
+
     it('says that a registry limits pulls, and that an image does not exist', async () => {
       const { key, cert } = selfSigned(modern!.hostAddress);
       const limiting = createServer({ key, cert }, (request, response) => {

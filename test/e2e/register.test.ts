@@ -157,6 +157,13 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       expect(words.filter(line => line.includes(token))).toEqual([]);
     });
 
+    it('works on Node.js 20 with tsx, as README.md says', async () => {
+      const tsx = join(import.meta.dirname, '../tools/node_modules/.bin/tsx');
+      const { code } = await run([tsx, 'scripts/register.ts'], repository.at({ PATH: modern!.env.PATH }));
+      expect(code).toBe(0);
+      expect(repository.config().runners).toMatchObject([{ token }]);
+    });
+
     it('works on a host without a Node that runs TypeScript: the script runs in a container', async () => {
       const { code, output } = await repository.make('register', { PATH: modern!.env.PATH });
       expect(output).toContain('in a container');
