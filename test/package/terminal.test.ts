@@ -76,6 +76,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     const terminal = new Dialogue(workplace, way, 'runner', '--tags', 'big', '--defaults');
 
     await terminal.answer('Overwrite runner/.gitlab-ci.yml? (ynadxreiH)', 'n');
+    await terminal.answer('Overwrite runner/README.md? (ynadxreiH)', 'n');
     await terminal.answer('Overwrite runner/scripts/settings.ts? (ynadxreiH)', 'n');
     expect(await terminal.exitCode()).toBe(0);
     expect(terminal.text()).toContain('skip runner/.gitlab-ci.yml');
@@ -88,6 +89,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     workplace.edit('runner/docker-compose.yml', '# mine\n');
     const terminal = new Dialogue(workplace, way, 'runner', '--runner-image', 'a/runner:1', '--defaults');
 
+    await terminal.answer('Overwrite runner/README.md? (ynadxreiH)', 'y');
     await terminal.answer('Overwrite runner/docker-compose.yml? (ynadxreiH)', 'd');
     await terminal.asks('Overwrite runner/docker-compose.yml? (ynadxreiH)');
     expect(terminal.text()).toContain('-# mine');
