@@ -13,10 +13,16 @@ interface Pipeline {
   readonly build: { readonly script: readonly string[] };
 }
 
+/** What is built: the example app as it is, and the same with dependencies in a layer of their own. */
+const apps = [
+  { name: 'the example app', layer: '' },
+  { name: 'with 50 MB of dependencies', layer: 'RUN head -c 52428800 /dev/urandom >/dependencies\n' },
+];
+
 /**
- * Builds the image of the example app as the generated pipeline does, on the engine that E2E_DOCKER_HOST names:
- * with the build cache emptied before, and again with one line of the app changed. The cache of that engine is
- * gone then, whoever it was for; images of others stay.
+ * Builds images as the generated pipeline does, on the engine that E2E_DOCKER_HOST names: with the build cache
+ * emptied before, and again with one line of the app changed. The cache of that engine is gone then, whoever
+ * it was for; images of others stay.
  *
  * @param command the generator's own command
  */
@@ -26,45 +32,54 @@ export function pipelineRows(command: string): Row[] {
   const folder = mkdtempSync(join(tmpdir(), 'pipeline-'));
   try {
     sh(folder, `'${command}' . --defaults`, {});
-    const { variables, build } = parse(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8')) as Pipeline;
-    const line = build.script.find(text => text.startsWith('docker build'));
-    if (line === undefined) throw new Error('The job "build" has no line that starts with "docker build".');
-
-    // Where nothing is pushed, caches in a registry are looked for at a closed port, and not found.
-    const environment = {
-      ...variables,
-      IMAGE: `${process.env.E2E_REGISTRY ?? '127.0.0.1:1'}/bench/example`,
-      CI_COMMIT_REF_SLUG: branch,
-      DOCKER_HOST: host,
-    };
-    const page = join(folder, variables.BUILD_CONTEXT ?? '', 'index.html');
-    const original = readFileSync(page, 'utf8');
-    const seconds = { cold: [] as number[], warm: [] as number[] };
-    for (let round = 0; round < rounds; round += 1) {
-      sh(folder, 'docker builder prune --all --force', environment);
-      for (const state of ['cold', 'warm'] as const) {
-        const commit = `${state}-${round}`;
-        writeFileSync(page, `${original}<p>${commit}</p>\n`);
-        const started = performance.now();
-        sh(folder, line, { ...environment, CI_COMMIT_SHA: commit });
-        seconds[state].push((performance.now() - started) / 1000);
-      }
-      sh(folder, `docker image rm --force "$IMAGE:cold-${round}" "$IMAGE:warm-${round}"`, environment);
-    }
-    const ratio = median(seconds.warm.map((value, index) => value / seconds.cold[index]!));
-    return [
-      { what: 'image build of the pipeline, cold', value: median(seconds.cold), unit: 's' },
-      {
-        what: 'image build of the pipeline, warm',
-        value: median(seconds.warm),
-        unit: 's',
-        ratio,
-        goal: 0.3,
-      },
-    ];
+    return apps.flatMap(({ name, layer }) => {
+      const seconds = buildTimes(folder, host, layer);
+      const ratio = median(seconds.warm.map((value, index) => value / seconds.cold[index]!));
+      return [
+        { what: `${name}, cold build`, value: median(seconds.cold), unit: 's' },
+        { what: `${name}, warm build`, value: median(seconds.warm), unit: 's', ratio, goal: 0.3 },
+      ];
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Seconds of each cold and each warm build; a layer that is not empty follows the base image's. */
+function buildTimes(folder: string, host: string, layer: string): Record<'cold' | 'warm', number[]> {
+  const { variables, build } = parse(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8')) as Pipeline;
+  const line = build.script.find(text => text.startsWith('docker build'));
+  if (line === undefined) throw new Error('The job "build" has no line that starts with "docker build".');
+
+  // Where nothing is pushed, caches in a registry are looked for at a closed port, and not found.
+  const environment = {
+    ...variables,
+    IMAGE: `${process.env.E2E_REGISTRY ?? '127.0.0.1:1'}/bench/example`,
+    CI_COMMIT_REF_SLUG: branch,
+    DOCKER_HOST: host,
+  };
+  const context = join(folder, variables.BUILD_CONTEXT ?? '');
+  const dockerfile = readFileSync(join(context, 'Dockerfile'), 'utf8');
+  writeFileSync(
+    join(context, 'Dockerfile'),
+    dockerfile.replace(/^FROM .*\n/, from => from + layer),
+  );
+  const page = join(context, 'index.html');
+  const original = readFileSync(page, 'utf8');
+  const seconds = { cold: [] as number[], warm: [] as number[] };
+  for (let round = 0; round < rounds; round += 1) {
+    sh(folder, 'docker builder prune --all --force', environment);
+    for (const state of ['cold', 'warm'] as const) {
+      const commit = `${state}-${round}`;
+      writeFileSync(page, `${original}<p>${commit}</p>\n`);
+      const started = performance.now();
+      sh(folder, line, { ...environment, CI_COMMIT_SHA: commit });
+      seconds[state].push((performance.now() - started) / 1000);
+    }
+    sh(folder, `docker image rm --force "$IMAGE:cold-${round}" "$IMAGE:warm-${round}"`, environment);
+  }
+  writeFileSync(page, original);
+  return seconds;
 }
 
 function sh(cwd: string, command: string, variables: Readonly<Record<string, string>>): void {
