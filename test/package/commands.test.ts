@@ -124,6 +124,16 @@ describe.each(normalUsers)('$name, without a terminal', way => {
 });
 
 describe('the own command, without a terminal', () => {
+  test.skipIf(!realYo.exists)('shows the differences of a --dry-run as yo does', async () => {
+    const workplace = new Workplace(own);
+    await workplace.run(own, 'runner');
+    workplace.edit('runner/docker-compose.yml', '# mine\n');
+    const words = ['runner', '--dry-run', '--tags', 'big'];
+    const { stderr } = await workplace.run(own, ...words);
+    expect(stderr).toContain('\n-# mine\n');
+    expect(stderr).toBe((await workplace.run(realYo, ...words)).stderr);
+  });
+
   test('says nothing of an engine that takes docker:stable', async () => {
     const workplace = new Workplace(own, { version: '29.3.0', minApiVersion: '1.40' });
     const { code, stderr } = await workplace.run(own, 'runner');
