@@ -1,10 +1,10 @@
+import { QueuedAdapter } from '@yeoman/adapter';
 import { createConflicterTransform, createYoResolveTransform } from '@yeoman/conflicter';
 import { create } from 'mem-fs';
 import type { MemFsEditorFile } from 'mem-fs-editor';
 import { isFilePending } from 'mem-fs-editor/state';
 import { createCommitTransform } from 'mem-fs-editor/transform';
 import GitLabRunnerDocker from '../generators/app/index.ts';
-import { plainAdapter } from './plain-adapter.ts';
 
 type ConflictAdapter = Parameters<typeof createConflicterTransform>[0];
 
@@ -16,8 +16,8 @@ type ConflictAdapter = Parameters<typeof createConflicterTransform>[0];
  */
 export async function runGenerator(args: string[], options: Record<string, unknown>): Promise<void> {
   const cwd = process.cwd();
-  const terminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
-  const adapter = terminal ? await terminalAdapter() : plainAdapter();
+  // Queued, so that a question about one file waits for what is printed about others.
+  const adapter = new QueuedAdapter();
   const memFs = create<MemFsEditorFile>();
   const generator = new GitLabRunnerDocker(args, {
     ...options,
@@ -37,10 +37,5 @@ export async function runGenerator(args: string[], options: Record<string, unkno
     createCommitTransform(),
   );
   await generator.end();
-}
-
-async function terminalAdapter(): Promise<object> {
-  const { QueuedAdapter } = await import('@yeoman/adapter');
-  // Queued, so that a question about one file waits for what is printed about others.
-  return new QueuedAdapter();
+  await adapter.onIdle();
 }
