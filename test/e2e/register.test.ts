@@ -29,7 +29,8 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
   beforeAll(async () => {
     await serve();
     await gitlab.stop();
-    repository = await Repository.scaffold(modern!, ['--gitlab-url', url]);
+    // A folder's name must not matter to make, the shell, Compose or Docker.
+    repository = await Repository.scaffold(modern!, ['--gitlab-url', url], "the team's $runner é ");
   });
 
   afterAll(() => repository?.dispose());

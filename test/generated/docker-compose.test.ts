@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { questions } from '../../generators/app/questions.ts';
+import { engine } from '../e2e/support/engines.ts';
 import { scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
-import { isInstalled, renderAll, run, writeAll } from '../support/rendered.ts';
+import { renderAll, run, writeAll } from '../support/rendered.ts';
 
 describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed) => {
   const text = renderAll(typed)['docker-compose.yml']!;
@@ -29,19 +30,22 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
   });
 });
 
-/** The ways to call Compose that this machine has; a host may have the plugin, the program, or both. */
-const composes = [['docker', 'compose'], ['docker-compose']].filter(command =>
-  isInstalled(...command, 'version'),
-);
+/** The ways to call Compose that this machine has, and those of the engines of the end-to-end tests. */
+const composes = [
+  { command: ['docker', 'compose'], env: process.env },
+  { command: ['docker-compose'], env: process.env },
+  { command: ['docker', 'compose'], env: engine('modern')?.env },
+  { command: ['docker-compose'], env: engine('old')?.env },
+].filter(({ command, env }) => env && run('.', [...command, 'version'], '', env).status === 0);
 
 describe.skipIf(!needs(composes.length > 0, 'docker compose or docker-compose'))('Compose itself', () => {
-  for (const command of composes) {
+  for (const { command, env } of composes) {
     it.each(Object.entries(scenarios))(
       `reads it without complaint as ${command.join(' ')}: %s`,
       (_, typed) => {
         const folder = writeAll(typed);
         copyFileSync(join(folder, '.env.example'), join(folder, '.env'));
-        const { status, stdout, stderr } = run(folder, [...command, 'config']);
+        const { status, stdout, stderr } = run(folder, [...command, 'config'], '', env);
         expect(stderr).toBe('');
         expect(status).toBe(0);
         const { name, services } = parse(stdout);

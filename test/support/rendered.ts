@@ -41,9 +41,15 @@ export interface Ended {
 }
 
 /** Runs a program in a folder; the status is null where there is no such program. */
-export function run(folder: string, [program = '', ...words]: readonly string[], input = ''): Ended {
+export function run(
+  folder: string,
+  [program = '', ...words]: readonly string[],
+  input = '',
+  env: NodeJS.ProcessEnv = process.env,
+): Ended {
   const { status, stdout, stderr } = spawnSync(program, words, {
     cwd: folder,
+    env,
     input,
     encoding: 'utf8',
     maxBuffer: Number.POSITIVE_INFINITY,

@@ -23,9 +23,13 @@ export class Repository {
     this.env = { ...engine.env, PATH: [node24, engine.env.PATH].join(delimiter) };
   }
 
-  /** Scaffolds with the packed and installed generator. */
-  static async scaffold(engine: Engine, options: readonly string[] = []): Promise<Repository> {
-    const folder = mkdtempSync(join(tmpdir(), 'runner-'));
+  /** Scaffolds with the packed and installed generator, into a new folder whose name starts as given. */
+  static async scaffold(
+    engine: Engine,
+    options: readonly string[] = [],
+    name = 'runner-',
+  ): Promise<Repository> {
+    const folder = mkdtempSync(join(tmpdir(), name));
     await output([inject('command'), folder, '--defaults', ...options], { cwd: folder, env: engine.env });
     const repository = new Repository(engine, folder);
     await output(['git', 'init', '--quiet', '--initial-branch=main'], repository.at());
