@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,11 +20,10 @@ export function openFolder(name: string): string {
  * @param folder an empty one, for both
  */
 export function packAndInstall(source: string, folder: string): { tarball: string; prefix: string } {
-  const npm = (...words: string[]) =>
-    execFileSync('npm', [...words, '--loglevel=error'], {
-      cwd: source,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+  const npm = (...words: string[]) => {
+    const { status, stdout, stderr } = spawnSync('npm', words, { cwd: source, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`npm ${words.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+  };
   npm('pack', '--silent', '--pack-destination', folder);
   const tarball = join(folder, readdirSync(folder)[0] ?? '');
   const prefix = join(folder, 'prefix');
