@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { checkout, openFolder, packAndInstall } from '../../package/support/install.ts';
 import { buildStandInImages } from '../../support/stand-in-runner/build-image.ts';
 import { type Engine, type EngineName, engine } from './engines.ts';
 import { output } from './program.ts';
@@ -13,30 +13,25 @@ declare module 'vitest' {
   }
 }
 
-const top = join(import.meta.dirname, '../../..');
 /** Makes an image from a Dockerfile without a build context; it is marked as no official one. */
 export async function derive({ env }: Engine, tag: string, dockerfile: string): Promise<void> {
   const label = 'LABEL description="stand-in made for tests; not the official image"\n';
   await output(['docker', 'build', '--quiet', '--tag', tag, '-'], {
-    cwd: top,
+    cwd: checkout,
     env,
     input: dockerfile + label,
   });
 }
 
-export const node24 = join(top, 'test/tools/node_modules/node/bin');
+export const node24 = join(checkout, 'test/tools/node_modules/node/bin');
 
 /** Packs and installs the generator, and makes the runner's stand-in images, once for all end-to-end tests. */
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
   project.provide('command', '');
   if (!process.env.E2E_ENGINES) return undefined;
-  const folder = mkdtempSync(join(tmpdir(), 'installed-'));
-  const at = { cwd: top, env: process.env };
-  await output(['npm', 'pack', '--silent', '--pack-destination', folder], at);
-  const [tarball = ''] = readdirSync(folder);
-  const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
-  await output(['npm', 'install', ...quiet, '--prefix', folder, join(folder, tarball)], at);
-  project.provide('command', join(folder, 'node_modules/.bin/generator-gitlab-runner-docker'));
+  const folder = openFolder('installed');
+  const { prefix } = packAndInstall(checkout, folder);
+  project.provide('command', join(prefix, 'bin/generator-gitlab-runner-docker'));
   for (const name of ['modern', 'strict', 'old'] satisfies EngineName[]) {
     const found = engine(name);
     if (!found) continue;
