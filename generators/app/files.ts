@@ -5,43 +5,111 @@ export interface RepositoryFile {
   /** The path in the repository, and also the template's path below `templates/`. */
   readonly path: string;
   readonly data?: (repository: RunnerRepository) => object;
+  /** Whether this repository has it; without this, each has. */
+  readonly when?: (repository: RunnerRepository) => boolean;
   readonly executable?: true;
 }
 
-/** Every file that is written. A file without data is the same in every repository. */
+const of =
+  (...builders: readonly RunnerRepository['builder'][]) =>
+  ({ builder }: RunnerRepository): boolean =>
+    builders.includes(builder);
+
+/** Every file that there can be. One without data is its template as it stands. */
 export const files: readonly RepositoryFile[] = [
   { path: '.editorconfig' },
   { path: '.env.example', data: ({ gitlabUrl, composeProject }) => ({ gitlabUrl, composeProject }) },
-  { path: '.gitignore' },
+  { path: '.gitignore', data: ({ privateCa }) => ({ privateCa }) },
   {
     path: '.gitlab-ci.yml',
-    data: ({ executor, tags, pipeline }) => ({ image: executor.image, tags, pipeline }),
+    data: ({ executor, tags, pipeline, platforms, proxy, mirror, insecureRegistry }) => ({
+      image: executor.image,
+      tags,
+      pipeline,
+      platforms,
+      proxy,
+      mirror,
+      insecureRegistry,
+    }),
   },
-  { path: 'Makefile' },
+  { path: 'Makefile', data: ({ platforms }) => ({ platforms }) },
   {
     path: 'README.md',
-    data: ({ executor, composeProject: _, ...shown }) => ({ ...shown, image: executor.image }),
+    data: repository => ({ ...repository, paths: filesOf(repository).map(({ path }) => path) }),
   },
-  { path: 'config/.gitignore' },
-  { path: 'config/template.toml' },
-  { path: 'docker-compose.yml', data: ({ runnerImage }) => ({ runnerImage }) },
+  {
+    path: 'buildkit/buildkitd.toml',
+    data: ({ cacheSize, mirror, insecureRegistry }) => ({ cacheSize, mirror, insecureRegistry }),
+    when: of('buildkit'),
+  },
+  { path: 'buildkit/certs.sh', when: of('buildkit') },
+  { path: 'config/template.toml', data: ({ config }) => ({ config }) },
+  {
+    path: 'docker-compose.yml',
+    data: ({ runnerImage, compose, mirror, privateCa, proxy, extraHosts, cacheSize }) => ({
+      runnerImage,
+      compose,
+      mirror,
+      privateCa,
+      proxy,
+      extraHosts,
+      cacheSize,
+    }),
+  },
+  {
+    path: 'docker/daemon.json',
+    data: ({ cacheSize, platforms, mirror, insecureRegistry }) => ({
+      cacheSize,
+      platforms,
+      mirror,
+      insecureRegistry,
+    }),
+    when: ({ compose }) => compose.service === 'docker',
+  },
+  { path: 'docker-proxy/haproxy.cfg', when: of('socket-proxy') },
   { path: 'example/Dockerfile' },
   { path: 'example/index.html' },
-  { path: 'scripts/doctor.ts' },
+  { path: 'scripts/buildah.ts', when: of('buildah') },
+  { path: 'scripts/buildkit.ts', when: of('buildkit') },
+  { path: 'scripts/config.ts' },
+  { path: 'scripts/dind.ts', data: () => ({}), when: of('dind') },
+  {
+    path: 'scripts/doctor.ts',
+    data: ({ builder, platforms, privateCa, mirror }) => ({ builder, platforms, privateCa, mirror }),
+  },
   { path: 'scripts/engine.ts' },
   { path: 'scripts/env.ts' },
-  { path: 'scripts/gitlab.ts' },
+  {
+    path: 'scripts/gitlab.ts',
+    data: ({ proxy, extraHosts, privateCa }) => ({
+      hasRoute: proxy !== undefined || extraHosts.length > 0,
+      privateCa,
+    }),
+  },
   { path: 'scripts/package.json' },
   { path: 'scripts/register.ts' },
+  {
+    path: 'scripts/route.ts',
+    data: ({ proxy, extraHosts }) => ({ proxy, extraHosts }),
+    when: ({ proxy, extraHosts }) => proxy !== undefined || extraHosts.length > 0,
+  },
   { path: 'scripts/run', executable: true },
   {
     path: 'scripts/settings.ts',
-    data: ({ description, tags, runUntagged, concurrent, executor }) => ({
+    data: ({ description, tags, runUntagged, concurrent, executor, privateCa }) => ({
       description,
       tags,
       runUntagged,
       concurrent,
       executor,
+      privateCa,
     }),
   },
+  { path: 'scripts/socket-proxy.ts', data: () => ({}), when: of('socket-proxy') },
+  { path: 'scripts/socket.ts', data: () => ({}), when: of('socket') },
 ];
+
+/** The files of that repository. */
+export function filesOf(repository: RunnerRepository): RepositoryFile[] {
+  return files.filter(({ when }) => when?.(repository) ?? true);
+}

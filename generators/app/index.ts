@@ -2,21 +2,23 @@ import { existsSync, type Stats } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import Generator from 'yeoman-generator';
 import { type Engine, lookAtEngine } from '../common/engine.ts';
+import { completeAnswers, reconsider, refuseIdle } from './answers.ts';
 import { type CommandLine, readCommandLine } from './command-line.ts';
-import { files } from './files.ts';
-import { engineWarning, nextSteps } from './next-steps.ts';
-import { planRepository } from './plan.ts';
+import { filesOf } from './files.ts';
+import { changeSteps, engineWarning, nextSteps } from './next-steps.ts';
+import { planRepository, type RunnerRepository } from './plan.ts';
 import { prompts } from './prompts.ts';
 import {
   type AnswerName,
   type Answers,
   answerNames,
   asTyped,
-  completeAnswers,
   questions,
+  type TypedAnswers,
 } from './questions.ts';
 import { render, templates } from './render.ts';
-import { filesFollow, loadAnswers, saveAnswers, type TypedAnswers } from './saved-answers.ts';
+import { filesFollow, loadAnswers, planOf, saveAnswers } from './saved-answers.ts';
+import { defaultsInWords } from './usage.ts';
 import { differing, requireWayToWrite } from './write-rules.ts';
 
 /** What Yeoman hands over, beside the options that were typed. */
@@ -35,6 +37,7 @@ export default class GitLabRunnerDocker extends Generator {
   readonly #saved: TypedAnswers;
   #engine: Promise<Engine | undefined> = Promise.resolve(undefined);
   #answers!: Answers;
+  #repository!: RunnerRepository;
   /** The text of each file, by its path in the repository. */
   readonly #wanted = new Map<string, string>();
 
@@ -61,8 +64,9 @@ export default class GitLabRunnerDocker extends Generator {
       description: 'Where to write it (default: here)',
     });
     for (const name of answerNames) {
-      const { option, help, default: byDefault, yesNo } = questions[name];
-      this.option(option, { type: yesNo ? Boolean : String, description: `${help} (default: ${byDefault})` });
+      const { option, help, yesNo } = questions[name];
+      const description = `${help} (default: ${defaultsInWords(name)})`;
+      this.option(option, { type: yesNo ? Boolean : String, description });
     }
     this.option('defaults', {
       type: Boolean,
@@ -76,7 +80,7 @@ export default class GitLabRunnerDocker extends Generator {
 
   async prompting(): Promise<void> {
     const { asks, given } = this.#commandLine;
-    const typed: TypedAnswers = { ...this.#saved, ...given };
+    const typed: TypedAnswers = { ...reconsider(this.#saved, given.builder), ...given };
     if (asks) {
       const engine = await this.#engine;
       if (engine) {
@@ -86,14 +90,19 @@ export default class GitLabRunnerDocker extends Generator {
       const answered: Partial<Record<AnswerName, string | boolean>> = await this.prompt(
         prompts(this.#saved, given, engine) as never,
       );
-      for (const [name, value] of Object.entries(answered)) typed[name as AnswerName] = asTyped(value);
+      for (const name of answerNames) {
+        const value = answered[name];
+        if (value !== undefined) typed[name] = asTyped(value);
+      }
     }
     this.#answers = completeAnswers(typed);
+    refuseIdle(given, this.#answers);
+    this.#repository = planRepository(this.#answers, basename(this.#folder));
   }
 
   writing(): void {
-    const repository = planRepository(this.#answers, basename(this.#folder));
-    for (const file of files) this.#wanted.set(file.path, render(file, repository));
+    const files = filesOf(this.#repository);
+    for (const file of files) this.#wanted.set(file.path, render(file, this.#repository));
     requireWayToWrite(this.#folder, this.#wanted, this.#commandLine);
     for (const { path, executable } of files) {
       const destination = join(this.#folder, path);
@@ -112,8 +121,14 @@ export default class GitLabRunnerDocker extends Generator {
       this.log(`Your answers were not saved, because ${kept.join(', ')} kept what earlier answers gave.`);
     }
     const engine = await this.#engine;
-    const warning = engine && engineWarning(engine, this.#answers.dockerImage);
+    const warning = engine && engineWarning(engine, this.#answers);
     if (warning) this.log(`\n${warning}`);
+    const before =
+      Object.keys(this.#saved).length > 0 ? planOf(this.#saved, basename(this.#folder)) : undefined;
+    const exists = (path: string) => existsSync(join(this.#folder, path));
+    const steps = before ? changeSteps(before, this.#repository, exists) : [];
+    if (steps.length > 0) this.log('\nChanged since the last time:');
+    for (const step of steps) this.log(`  ${step}`);
     this.log('\nNext:');
     for (const command of nextSteps(relative(this.contextRoot, this.#folder))) this.log(`  ${command}`);
   }

@@ -1,5 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Engine, frozenClientApi, refuses } from '../common/engine.ts';
 import { shell } from '../common/quoting.ts';
+import { filesOf } from './files.ts';
+import type { RunnerRepository } from './plan.ts';
+import type { Answers } from './questions.ts';
+import { render } from './render.ts';
 
 /**
  * The commands that come next.
@@ -11,8 +16,56 @@ export function nextSteps(directory: string): string[] {
   return [...(folder === '' ? [] : [`cd ${shell(folder)}`]), 'make doctor', 'make register', 'make up'];
 }
 
+/**
+ * What a changed repository asks of its owner, where a runner may be registered already.
+ *
+ * @param exists whether there is a file at that path of the repository
+ */
+export function changeSteps(
+  before: RunnerRepository,
+  after: RunnerRepository,
+  exists: (path: string) => boolean,
+): string[] {
+  const differs = (...names: readonly (keyof RunnerRepository)[]) =>
+    names.some(name => !isDeepStrictEqual(before[name], after[name]));
+  const textsOf = (repository: RunnerRepository) =>
+    new Map(filesOf(repository).map(file => [file.path, render(file, repository)]));
+  const [old, current] = [textsOf(before), textsOf(after)];
+  const changed = [...current.keys()].filter(path => old.has(path) && old.get(path) !== current.get(path));
+  const left = [...old.keys()].filter(path => !current.has(path) && exists(path));
+  // A container goes on as it is where only a file that it mounts has changed.
+  const read = changed.filter(path => path.startsWith(`${after.compose.service}/`));
+  return [
+    ...(changed.includes('docker-compose.yml')
+      ? ['make up      # containers that changed start anew, once running jobs have ended']
+      : []),
+    ...(read.length > 0
+      ? [`docker compose restart ${after.compose.service}   # it reads ${read.join(', ')} when it starts`]
+      : []),
+    ...(differs('executor', 'config', 'concurrent', 'privateCa')
+      ? ['make apply   # config.toml follows, without registering anew; running jobs go on']
+      : []),
+    ...(before.compose.service && before.compose.service !== after.compose.service
+      ? ['docker compose up -d --remove-orphans   # after that: takes away what jobs built with before']
+      : []),
+    ...(differs('tags', 'runUntagged', 'description')
+      ? ['Name and tags of a registered runner: change them in GitLab, Settings > CI/CD > Runners.']
+      : []),
+    ...(differs('gitlabUrl')
+      ? [
+          'make register ARGS=--force   # after GITLAB_URL in .env is changed: another GitLab needs a runner of its own',
+        ]
+      : []),
+    ...(left.length > 0 ? [`git rm ${left.map(shell).join(' ')}   # not used any more`] : []),
+  ];
+}
+
 /** What to do about an image whose Docker client the local engine refuses; undefined if it takes it. */
-export function engineWarning(engine: Engine, image: string): string | undefined {
-  if (!refuses(engine, image)) return undefined;
+export function engineWarning(
+  engine: Engine,
+  { builder, dockerImage: image }: Pick<Answers, 'builder' | 'dockerImage'>,
+): string | undefined {
+  // Only these two ways have jobs talk to the engine of the host.
+  if (!['socket', 'socket-proxy'].includes(builder) || !refuses(engine, image)) return undefined;
   return `The local Docker Engine (${engine.version}) takes clients from API ${engine.minApiVersion}; ${image} speaks ${frozenClientApi(image)} and will be refused. Choose --docker-image docker:cli, or see "make doctor".`;
 }

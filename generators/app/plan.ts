@@ -1,5 +1,7 @@
 import { frozenClientApi } from '../common/engine.ts';
-import type { Answers } from './questions.ts';
+import type { BuilderPlan, ComposeResource, ConfigEntry, Names, Variable } from './builder.ts';
+import { planOfBuilder } from './builders.ts';
+import type { Answers, BuilderName } from './questions.ts';
 
 /** The repository to write, decided in full: templates only print it. */
 export interface RunnerRepository {
@@ -9,23 +11,42 @@ export interface RunnerRepository {
   readonly runUntagged: boolean;
   readonly concurrent: number;
   readonly runnerImage: string;
+  readonly builder: BuilderName;
   /** What each job container starts from. */
   readonly executor: {
     readonly image: string;
-    /** Bind mounts of the job container, `host path:container path`. */
+    /** Mounts of the job container, `host path or volume:container path`. */
     readonly volumes: readonly string[];
+    readonly volumesWhy: string;
   };
+  /** Entries of config.toml for which registering has no option: of [[runners]], and of [runners.docker]. */
+  readonly config: { readonly runner: readonly ConfigEntry[]; readonly docker: readonly ConfigEntry[] };
   /** Whether the Docker client that jobs run is of 19.03 for good, which some engines refuse. */
   readonly hasFrozenClient: boolean;
   readonly pipeline: Pipeline;
+  readonly compose: Compose;
   /** Names the containers; a valid Compose project name. */
   readonly composeProject: string;
+  /** None: that of the host. */
+  readonly platforms: readonly string[];
+  /** GB that a builder's own cache may take. */
+  readonly cacheSize: number;
+  readonly mirror: Mirror | undefined;
+  /** Whether config/certs/ca.crt is trusted by all that needs to. */
+  readonly privateCa: boolean;
+  readonly proxy: Proxy | undefined;
+  /** A registry that speaks plain HTTP. */
+  readonly insecureRegistry: string | undefined;
+  /** Names that DNS does not know, `name:address`. */
+  readonly extraHosts: readonly string[];
 }
 
-/** Where the sample pipeline pushes to, as text of a shell script or of `variables` in a job. */
-export interface Pipeline {
-  readonly variables: readonly { readonly name: string; readonly value: string; readonly why: string }[];
+/** Where the sample pipeline pushes to, as text of a shell script or of `variables` in a job, and how it builds. */
+export interface Pipeline extends Omit<BuilderPlan['pipeline'], 'variables'> {
+  readonly variables: readonly Variable[];
   readonly registry: string;
+  /** What images are called, without a tag. */
+  readonly image: string;
   /** Whether that is the container registry of the project itself, which needs no variables of the user. */
   readonly isOfProject: boolean;
   readonly user: string;
@@ -34,12 +55,48 @@ export interface Pipeline {
   readonly required: { readonly variable: string; readonly remedy: string };
 }
 
+/** What docker-compose.yml has beside the runner. */
+export interface Compose {
+  /** The service that jobs build with: it starts before the runner, and stops after it. */
+  readonly service: BuilderPlan['compose']['service'];
+  /** The image of that service, where it is an answer. */
+  readonly engineImage: string;
+  readonly networks: readonly ComposeResource[];
+  readonly volumes: readonly ComposeResource[];
+}
+
+/** A pull-through cache of Docker Hub. */
+export interface Mirror {
+  /** The address of this host at which whoever pulls finds it; undefined where the network of the jobs is enough. */
+  readonly address: string | undefined;
+  /** Who has to be told of it by hand, as it belongs to the host. */
+  readonly isForHost: boolean;
+}
+
+/** The HTTP proxy to the outside. */
+export interface Proxy {
+  readonly url: string;
+  /** What is reached without it, as in NO_PROXY. */
+  readonly exceptions: readonly string[];
+}
+
+/** Where job containers find the mounted certificate of a private authority. */
+const caFolder = '/etc/gitlab-runner/certs';
+
 /**
  * Decides everything about the repository. No I/O, and the same answers always give the same result.
  *
  * @param directoryName the name of the folder that the repository is written to
  */
 export function planRepository(answers: Answers, directoryName: string): RunnerRepository {
+  const composeProject = composeProjectName(directoryName);
+  const names: Names = {
+    network: `${composeProject}-jobs`,
+    clientCertificates: `${composeProject}-client-certs`,
+  };
+  const builder = planOfBuilder[answers.builder](answers, names);
+  const mirror = planMirror(answers, builder);
+  const proxy = planProxy(answers, builder);
   return {
     gitlabUrl: answers.gitlabUrl,
     description: answers.description,
@@ -48,23 +105,62 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
     runUntagged: answers.runUntagged || answers.tags.length === 0,
     concurrent: answers.concurrent,
     runnerImage: answers.runnerImage,
+    builder: answers.builder,
     executor: {
       image: answers.dockerImage,
-      volumes: ['/var/run/docker.sock:/var/run/docker.sock'],
+      volumes: builder.volumes,
+      volumesWhy: builder.volumesWhy,
+    },
+    config: {
+      runner: environment(answers.privateCa, proxy),
+      docker: [
+        ...pullPolicy(answers.pullPolicy),
+        ...builder.config,
+        ...extraHosts(answers.extraHosts, mirror, builder),
+      ],
     },
     hasFrozenClient: frozenClientApi(answers.dockerImage) !== undefined,
-    pipeline: planPipeline(answers.registry),
-    composeProject: composeProjectName(directoryName),
+    pipeline: planPipeline(answers.registry, builder.pipeline),
+    compose: {
+      service: builder.compose.service,
+      engineImage: answers.dindImage,
+      networks: builder.compose.service
+        ? [
+            {
+              key: 'jobs',
+              name: names.network,
+              why: 'Job containers join it too: config/template.toml names it.',
+            },
+          ]
+        : [],
+      volumes: [
+        ...builder.compose.volumes,
+        ...(mirror
+          ? [{ key: 'mirror-data', why: 'What the mirror holds; it drops what nobody pulled for a week.' }]
+          : []),
+      ],
+    },
+    composeProject,
+    platforms: answers.platforms,
+    cacheSize: answers.cacheSize,
+    mirror,
+    privateCa: answers.privateCa,
+    proxy,
+    insecureRegistry: answers.insecureRegistry,
+    extraHosts: answers.extraHosts,
   };
 }
 
-function planPipeline(registry: string): Pipeline {
+function planPipeline(registry: string, { variables, ...builder }: BuilderPlan['pipeline']): Pipeline {
   if (registry === 'gitlab') {
     return {
+      ...builder,
       variables: [
         { name: 'IMAGE', value: '$CI_REGISTRY_IMAGE', why: "The project's own container registry." },
+        ...variables,
       ],
       registry: '$CI_REGISTRY',
+      image: '$CI_REGISTRY_IMAGE',
       isOfProject: true,
       user: '$CI_REGISTRY_USER',
       password: '$CI_REGISTRY_PASSWORD',
@@ -75,7 +171,9 @@ function planPipeline(registry: string): Pipeline {
       },
     };
   }
+  const image = `${registry}/$CI_PROJECT_PATH_SLUG`;
   return {
+    ...builder,
     variables: [
       {
         name: 'REGISTRY',
@@ -84,11 +182,13 @@ function planPipeline(registry: string): Pipeline {
       },
       {
         name: 'IMAGE',
-        value: `${registry}/$CI_PROJECT_PATH_SLUG`,
+        value: image,
         why: 'One image name for each project; the slug is lower case, as image names must be.',
       },
+      ...variables,
     ],
     registry: '$REGISTRY',
+    image,
     isOfProject: false,
     user: '$REGISTRY_USER',
     password: '$REGISTRY_PASSWORD',
@@ -97,6 +197,92 @@ function planPipeline(registry: string): Pipeline {
       remedy: 'Set REGISTRY_USER and REGISTRY_PASSWORD in Settings > CI/CD > Variables, masked.',
     },
   };
+}
+
+function pullPolicy(policies: readonly string[]): ConfigEntry[] {
+  const shared = [
+    "On a runner that several teams share, that lets one team's job run a private image which another",
+    'team\'s job has pulled: keep only "always" there.',
+  ];
+  const why: Readonly<Record<string, readonly string[]>> = {
+    'always,if-not-present': [
+      'Ask the registry for a newer image first; if it is down or limits pulls, use the copy on this host.',
+      ...shared,
+    ],
+    'if-not-present': [
+      'Use the copy on this host if there is one, and ask the registry only if not.',
+      ...shared,
+    ],
+    always: ['Ask the registry each time, whatever this host has.'],
+  };
+  const entry: ConfigEntry = {
+    key: 'pull_policy',
+    value: policies,
+    why: why[policies.join(',')] ?? ['Tried in this order.'],
+  };
+  if (policies.includes('always')) return [entry];
+  return [
+    entry,
+    {
+      key: 'allowed_pull_policies',
+      value: [...policies, 'always'],
+      why: ['A job may ask for the newest image by "pull_policy: always".'],
+    },
+  ];
+}
+
+/** Variables of every job, its helper and its services. */
+function environment(privateCa: boolean, proxy: Proxy | undefined): ConfigEntry[] {
+  const why: string[] = [];
+  const value: string[] = [];
+  if (privateCa) {
+    why.push(
+      'Programs written in Go, such as docker, trust the authorities in that folder beside the usual ones.',
+    );
+    value.push(`SSL_CERT_DIR=${caFolder}`);
+  }
+  if (proxy) {
+    why.push('Some programs read these in capitals, some in small letters.');
+    const exceptions = proxy.exceptions.join(',');
+    value.push(
+      ...[`HTTP_PROXY=${proxy.url}`, `HTTPS_PROXY=${proxy.url}`, `NO_PROXY=${exceptions}`],
+      ...[`http_proxy=${proxy.url}`, `https_proxy=${proxy.url}`, `no_proxy=${exceptions}`],
+    );
+  }
+  return value.length > 0 ? [{ key: 'environment', value, why }] : [];
+}
+
+function extraHosts(
+  hosts: readonly string[],
+  mirror: Mirror | undefined,
+  builder: BuilderPlan,
+): ConfigEntry[] {
+  const why: string[] = [];
+  const value = [...hosts];
+  if (hosts.length > 0) why.push('Names that DNS does not know.');
+  if (mirror?.address && !mirror.isForHost && !builder.compose.service) {
+    why.push('The mirror is a service of docker-compose.yml, at a port of this host.');
+    value.push('mirror:host-gateway');
+  }
+  return value.length > 0 ? [{ key: 'extra_hosts', value, why }] : [];
+}
+
+function planMirror({ mirror, builder }: Answers, { compose }: BuilderPlan): Mirror | undefined {
+  if (!mirror) return undefined;
+  const isForHost = builder === 'socket' || builder === 'socket-proxy';
+  // What runs beside a job is on a network of its own, and comes by the address of Docker's default bridge.
+  const address = isForHost ? '127.0.0.1' : compose.service ? undefined : '172.17.0.1';
+  return { address, isForHost };
+}
+
+function planProxy(
+  { httpProxy, proxyExceptions, mirror }: Answers,
+  { compose, pipeline }: BuilderPlan,
+): Proxy | undefined {
+  if (httpProxy === undefined) return undefined;
+  const near = ['localhost', '127.0.0.1', ...(compose.service ? [compose.service] : [])];
+  const besides = [...pipeline.services.map(({ alias }) => alias), ...(mirror ? ['mirror'] : [])];
+  return { url: httpProxy, exceptions: [...new Set([...near, ...besides, ...proxyExceptions])] };
 }
 
 /** A Compose project name has only a-z, 0-9, - and _, and starts with a letter or digit (Compose specification). */

@@ -1,6 +1,20 @@
 import { type Engine, refuses } from '../common/engine.ts';
-import { answerNames, questions } from './questions.ts';
-import type { TypedAnswers } from './saved-answers.ts';
+import { reconsider, refuseTogether, together, usable } from './answers.ts';
+import {
+  type AnswerName,
+  type Answers,
+  answerNames,
+  asTyped,
+  defaultFor,
+  questions,
+  type TypedAnswers,
+} from './questions.ts';
+
+/** What Inquirer has so far: text, or yes and no as booleans. */
+type Answered = Readonly<Record<string, string | boolean | undefined>>;
+
+/** The name of the one prompt that is no question: whether to ask the rarer ones too. */
+export const more = 'more';
 
 /**
  * The questions that are still open, as Inquirer asks them.
@@ -10,30 +24,83 @@ import type { TypedAnswers } from './saved-answers.ts';
  * @param engine the local engine, if one answers: an image that it refuses is marked, and not the default
  */
 export function prompts(known: TypedAnswers, given: TypedAnswers, engine: Engine | undefined): object[] {
-  return answerNames
-    .filter(name => given[name] === undefined && questions[name].choices?.length !== 1)
-    .map(name => {
-      const question = questions[name];
-      const prompt = {
-        name,
-        message: question.message,
-        default: known[name] ?? question.default,
-        validate: (typed: string) => sentenceAgainst(question.check, typed),
-      };
-      if (question.choices) return { ...prompt, type: 'select', choices: question.choices };
-      if (question.yesNo) {
-        return { name, message: question.message, type: 'confirm', default: prompt.default === 'yes' };
-      }
-      if (name === 'dockerImage' && engine && refuses(engine, prompt.default)) {
-        return {
-          ...prompt,
-          type: 'input',
-          message: `${question.message} (${prompt.default} is refused by this engine: its client is older than API ${engine.minApiVersion})`,
-          default: 'docker:cli',
-        };
-      }
-      return { ...prompt, type: 'input' };
-    });
+  const open = answerNames.filter(name => given[name] === undefined);
+  const usual = open.filter(name => !questions[name].rare);
+  const rare = open.filter(name => questions[name].rare);
+  const gate = {
+    name: more,
+    type: 'confirm',
+    message: 'More questions? (platforms, pull policy, mirror, private CA, proxy, plain HTTP, extra hosts)',
+    default: false,
+  };
+  return [...usual, ...(rare.length > 0 ? [gate] : []), ...rare].map(item =>
+    typeof item === 'string' ? promptFor(item, usable(known), given, engine) : item,
+  );
+}
+
+function promptFor(
+  name: AnswerName,
+  known: TypedAnswers,
+  given: TypedAnswers,
+  engine: Engine | undefined,
+): object {
+  const { message, choices, yesNo, check, rare, matters } = questions[name];
+  /** The answer to another question, as it stands when this one comes up. */
+  const soFar = (other: AnswerName, answered: Answered): string => {
+    const builder = String(answered.builder ?? given.builder ?? known.builder ?? questions.builder.default);
+    const saved = reconsider(known, builder);
+    return asTyped(answered[other] ?? given[other] ?? saved[other] ?? defaultFor(other, builder));
+  };
+  const checked = (answered: Answered) => {
+    const others = (['builder', 'dindCache', 'httpProxy'] as const).map(other => [
+      other,
+      questions[other].check(soFar(other, answered)),
+    ]);
+    return Object.fromEntries(others) as Pick<Answers, 'builder' | 'dindCache' | 'httpProxy'>;
+  };
+  const when = {
+    when: (answered: Answered) =>
+      (!rare || answered[more] === true) && (matters?.(checked(answered)) ?? true),
+  };
+  const byDefault = (answered: Answered) => soFar(name, { ...answered, [name]: undefined });
+
+  if (choices) {
+    const listed = Object.entries(choices).map(([value, sentence]) => ({
+      value,
+      name: `${value.padEnd(Math.max(...Object.keys(choices).map(({ length }) => length)))}  ${sentence}`,
+      short: value,
+    }));
+    return { name, message, type: 'select', choices: listed, default: byDefault, ...when };
+  }
+  if (yesNo) {
+    const isYes = (answered: Answered) => check(byDefault(answered));
+    return { name, message, type: 'confirm', default: isYes, ...when };
+  }
+  const validate = (typed: string, answered: Answered = {}) =>
+    sentenceAgainst(text => {
+      check(text);
+      const others = together.map(other => [
+        other,
+        questions[other].check(soFar(other, { ...answered, [name]: text })),
+      ]);
+      refuseTogether(Object.fromEntries(others));
+    }, typed);
+  const isRefused = (answered: Answered) =>
+    name === 'dockerImage' &&
+    engine !== undefined &&
+    soFar('builder', answered).startsWith('socket') &&
+    refuses(engine, byDefault(answered));
+  return {
+    name,
+    type: 'input',
+    validate,
+    ...when,
+    message: (answered: Answered) =>
+      isRefused(answered)
+        ? `${message} (${byDefault(answered)} is refused by this engine: its client is older than API ${engine?.minApiVersion})`
+        : message,
+    default: (answered: Answered) => (isRefused(answered) ? 'docker:cli' : byDefault(answered)),
+  };
 }
 
 function sentenceAgainst(check: (text: string) => unknown, typed: string): true | string {

@@ -1,17 +1,41 @@
 import {
+  checkCacheSize,
   checkChoice,
   checkConcurrent,
   checkDescription,
+  checkDindImage,
+  checkExtraHosts,
   checkGitLabUrl,
+  checkHosts,
   checkImage,
+  checkInsecureRegistry,
+  checkPlatforms,
+  checkProxy,
+  checkPullPolicy,
   checkRegistry,
   checkTags,
   checkYesNo,
 } from '../common/checks.ts';
-import { Refusal } from '../common/refusal.ts';
 
-/** The ways to build images in a job. */
-export const builders = ['socket'] as const;
+/** The ways to build images in a job, each with what it means for speed, isolation and privileges. */
+export const builders = {
+  socket:
+    "the host's own Docker Engine: the fastest, layers stay on the host; whoever runs a job is root on the host",
+  'socket-proxy':
+    "the host's engine behind a proxy that passes builds only: as fast; no job starts containers, but images and cache are shared",
+  dind: 'a Docker Engine in a container: jobs are apart from the host, yet that container is privileged; caches less by itself',
+  buildkit:
+    'rootless BuildKit in a container: fast, no privileges anywhere; jobs can build, but run no containers',
+  buildah:
+    'Buildah in the job itself: no daemon, and no privileges but an open seccomp profile; slower, layers come from the registry',
+} as const;
+
+export type BuilderName = keyof typeof builders;
+
+const dindCaches = {
+  registry: 'an engine for each job, which starts empty and takes layers from the registry',
+  volume: 'one engine for all jobs, which keeps its layers on a volume',
+} as const;
 
 /** What is known once every question is answered. */
 export interface Answers {
@@ -21,12 +45,28 @@ export interface Answers {
   readonly runUntagged: boolean;
   readonly description: string;
   readonly concurrent: number;
+  readonly builder: BuilderName;
+  readonly dindImage: string;
+  readonly dindCache: keyof typeof dindCaches;
+  /** GB that a builder of our own may keep. */
+  readonly cacheSize: number;
   readonly dockerImage: string;
   readonly runnerImage: string;
-  readonly builder: (typeof builders)[number];
+  /** None: that of the host. */
+  readonly platforms: readonly string[];
+  readonly pullPolicy: readonly string[];
+  readonly mirror: boolean;
+  readonly privateCa: boolean;
+  readonly httpProxy: string | undefined;
+  readonly proxyExceptions: readonly string[];
+  readonly insecureRegistry: string | undefined;
+  readonly extraHosts: readonly string[];
 }
 
 export type AnswerName = keyof Answers;
+
+/** Answers as they are typed, by name; the ones that were never given are missing. */
+export type TypedAnswers = { [Name in AnswerName]?: string };
 
 /** One question: its prompt, its option, its help and its check all come from this. */
 export interface Question<T> {
@@ -37,10 +77,18 @@ export interface Question<T> {
   readonly help: string;
   /** The default, as a user would type it. */
   readonly default: string;
-  /** Where given, only these are answers; a single one is never asked for. */
-  readonly choices?: readonly string[];
+  /** Where a builder needs another default. */
+  readonly defaultOf?: { readonly [Name in BuilderName]?: string };
+  /** Where given, only these are answers, each with a sentence on what it means. */
+  readonly choices?: Readonly<Record<string, string>>;
   /** A yes-or-no question; as an option it takes no value. */
   readonly yesNo?: true;
+  /** Asked only if the user wants to see the rarer questions too. */
+  readonly rare?: true;
+  /** Whether other answers leave anything to answer here; each was checked. */
+  readonly matters?: (answers: Pick<Answers, 'builder' | 'dindCache' | 'httpProxy'>) => boolean;
+  /** For whom it matters, in the words of a refusal. */
+  readonly mattersFor?: string;
   /**
    * Turns what was typed into an answer.
    * @throws Refusal with a sentence if it cannot be one
@@ -93,11 +141,53 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     default: '2',
     check: checkConcurrent,
   },
+  builder: {
+    option: 'builder',
+    message: 'How jobs build images',
+    help: `how jobs build images: ${Object.keys(builders).join(', ')}`,
+    default: 'socket',
+    choices: builders,
+    check: text => checkChoice(Object.keys(builders) as BuilderName[], text),
+  },
+  dindImage: {
+    option: 'dind-image',
+    message: 'Image of the Docker Engine that jobs build with',
+    help: 'for dind: the image of that engine, 20.10 or later',
+    default: 'docker:29.10.0-dind',
+    matters: ({ builder }) => builder === 'dind',
+    mattersFor: '--builder dind',
+    check: checkDindImage,
+  },
+  dindCache: {
+    option: 'dind-cache',
+    message: 'Where that engine keeps layers from one job to the next',
+    help: `for dind: ${Object.keys(dindCaches).join(' (an engine for each job) or ')} (one engine for all)`,
+    default: 'registry',
+    choices: dindCaches,
+    matters: ({ builder }) => builder === 'dind',
+    mattersFor: '--builder dind',
+    check: text => checkChoice(Object.keys(dindCaches) as (keyof typeof dindCaches)[], text),
+  },
+  cacheSize: {
+    option: 'cache-size',
+    message: 'GB that the layer cache may take',
+    help: 'for buildkit, and dind with a volume: GB that the layer cache may take',
+    default: '20',
+    matters: ({ builder, dindCache }) =>
+      builder === 'buildkit' || (builder === 'dind' && dindCache === 'volume'),
+    mattersFor: '--builder buildkit, or dind with --dind-cache volume',
+    check: checkCacheSize,
+  },
   dockerImage: {
     option: 'docker-image',
-    message: 'Image with the Docker client that jobs run in',
-    help: 'the image, with a Docker client, that jobs run in',
+    message: 'Image that jobs run in, with the program that builds',
+    help: 'the image, with a Docker client (or Buildah), that jobs run in',
     default: 'docker:stable',
+    defaultOf: {
+      dind: 'docker:29.10.0-cli',
+      buildkit: 'docker:29.10.0-cli',
+      buildah: 'quay.io/buildah/stable:latest',
+    },
     check: checkImage,
   },
   runnerImage: {
@@ -107,44 +197,87 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     default: 'gitlab/gitlab-runner:alpine',
     check: checkImage,
   },
-  builder: {
-    option: 'builder',
-    message: 'How jobs build images',
-    help: "how jobs build images; socket: with the host's own Docker Engine",
-    default: 'socket',
-    choices: builders,
-    check: text => checkChoice(builders, text),
+  platforms: {
+    option: 'platforms',
+    message: 'Platforms of the images, comma-separated ("host": that of this host)',
+    help: 'platforms of the images, such as linux/amd64,linux/arm64; "host" for that of the host',
+    default: 'host',
+    rare: true,
+    check: checkPlatforms,
+  },
+  pullPolicy: {
+    option: 'pull-policy',
+    message: 'When jobs pull their images: always, if-not-present, or both in the order to try',
+    help: 'when jobs pull their images: always, if-not-present, or both in the order to try',
+    default: 'always,if-not-present',
+    rare: true,
+    check: checkPullPolicy,
+  },
+  mirror: {
+    option: 'mirror',
+    message: 'Keep a mirror of Docker Hub here, so that its pull limits are met less often?',
+    help: 'also run a pull-through cache of Docker Hub',
+    default: 'no',
+    yesNo: true,
+    rare: true,
+    check: checkYesNo,
+  },
+  privateCa: {
+    option: 'private-ca',
+    message: 'Does GitLab or the registry have a certificate of a private authority?',
+    help: 'trust the certificate authority in config/certs/ca.crt everywhere',
+    default: 'no',
+    yesNo: true,
+    rare: true,
+    check: checkYesNo,
+  },
+  httpProxy: {
+    option: 'http-proxy',
+    message: 'HTTP proxy to the outside ("none", or http://host:port)',
+    help: 'the HTTP proxy to the outside, as http://host:port, or "none"',
+    default: 'none',
+    rare: true,
+    check: checkProxy,
+  },
+  proxyExceptions: {
+    option: 'proxy-exceptions',
+    message: 'Hosts and domains to reach without that proxy, comma-separated ("none")',
+    help: 'hosts, .domains and addresses to reach without the proxy, comma-separated, or "none"',
+    default: 'none',
+    rare: true,
+    matters: ({ httpProxy }) => httpProxy !== undefined,
+    mattersFor: '--http-proxy',
+    check: checkHosts,
+  },
+  insecureRegistry: {
+    option: 'insecure-registry',
+    message: 'Registry that speaks plain HTTP ("none", or host[:port])',
+    help: 'a registry that speaks plain HTTP, as host[:port], or "none"',
+    default: 'none',
+    rare: true,
+    check: checkInsecureRegistry,
+  },
+  extraHosts: {
+    option: 'extra-hosts',
+    message: 'Names that DNS does not know, as name:address, comma-separated ("none")',
+    help: 'names that DNS does not know, as name:address, comma-separated, or "none"',
+    default: 'none',
+    rare: true,
+    check: checkExtraHosts,
   },
 };
 
 /** The names of all questions, in their order. */
 export const answerNames = Object.keys(questions) as readonly AnswerName[];
 
+/** The default of a question, as typed, where that builder was chosen. */
+export function defaultFor(name: AnswerName, builder: string): string {
+  const { default: byDefault, defaultOf } = questions[name];
+  return defaultOf?.[builder as BuilderName] ?? byDefault;
+}
+
 /** An answer as a user would type it; `check` reads it back. */
 export function asTyped(value: Answers[AnswerName]): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return Array.isArray(value) ? value.join(',') : String(value);
-}
-
-/**
- * Checks typed answers, and takes the default of each that is missing.
- *
- * Options and prompts are checked where they are given; what is wrong here was saved by an earlier run.
- *
- * @throws Refusal that says where to mend it
- */
-export function completeAnswers(typed: { readonly [Name in AnswerName]?: string }): Answers {
-  const answers = Object.fromEntries(
-    answerNames.map(name => {
-      const { option, check, default: byDefault } = questions[name];
-      try {
-        return [name, check(typed[name] ?? byDefault)];
-      } catch (error) {
-        throw new Refusal(
-          `"${name}" in .yo-rc.json: ${(error as Error).message} Mend it there, or give --${option}.`,
-        );
-      }
-    }),
-  );
-  return answers as unknown as Answers;
+  return value === undefined ? 'none' : Array.isArray(value) ? value.join(',') : String(value);
 }

@@ -12,7 +12,7 @@ const packageJson = createRequire(import.meta.url).resolve('generator-gitlab-run
 export const templates = join(packageJson, '../templates');
 
 /**
- * The text of one file: its template, with the functions of `quoting` and the file's part of the plan.
+ * The text of one file: its template, which may include parts from `_parts`, with the functions of `quoting` and the file's part of the plan.
  * A file without data is its template as it stands.
  *
  * `copyTpl` of mem-fs-editor would read the destination's path as a template too, so that no folder could be
@@ -22,5 +22,7 @@ export function render({ path, data }: RepositoryFile, repository: RunnerReposit
   // npm leaves every file named `.gitignore` out of a package, so these templates have another name.
   const filename = join(templates, path.replace(/\.gitignore$/, '_gitignore'));
   const text = readFileSync(filename, 'utf8');
-  return data ? ejs.render(text, { ...quoting, ...data(repository) }, { filename, cache: true }) : text;
+  return data
+    ? ejs.render(text, { ...quoting, ...data(repository) }, { filename, root: templates, cache: true })
+    : text;
 }

@@ -2,14 +2,12 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { readText, replaceFile } from '../common/files-on-disk.ts';
 import { Refusal } from '../common/refusal.ts';
-import { files } from './files.ts';
+import { completeAnswers, usable } from './answers.ts';
+import { filesOf } from './files.ts';
 import { planRepository, type RunnerRepository } from './plan.ts';
-import { type AnswerName, type Answers, answerNames, asTyped, completeAnswers } from './questions.ts';
+import { type Answers, answerNames, asTyped, type TypedAnswers } from './questions.ts';
 
 const section = 'generator-gitlab-runner-docker';
-
-/** Answers as they are typed, by name; the ones that were never given are missing. */
-export type TypedAnswers = { [Name in AnswerName]?: string };
 
 /**
  * The answers that an earlier run saved in `.yo-rc.json`.
@@ -53,15 +51,17 @@ export function filesFollow(
   name: string,
 ): boolean {
   if (kept.length === 0) return true;
-  if (Object.keys(saved).length === 0) return kept.length < files.length;
-  const before = planOf(saved, name);
+  const before = planOf(usable(saved), name);
   const after = planRepository(answers, name);
+  const files = filesOf(after);
+  if (Object.keys(saved).length === 0) return kept.length < files.length;
   return files
     .filter(({ path, data }) => data && kept.includes(path))
     .every(({ data }) => before && isDeepStrictEqual(data?.(before), data?.(after)));
 }
 
-function planOf(saved: TypedAnswers, name: string): RunnerRepository | undefined {
+/** The repository that saved answers describe; undefined where they are no answers any more. */
+export function planOf(saved: TypedAnswers, name: string): RunnerRepository | undefined {
   try {
     return planRepository(completeAnswers(saved), name);
   } catch {

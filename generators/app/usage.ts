@@ -1,10 +1,17 @@
-import { answerNames, questions } from './questions.ts';
+import { type AnswerName, answerNames, builders, questions } from './questions.ts';
+
+/** The default of a question, and of which builders it is another. */
+export function defaultsInWords(name: AnswerName): string {
+  const { default: byDefault, defaultOf = {} } = questions[name];
+  const others = Object.entries(defaultOf).map(([builder, other]) => `${other} for ${builder}`);
+  return [byDefault, ...others].join('; ');
+}
 
 /** The text of `--help`, without a line break at its end. */
 export function usage(): string {
   const options = answerNames.map(name => {
-    const { option, help, default: byDefault, yesNo } = questions[name];
-    return [`--${option}${yesNo ? '' : ' <value>'}`, `${help} (default: ${byDefault})`] as const;
+    const { option, help, yesNo } = questions[name];
+    return [`--${option}${yesNo ? '' : ' <value>'}`, `${help} (default: ${defaultsInWords(name)})`] as const;
   });
   const lines = [
     ...options,
@@ -14,6 +21,8 @@ export function usage(): string {
     ['--help, --version', 'print this, or the version'] as const,
   ];
   const width = Math.max(...lines.map(([left]) => left.length)) + 2;
+  const row = (left: string, right: string) =>
+    wrapped(right, 120 - 2 - width).map((text, at) => `  ${(at === 0 ? left : '').padEnd(width)}${text}`);
   return [
     'Usage: generator-gitlab-runner-docker [directory] [options]',
     '   or: yo gitlab-runner-docker [directory] [options]',
@@ -21,15 +30,34 @@ export function usage(): string {
     'Writes a repository that runs a self-hosted GitLab Runner in a container.',
     'Without a terminal nothing is asked: what no option gives takes its default.',
     '',
-    ...lines.map(([left, right]) => `  ${left.padEnd(width)}${right}`),
+    ...lines.flatMap(([left, right]) => row(left, right)),
+    '',
+    'The builders:',
+    ...Object.entries(builders).flatMap(([name, sentence]) => row(name, sentence)),
   ].join('\n');
+}
+
+/** The text in lines of at most so many characters, broken at spaces. */
+function wrapped(text: string, columns: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) === '' ? word : `${lines.at(-1)} ${word}`;
+    if (line.length <= columns) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** The table of options in README.md, as Markdown. */
 export function optionsTable(): string {
   const rows = answerNames.map(name => {
-    const { option, help, default: byDefault } = questions[name];
-    return `| \`--${option}\` | \`${byDefault}\` | ${help} |`;
+    const { option, help, default: byDefault, defaultOf = {} } = questions[name];
+    const others = Object.entries(defaultOf).map(([builder, other]) => `; ${builder}: \`${other}\``);
+    return `| \`--${option}\` | \`${byDefault}\`${others.join('')} | ${help} |`;
   });
-  return ['| option | default | what it is |', '|---|---|---|', ...rows].join('\n');
+  const sentences = Object.entries(builders).map(([name, sentence]) => `| \`${name}\` | ${sentence} |`);
+  return [
+    ...['| option | default | what it is |', '|---|---|---|', ...rows, ''],
+    ...['| builder | what it means |', '|---|---|', ...sentences],
+  ].join('\n');
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -10,6 +11,7 @@ const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\u
 
 /** @throws Refusal if the text has characters that no file could show as they are. */
 function printable(text: string, what: string): string {
+  if (text.length > 20_000) throw new Refusal(`${what} must be shorter than 20000 characters.`);
   if (unprintable.test(text)) {
     throw new Refusal(
       `${what} must be one line of visible text: no line breaks, tabs, or control characters.`,
@@ -143,4 +145,154 @@ export function checkChoice<const T extends string>(choices: readonly T[], text:
   const choice = choices.find(candidate => candidate === text.trim());
   if (choice === undefined) throw new Refusal(`Choose one of: ${choices.join(', ')}.`);
   return choice;
+}
+
+/**
+ * An image of a Docker Engine for a container, 20.10 or later.
+ *
+ * Older ones end at once on a host with cgroup v2, which is every current one: "cgroup mountpoint does not exist".
+ */
+export function checkDindImage(text: string): string {
+  const image = checkImage(text);
+  const tag = /:([\w.-]+)(?:@|$)/.exec(image.slice(image.lastIndexOf('/') + 1))?.[1] ?? '';
+  const [, major, minor = '99'] = /^(\d+)(?:\.(\d+))?(?:\D|$)/.exec(tag) ?? [];
+  if (/^(stable|edge|test)\b/.test(tag) || (major && Number(major) * 100 + Number(minor) < 2010)) {
+    throw new Refusal(
+      `The image ${quoted(image)} is Docker 19.03 or older, which does not start on hosts with cgroup v2: choose a current one, for example docker:29.10.0-dind.`,
+    );
+  }
+  if (!/dind/.test(image)) {
+    throw new Refusal(
+      'The image must hold a Docker Engine; the name of an official one ends with "dind", for example docker:29.10.0-dind.',
+    );
+  }
+  return image;
+}
+
+/** Gigabytes (10^9 bytes) of a cache. */
+export function checkCacheSize(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text.trim())) {
+    throw new Refusal('The size of the cache is a whole number of GB, from 1 (to 99999).');
+  }
+  return Number(text);
+}
+
+/** What was typed, short enough to show in a sentence. */
+function quoted(text: string): string {
+  // A sign takes two places at most: so much is enough to have 31 of them.
+  const signs = [...text.slice(0, 62)];
+  return `"${signs.length > 30 ? `${signs.slice(0, 30).join('')}...` : text}"`;
+}
+
+/** What was typed in a list, without empty parts and duplicates; `word` stands for an empty list. */
+function list(text: string, word: string, what: string): string[] {
+  const typed = printable(text, what);
+  if (typed === word) return [];
+  return [
+    ...new Set(
+      typed
+        .split(',')
+        .map(item => item.trim())
+        .filter(item => item !== ''),
+    ),
+  ];
+}
+
+/** Platforms as BuildKit and Buildah write them (containerd's `platforms` package); none at all is the host's. */
+export function checkPlatforms(text: string): string[] {
+  const platforms = list(text, 'host', 'The platforms');
+  const known =
+    /^linux\/(amd64(\/v[1-4])?|arm64(\/v8)?|arm\/v[5-8]|386|ppc64le|s390x|riscv64|loong64|mips64le)$/;
+  const wrong = platforms.find(platform => !known.test(platform));
+  if (wrong !== undefined) {
+    throw new Refusal(
+      `There is no platform ${quoted(wrong)}; write for example linux/amd64,linux/arm64, or "host" for that of the host.`,
+    );
+  }
+  return platforms;
+}
+
+/** Pull policies of GitLab Runner, in the order in which they are tried. */
+export function checkPullPolicy(text: string): string[] {
+  const policies = list(text, '', 'The pull policy');
+  if (
+    policies.length === 0 ||
+    policies.some(policy => !['always', 'if-not-present', 'never'].includes(policy))
+  ) {
+    throw new Refusal(
+      'A pull policy is always, if-not-present or never; several, comma-separated, are tried in that order.',
+    );
+  }
+  return policies;
+}
+
+/** The address of an HTTP proxy, `http://host:port`; undefined for `none`. */
+export function checkProxy(text: string): string | undefined {
+  const typed = printable(text, 'The proxy');
+  if (typed === 'none') return undefined;
+  const example = 'for example http://proxy.example.com:3128';
+  if (/^https:\/\//i.test(typed))
+    throw new Refusal(`The proxy is spoken to by plain HTTP: write http://, ${example}.`);
+  if (typed.includes('@')) {
+    throw new Refusal(
+      'The proxy must not need a user name or password: they would be in git and in every job.',
+    );
+  }
+  if (!new RegExp(`^http://${host}:\\d{1,5}/?$`, 'i').test(typed) || !URL.canParse(typed)) {
+    throw new Refusal(`The proxy is written http://host:port, ${example}, or "none".`);
+  }
+  return typed.replace(/\/$/, '').toLowerCase();
+}
+
+/** Hosts, `.domains`, addresses and networks, as in NO_PROXY. */
+export function checkHosts(text: string): string[] {
+  const hosts = list(text, 'none', 'The hosts');
+  const isNetwork = (text: string) => {
+    const [address = '', bits = '0', ...rest] = text.split('/');
+    const family = isIP(address);
+    return (
+      family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
+    );
+  };
+  const wrong = hosts.find(
+    one => !/^\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(one) && !isNetwork(one),
+  );
+  if (wrong !== undefined) {
+    throw new Refusal(
+      `No host is called ${quoted(wrong)}; write for example gitlab.example.com,.internal.example.com,10.0.0.0/8.`,
+    );
+  }
+  return hosts;
+}
+
+/** A registry's `host[:port]`, without a path; undefined for `none`. */
+export function checkInsecureRegistry(text: string): string | undefined {
+  if (text.trim() === 'none') return undefined;
+  const registry = checkRegistry(text);
+  if (registry === 'gitlab' || registry.includes('/')) {
+    throw new Refusal(
+      'The insecure registry is a host with optional port, and no path, for example registry.local:5000.',
+    );
+  }
+  return registry;
+}
+
+/** Names and their addresses, `name:address`; `host-gateway` is the host itself (Docker's own word). */
+export function checkExtraHosts(text: string): string[] {
+  const entries = list(text.toLowerCase(), 'none', 'The extra hosts');
+  const wrong = entries.find(entry => {
+    const [, address = ''] =
+      /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?:([a-f0-9.:]+|host-gateway)$/.exec(entry) ?? [];
+    return address !== 'host-gateway' && isIP(address) === 0;
+  });
+  if (wrong !== undefined) {
+    throw new Refusal(
+      `A name and its address are not ${quoted(wrong)}; write for example gitlab.local:10.0.0.5, or gitlab.local:host-gateway for this host.`,
+    );
+  }
+  const names = entries.map(entry => entry.slice(0, entry.indexOf(':')));
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  if (twice !== undefined)
+    throw new Refusal(`The name ${quoted(twice)} is there twice; give it one address.`);
+  return entries;
 }

@@ -38,6 +38,11 @@ export function frozenClientApi(image: string): string | undefined {
   return /^(docker\.io\/)?(library\/)?docker:(stable|19\.03(\.\d+)?)$/.test(image) ? '1.40' : undefined;
 }
 
+/** Whether this is the image `docker` of Docker Hub, in one of its versions: it holds a Docker client and little else. */
+export function isOfficialDocker(image: string): boolean {
+  return /^(docker\.io\/)?(library\/)?docker(:|@|$)/.test(image);
+}
+
 /** Whether the engine refuses the Docker client in this image because its API is too old. */
 export function refuses(engine: Engine, image: string): boolean {
   const api = frozenClientApi(image);

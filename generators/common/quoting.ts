@@ -27,6 +27,11 @@ function isPlainText(text: string): boolean {
   );
 }
 
+/** A TOML value: JSON's strings are TOML's basic strings too, but for DEL, which no answer holds (TOML 1.0). */
+export function toml(value: string | boolean | readonly string[]): string {
+  return typeof value === 'object' ? `[${value.map(item => toml(item)).join(', ')}]` : JSON.stringify(value);
+}
+
 /** A TypeScript literal, in single quotes where the value allows. */
 export function typescript(value: string | number | boolean | readonly string[]): string {
   if (Array.isArray(value)) return `[${value.map(item => typescript(item)).join(', ')}]`;

@@ -5,22 +5,25 @@
 // One line a check, and what to do where it fails; ends with 1 if any check failed.
 
 import { execFileSync } from 'node:child_process';
+<% if (privateCa) { -%>
+import { X509Certificate } from 'node:crypto';
+<% } -%>
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import * as builder from './<%- builder %>.ts';
+import { bringInLine, jobNetwork, type RunnerConfig, readConfig } from './config.ts';
 import {
   type Engine,
   explainContainer,
   inRunner,
   lastLine,
-  type RunnerConfig,
-  readConfig,
   requireCompose,
   requireEngine,
   run,
   sayPatience,
 } from './engine.ts';
 import { type Environment, Failure, keepSecret, mask, readEnvironment, root } from './env.ts';
-import { callGitLab, requireGitLab, verifyRunner } from './gitlab.ts';
+import { callGitLab, requireGitLab<%- privateCa ? ', trustedCertificates' : '' %>, verifyRunner } from './gitlab.ts';
 import { executor, runner } from './settings.ts';
 
 type Verdict = 'ok' | 'warning' | 'failed';
@@ -35,11 +38,14 @@ interface Finding {
 
 const findings: Finding[] = [];
 
+/** What the checks of the way to build images note their findings with. */
+export type Note = (verdict: Verdict, check: string, detail: string, remedy?: string) => void;
+
 /** Notes what a check found. That all is well counts only where the same check found nothing else. */
-function note(verdict: Verdict, check: string, detail: string, remedy = ''): void {
+const note: Note = (verdict, check, detail, remedy = '') => {
   if (verdict === 'ok' && findings.some(one => one.check === check && one.verdict !== 'ok')) return;
   findings.push({ check, verdict, detail: mask(detail), remedy: mask(remedy) });
-}
+};
 
 /** Runs one check; a Failure in it is its finding. What it returns is undefined then. */
 async function check<T>(name: string, body: () => Promise<T> | T): Promise<T | undefined> {
@@ -55,12 +61,29 @@ async function main(): Promise<void> {
   const { values: options } = parseArgs({ options: { json: { type: 'boolean' } } });
   const environment = await check('.env', checkEnvironment);
   const pipeline = await check('.gitlab-ci.yml', checkPipeline);
+<% if (privateCa) { -%>
+  const authority = await check('private CA', checkAuthority);
+<% } -%>
   if (environment) await check('GitLab', () => checkGitLab(environment));
   const engine = await check('engine', checkEngine);
   const compose = engine && (await check('compose', checkCompose));
+<% if (privateCa) { -%>
+  // Where its certificate is missing, a mount would make a folder in its place.
+  if (engine && authority) await check('job container', () => checkJobContainer(engine, environment?.gitlabUrl ?? ''));
+<% } else { -%>
   if (engine) await check('job container', () => checkJobContainer(engine, environment?.gitlabUrl ?? ''));
+<% } -%>
+<% if (platforms.length > 0) { -%>
+  if (engine) await check('platforms', checkPlatforms);
+<% } -%>
+<% if (mirror?.isForHost) { -%>
+  if (engine) await check('mirror', checkMirror);
+<% } -%>
+<% if (builder.startsWith('socket')) { -%>
   if (engine && pipeline?.registry) await check('registry', () => checkRegistry(pipeline.registry));
+<% } -%>
   if (compose) {
+    await check('services', () => checkServices(compose));
     const config = await check('config.toml', checkConfig);
     if (config) {
       await check('token', () => checkTokens(config));
@@ -129,32 +152,8 @@ function checkPipeline(): { tags: string[]; registry: string } | undefined {
     .split('\n')
     .filter(line => !/^\s*#/.test(line));
   const text = lines.join('\n');
-  if (/docker:[\w.-]*dind|name:\s*\S*dind/.test(text)) {
-    note(
-      'failed',
-      name,
-      "it starts a dind service, but jobs have the host's Docker socket: the two exclude each other.",
-      'Take the service out: docker talks to the host already.',
-    );
-  }
-  if (/DOCKER_HOST:|tcp:\/\/docker:237[56]/.test(text)) {
-    note(
-      'failed',
-      name,
-      'it sets DOCKER_HOST, but there is no daemon at that address: jobs have the Docker socket of the host.',
-      'Take DOCKER_HOST, DOCKER_TLS_CERTDIR and their like out.',
-    );
-  }
-  const folder = String.raw`(\$\{?PWD|\$\{?CI_PROJECT_DIR|\$\(pwd\)|\.\/)`;
-  if (new RegExp(String.raw`docker (run|create)\b.*(-v|--volume|--mount)[ =]\S*${folder}`).test(text)) {
-    note(
-      'warning',
-      name,
-      'it mounts a folder of the job with docker run: the engine looks for that path on the host, where it is not.',
-      'Copy files in with docker build or docker cp, or mount a named volume.',
-    );
-  }
-  note('ok', name, 'builds with the engine of the host');
+  builder.checkPipeline(text, note);
+  note('ok', name, builder.how);
   return { tags: readTags(lines), registry: /^ {2}REGISTRY: *["']?([^$\s"']+)/m.exec(text)?.[1] ?? '' };
 }
 
@@ -177,6 +176,20 @@ export function readTags(lines: string[]): string[] {
   return [...tags];
 }
 
+<% if (privateCa) { -%>
+/** The certificate of the private authority is there, and not about to expire. */
+function checkAuthority(): X509Certificate {
+  const certificate = new X509Certificate(trustedCertificates().at(-1) ?? '');
+  const days = Math.floor((Date.parse(certificate.validTo) - Date.now()) / 86_400_000);
+  const remedy = 'Put the new one into config/certs/ca.crt; then: make restart';
+  const name = certificate.subject.replaceAll('\n', ', ');
+  if (days < 0) throw new Failure(`the certificate of ${name} expired on ${certificate.validTo}.`, remedy);
+  if (days < 30) note('warning', 'private CA', `the certificate of ${name} expires in ${days} days.`, remedy);
+  note('ok', 'private CA', `${name}, valid for ${days} days`);
+  return certificate;
+}
+
+<% } -%>
 async function checkGitLab({ gitlabUrl }: Environment): Promise<void> {
   await requireGitLab(gitlabUrl);
   note('ok', 'GitLab', `${gitlabUrl} answers this host`);
@@ -201,21 +214,22 @@ async function checkCompose(): Promise<string[]> {
 
 /** What a job container finds, one `key=value` a line. */
 const probe = `
-  docker version --format '{{.Client.APIVersion}}' >/tmp/client 2>/tmp/refusal
-  echo "client=$(tail -n 1 /tmp/client)"
-  echo "refusal=$(tail -n 1 /tmp/refusal)"
   df -Pk / | awk 'NR == 2 { print "free=" $4 }'
   echo "mtu=$(cat /sys/class/net/eth0/mtu)"
   fetch=$(command -v wget || echo busybox wget)
   [ -z "$1" ] || echo "gitlab=$($fetch -T 10 -O /dev/null "$1/api/v4/version" 2>&1 | tail -n 1)"
+  ${builder.probe}
   exit 0`;
 
 /** Starts one container as a job would have it, and looks at the world from inside. */
 async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<void> {
   const { image, volumes } = executor;
   sayPatience('Starting a container as a job has it');
+  const network = jobNetwork();
+  const isUp = !network || (await run(['docker', 'network', 'inspect', network])).status === 0;
   const mounts = volumes.flatMap(volume => ['--volume', volume]);
-  const container = ['docker', 'run', '--rm', ...mounts, '--entrypoint', 'sh', image];
+  const options = [...builder.options, ...mounts, ...(network ? ['--network', network] : [])];
+  const container = ['docker', 'run', '--rm', ...(isUp ? options : []), '--entrypoint', 'sh', image];
   const { status, stdout, stderr } = await run([...container, '-c', probe, 'probe', gitlabUrl]);
   if (status !== 0) {
     throw new Failure(
@@ -224,57 +238,11 @@ async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<voi
     );
   }
   const seen = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
-  checkClient(engine, image, seen('client'), seen('refusal'));
+  if (isUp) await builder.checkInside(seen, engine, note);
+  else note('warning', 'builder', 'what jobs build with does not run yet.', 'Run: make up; then make doctor again');
   checkDisk(Number.parseInt(seen('free'), 10) / 1024 / 1024);
   checkMtu(Number(seen('mtu')));
   if (gitlabUrl) checkGitLabInside(gitlabUrl, seen('gitlab'));
-}
-
-/** Whether the Docker client of the job image and the engine have an API version in common. */
-function checkClient(engine: Engine, image: string, client: string, refusal: string): void {
-  const name = 'docker client';
-  const tooOld = /client version (\S+) is too old/i.exec(refusal)?.[1];
-  if (tooOld) {
-    note(
-      'failed',
-      name,
-      `${image} speaks API ${tooOld}; this engine (${engine.version}) takes ${engine.minApiVersion} and newer, so every docker command of a job fails.`,
-      'One of: a newer image, such as docker:cli, in scripts/settings.ts, .gitlab-ci.yml and config/config.toml;\n' +
-        'Docker Engine 29.3 or later, which takes 1.40 again;\n' +
-        '"min-api-version": "1.40" in /etc/docker/daemon.json (Engine 29), then: sudo systemctl restart docker',
-    );
-  } else if (/client version (\S+) is too new/i.test(refusal)) {
-    note(
-      'failed',
-      name,
-      `${image} is too new for this engine (${engine.version}, API up to ${engine.apiVersion}).`,
-      'Upgrade Docker Engine, or name an older image, such as docker:stable.',
-    );
-  } else if (/permission denied/i.test(refusal)) {
-    note(
-      'failed',
-      name,
-      'a job container may not use the Docker socket, though this host may: SELinux, or a rootless engine.',
-      'With SELinux add security_opt = ["label:disable"] to [runners.docker] in config/config.toml;\n' +
-        'with a rootless engine put the path of its socket into docker-compose.yml, scripts/settings.ts and config.toml.',
-    );
-  } else if (/docker.*not found/i.test(refusal)) {
-    note(
-      'failed',
-      name,
-      `there is no docker command in ${image}.`,
-      'Name an image that has one, such as docker:cli, in scripts/settings.ts.',
-    );
-  } else if (refusal !== '' || client === '') {
-    note(
-      'failed',
-      name,
-      `no engine answers inside a job container: ${refusal || 'docker printed nothing'}`,
-      'Check executor.volumes in scripts/settings.ts: /var/run/docker.sock must be mounted.',
-    );
-  } else {
-    note('ok', name, `${image} speaks API ${client} with the engine of the host`);
-  }
 }
 
 /** @param free GiB that are free where the engine keeps images */
@@ -316,7 +284,7 @@ function checkGitLabInside(gitlabUrl: string, answer: string): void {
       'failed',
       name,
       `job containers do not know the name of ${gitlabUrl}.`,
-      'Use a name that DNS knows, or add extra_hosts = ["name:address"] to [runners.docker] in config/config.toml.',
+      'Use a name that DNS knows, or add extra_hosts = ["name:address"] to config/template.toml; then: make apply',
     );
   } else if (/refused|timed out|unreachable|no route/i.test(answer)) {
     note(
@@ -337,6 +305,7 @@ function checkGitLabInside(gitlabUrl: string, answer: string): void {
   }
 }
 
+<% if (builder.startsWith('socket')) { -%>
 /** Asks the engine itself, which does the pushing, to look for an image that is not there. */
 async function checkRegistry(registry: string): Promise<void> {
   const { stderr } = await run(['docker', 'pull', `${registry}/doctor/no-such-image:none`]);
@@ -361,6 +330,50 @@ async function checkRegistry(registry: string): Promise<void> {
   note('ok', 'registry', `${registry} answers the engine`);
 }
 
+<% } -%>
+<% if (platforms.length > 0) { -%>
+/** Whether the kernel can run programs of each platform that images are built for. */
+async function checkPlatforms(): Promise<void> {
+<% if (builder.startsWith('socket') && platforms.length > 1) { -%>
+  const { stdout: store } = await run(['docker', 'info', '--format', '{{json .DriverStatus}}']);
+  if (!store.includes('io.containerd.snapshotter')) {
+    note(
+      'failed',
+      'platforms',
+      'the engine of this host keeps images in its old store, where one has one platform only.',
+      'Add "features": { "containerd-snapshotter": true } to /etc/docker/daemon.json, then: sudo systemctl restart docker\n' +
+        '(images that it has now are not shown then; they are pulled or built again)',
+    );
+  }
+<% } -%>
+  sayPatience('Asking the kernel for emulators');
+  const { status, stdout, stderr } = await run(['docker', 'run', '--rm', '--privileged', 'tonistiigi/binfmt']);
+  if (status !== 0) {
+    note('warning', 'platforms', `could not be found out: ${explainContainer(stderr)}`, 'Run: make binfmt');
+    return;
+  }
+  const wanted = <%- typescript(platforms) %>;
+  const missing = wanted.filter(platform => !stdout.includes(`"${platform}"`));
+  if (missing.length > 0) {
+    throw new Failure(`this host cannot run programs of ${missing.join(', ')}, so no image is built for it.`, 'Run: make binfmt');
+  }
+  note('ok', 'platforms', wanted.join(', '));
+}
+
+<% } -%>
+<% if (mirror?.isForHost) { -%>
+/** Whether the engine of this host asks the mirror before it asks Docker Hub. */
+async function checkMirror(): Promise<void> {
+  const { stdout } = await run(['docker', 'info', '--format', '{{json .RegistryConfig.Mirrors}}']);
+  const address = 'http://<%- mirror.address %>:5000';
+  if (stdout.includes(address)) note('ok', 'mirror', `the engine asks ${address} first`);
+  else {
+    const remedy = `Add "registry-mirrors": ["${address}"] to /etc/docker/daemon.json, then: sudo systemctl restart docker`;
+    note('warning', 'mirror', 'the engine of this host does not know the mirror.', remedy);
+  }
+}
+
+<% } -%>
 async function checkConfig(): Promise<RunnerConfig | undefined> {
   const name = 'config.toml';
   const config = await readConfig();
@@ -394,7 +407,7 @@ async function checkConfig(): Promise<RunnerConfig | undefined> {
       'Delete one of the two [[runners]] with the same token.',
     );
   }
-  for (const { name: description, executor: kind, volumes } of config.runners) {
+  for (const { name: description, executor: kind } of config.runners) {
     if (kind !== 'docker') {
       note(
         'warning',
@@ -402,14 +415,17 @@ async function checkConfig(): Promise<RunnerConfig | undefined> {
         `"${description}" uses the executor ${kind}.`,
         'This repository is made for the executor docker.',
       );
-    } else if (!volumes.some(volume => volume.split(':')[1] === '/var/run/docker.sock')) {
-      note(
-        'failed',
-        name,
-        `"${description}" does not mount the Docker socket in job containers; the mount in docker-compose.yml serves the runner only.`,
-        'Add "/var/run/docker.sock:/var/run/docker.sock" to volumes in [runners.docker].',
-      );
     }
+  }
+  const { changes } = bringInLine(config.text);
+  for (const { runner: description, key, from, to } of changes) {
+    const isVital = /^(image|volumes|network_mode|security_opt|.*privileged.*)$/.test(key);
+    note(
+      isVital ? 'failed' : 'warning',
+      name,
+      `${key}${description === '' ? '' : ` of "${description}"`} is ${from || 'not there'}; settings.ts and template.toml want ${to || 'it gone'}.`,
+      'Bring it in line: make apply (ARGS=--dry-run shows all of it)',
+    );
   }
   const count = config.runners.length === 1 ? 'one runner' : `${config.runners.length} runners`;
   note('ok', name, `${count}, mode 0${config.mode}`);
@@ -500,6 +516,26 @@ async function checkTags(
     const detail = `the runner has what .gitlab-ci.yml asks for (${asked.join(', ') || 'no tags'}), says ${source}`;
     note('ok', 'tags', detail);
   }
+}
+
+/** Whether what docker-compose.yml has beside the runner runs. */
+async function checkServices(compose: string[]): Promise<void> {
+  const { stdout } = await run([...compose, 'config', '--services']);
+  const others = stdout.trim().split('\n').filter(service => service !== 'runner' && service !== '');
+  for (const service of others) {
+    const id = (await run([...compose, 'ps', '--all', '-q', service])).stdout.trim();
+    const health = '{{if .State.Health}}{{.State.Health.Status}}{{end}}';
+    const format = `{{.State.Status}} {{.State.ExitCode}} ${health}`;
+    const inspected = id === '' ? '' : (await run(['docker', 'inspect', '--format', format, id])).stdout;
+    const [state = '', exitCode = '', condition = ''] = inspected.trim().split(' ');
+    if (state === '') note('warning', 'services', `${service} is not running.`, 'Run: make up');
+    else if (state === 'exited' && exitCode === '0') note('ok', 'services', `${service} has done its work`);
+    else if (state !== 'running' || condition === 'unhealthy') {
+      const detail = `${service} does not work: it is ${condition || state}.`;
+      note('failed', 'services', detail, `See why: docker compose logs ${service}`);
+    }
+  }
+  if (others.length > 0) note('ok', 'services', `${others.join(', ')}: as they should be`);
 }
 
 /** Whether the runner's container runs, and has read the same config.toml. */

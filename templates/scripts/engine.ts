@@ -1,7 +1,6 @@
 // The Docker Engine, Docker Compose and the runner's container, by their command-line programs.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { Failure, mask, root } from './env.ts';
 
 export interface Result {
@@ -13,21 +12,23 @@ export interface Result {
 /**
  * Runs a program in the repository's folder and collects what it prints. Arguments are never read by a
  * shell. Values of `environment` reach the program, and are not visible in the list of processes.
- * With `undisturbed`, Ctrl-C in the terminal does not reach the program.
+ * With `undisturbed`, Ctrl-C in the terminal does not reach the program; `input` is what it reads.
  */
 export function run(
   command: string[],
   environment: Record<string, string> = {},
-  { undisturbed = false } = {},
+  { undisturbed = false, input = '' } = {},
 ): Promise<Result> {
   const [program = '', ...options] = command;
   return new Promise(resolve => {
     const child = spawn(program, options, {
       cwd: root,
       env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: 'pipe',
       detached: undisturbed,
     });
+    // Where the program ends early, its exit code says more than this.
+    child.stdin.on('error', () => undefined).end(input);
     const result: Result = { status: 127, stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', text => {
       result.stdout += text;
@@ -107,83 +108,9 @@ export async function inRunner(command: string[], options: string[] = []): Promi
  * Runs a shell script in a short-lived container of the runner's image, in its configuration folder. Once
  * begun it is not interrupted, so that what it replaces or tidies up is never left half done.
  */
-export async function shellInRunner(script: string): Promise<Result> {
+export async function shellInRunner(script: string, input = ''): Promise<Result> {
   const command = ['-euc', `umask 077; cd /etc/gitlab-runner; ${script}`];
-  return run(await inRunner(command, ['--entrypoint', 'sh']), {}, { undisturbed: true });
-}
-
-/** One [[runners]] entry of config.toml. */
-export interface RegisteredRunner {
-  name: string;
-  id: string;
-  url: string;
-  token: string;
-  tokenExpiresAt: string;
-  executor: string;
-  image: string;
-  volumes: string[];
-}
-
-export interface RunnerConfig {
-  /** Permission bits, such as 600. */
-  mode: string;
-  runners: RegisteredRunner[];
-}
-
-/**
- * Reads config/config.toml, which belongs to root: in a container where this user may not.
- * @throws Failure if it exists and cannot be read
- */
-export async function readConfig(): Promise<RunnerConfig | undefined> {
-  if (!existsSync(new URL('config/config.toml', root))) return undefined;
-  const { status, stdout, stderr } = await shellInRunner('stat -c %a config.toml; cat config.toml');
-  if (status !== 0)
-    throw new Failure(`config/config.toml cannot be read: ${explainContainer(stderr)}`, 'Run: make doctor');
-  const end = stdout.indexOf('\n');
-  return { mode: stdout.slice(0, end), runners: readRunners(stdout.slice(end + 1)) };
-}
-
-/** The [[runners]] of a config.toml as GitLab Runner writes it; keys that are not needed here are passed over. */
-export function readRunners(toml: string): RegisteredRunner[] {
-  const tables: Record<string, string | string[]>[] = [];
-  let section = '';
-  // A list may run over several lines; each becomes one.
-  for (const line of toml
-    .replace(/\[[^[\]]*\n[^[\]]*\]/g, list => list.replace(/#.*$|\n/gm, ' '))
-    .split('\n')) {
-    const header = /^\s*\[+\s*([\w.-]+)\s*\]+/.exec(line);
-    const pair = /^\s*([\w-]+)\s*=\s*(.+?)\s*$/.exec(line);
-    if (header) {
-      section = header[1] ?? '';
-      if (section === 'runners') tables.push({});
-    } else if (pair && /^runners(\.docker)?$/.test(section)) {
-      const [, key = '', value = ''] = pair;
-      const table = tables.at(-1);
-      if (table) table[section === 'runners' ? key : `docker.${key}`] = readValue(value);
-    }
-  }
-  return tables.map(table => ({
-    name: String(table.name ?? ''),
-    id: String(table.id ?? ''),
-    url: String(table.url ?? ''),
-    token: String(table.token ?? ''),
-    tokenExpiresAt: String(table.token_expires_at ?? ''),
-    executor: String(table.executor ?? ''),
-    image: String(table['docker.image'] ?? ''),
-    volumes: [table['docker.volumes'] ?? []].flat(),
-  }));
-}
-
-function readValue(text: string): string | string[] {
-  const strings = [...text.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g)].map(([, quoted, literal = '']) =>
-    quoted === undefined
-      ? literal
-      : (JSON.parse(
-          `"${quoted.replace(/\\U([0-9A-Fa-f]{8})/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)))}"`,
-        ) as string),
-  );
-  if (text.startsWith('[')) return strings;
-  return strings[0] ?? text.replace(/\s*#.*$/, '');
+  return run(await inRunner(command, ['--entrypoint', 'sh']), {}, { undisturbed: true, input });
 }
 
 /** What a failed `docker run` or `docker compose run` means, in one line. */

@@ -1,10 +1,13 @@
 // GitLab's REST API, as far as a runner needs it: https://docs.gitlab.com/api/runners/
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync<%- privateCa ? ', statSync' : '' %> } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { Failure, mask, root } from './env.ts';
+<% if (hasRoute) { -%>
+import { routeTo } from './route.ts';
+<% } -%>
 
 export interface Answer {
   status: number;
@@ -29,13 +32,23 @@ export async function callGitLab(
 ): Promise<Answer> {
   const url = new URL(`${gitlabUrl}/api/v4${path}`);
   const text = options.body ? JSON.stringify(options.body) : undefined;
+  const ca = trustedCertificates();
   try {
+<% if (hasRoute) { -%>
+    const route = await routeTo(url);
+<% } -%>
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+<% if (hasRoute) { -%>
+        ...route,
+<% } -%>
         method,
-        ca: trustedCertificates(),
+        ca,
         timeout: patience * 1000,
         headers: {
+<% if (hasRoute) { -%>
+          ...route.headers,
+<% } -%>
           ...(options.token ? { 'PRIVATE-TOKEN': options.token } : {}),
           ...(text ? { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) } : {}),
         },
@@ -61,11 +74,35 @@ export async function callGitLab(
   }
 }
 
+<% if (privateCa) { -%>
+/**
+ * The certificate authorities to trust: the usual ones, and the private one.
+ * @throws Failure if its certificate is missing or none
+ */
+export function trustedCertificates(): string[] {
+  const file = new URL('config/certs/ca.crt', root);
+  if (!existsSync(file)) {
+    throw new Failure(
+      'The certificate of your private authority, config/certs/ca.crt, is not there.',
+      'Put it there, in PEM form: mkdir -p config/certs && cp YOUR-CA.pem config/certs/ca.crt',
+    );
+  }
+  const text = statSync(file).isFile() ? readFileSync(file, 'utf8') : '';
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new Failure(
+      'config/certs/ca.crt is no certificate in PEM form.',
+      'From DER form: openssl x509 -inform der -in YOUR-CA.der -out config/certs/ca.crt',
+    );
+  }
+  return [...rootCertificates, text];
+}
+<% } else { -%>
 /** The certificate authorities to trust: the usual ones, and the one in config/certs/ca.crt if it is there. */
 function trustedCertificates(): string[] | undefined {
   const file = new URL('config/certs/ca.crt', root);
   return existsSync(file) ? [...rootCertificates, readFileSync(file, 'utf8')] : undefined;
 }
+<% } -%>
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {

@@ -1,20 +1,21 @@
 // Registers the runner with GitLab:  make register
+// Brings a registered runner in line with settings.ts and config/template.toml:  make apply
 //
-//   scripts/run register [--dry-run] [--force]
+//   scripts/run register [--dry-run] [--force | --apply]
 //
 //   --dry-run  print what would be done, tokens masked, and do nothing
 //   --force    add another runner beside the one in config/config.toml
+//   --apply    register nothing; change in config/config.toml what is not as it should be
 //
 // Node 22.18 and later runs this file as it is; `npx tsx scripts/register.ts` does it on Node 20.
 
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
+import { bringInLine, readConfig, readRunners } from './config.ts';
 import {
   explainContainer,
   inRunner,
   lastLine,
-  readConfig,
-  readRunners,
   requireCompose,
   requireEngine,
   run,
@@ -44,8 +45,9 @@ function tidyUpWhenInterrupted(): void {
 
 async function main(): Promise<void> {
   const { values: options } = parseArgs({
-    options: { 'dry-run': { type: 'boolean' }, force: { type: 'boolean' } },
+    options: { 'dry-run': { type: 'boolean' }, force: { type: 'boolean' }, apply: { type: 'boolean' } },
   });
+  if (options.apply) return apply(options['dry-run'] === true);
   const environment = readEnvironment();
   if (options['dry-run']) return showPlan(environment);
 
@@ -368,27 +370,76 @@ async function register(gitlabUrl: string, { kind, token }: Credentials): Promis
     await commit(gitlabUrl, kind);
     done = true;
   } finally {
-    if (!done) await shellInRunner('rm -f .register.*');
+    // A container that was interrupted may still be ending, and write once more.
+    if (!done) await shellInRunner(`rm -f .register.*; ${interrupted ? 'sleep 2; rm -f .register.*' : ':'}`);
   }
 }
 
-/** Puts the copy in the place of config.toml, unless somebody else has changed that meanwhile. */
-async function commit(gitlabUrl: string, kind: Credentials['kind']): Promise<void> {
+/** --apply: what `register` put into config.toml once is changed there, and the registration stays. */
+async function apply(isDryRun: boolean): Promise<void> {
+  await requireEngine();
+  await requireCompose();
+  sayPatience("Starting the runner's container");
+  const config = await readConfig();
+  if (!config || config.runners.length === 0) {
+    throw new Failure('No runner is registered yet.', 'Run: make register');
+  }
+  for (const { token } of config.runners) keepSecret(token);
+  const { text, changes } = bringInLine(config.text);
+  for (const { runner: name, key, from, to } of changes) {
+    console.log(
+      mask(
+        `${name === '' ? '' : `"${name}": `}${key}\n  - ${from || '(not there)'}\n  + ${to || '(not there)'}`,
+      ),
+    );
+  }
+  if (changes.length === 0)
+    console.log('config/config.toml is as settings.ts and config/template.toml want it.');
+  if (changes.length === 0 || isDryRun) return;
+  tidyUpWhenInterrupted();
+  try {
+    // It prints what has arrived, and the file as it is then.
+    const script =
+      'rm -f .register.*; tee .register.toml; cp config.toml .register.before; cat .register.before';
+    const { status, stdout, stderr } = await shellInRunner(script, text);
+    if (interrupted) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
+    if (status !== 0 || stdout !== text + config.text) {
+      const why = status === 0 ? 'it was changed meanwhile.' : explainContainer(stderr);
+      throw new Failure(`config/config.toml was left as it is: ${why}`, 'Run: make apply');
+    }
+    await replaceConfig('Run: make apply');
+  } catch (error) {
+    await shellInRunner('rm -f .register.*');
+    throw error;
+  }
+  console.log('Changed. The runner reads it within seconds, for the jobs that it takes from then on.');
+}
+
+/**
+ * Puts the copy in the place of config.toml, unless somebody else has changed that meanwhile.
+ * @throws Failure with that remedy
+ */
+async function replaceConfig(remedy: string): Promise<void> {
   const committed = await shellInRunner(
     `if [ -f config.toml ] && ! cmp -s config.toml .register.before; then echo "it was changed meanwhile" >&2; exit 1; fi
      chmod 600 .register.toml; mv -f .register.toml config.toml; rm -f .register.before`,
   );
   if (committed.status === 0) return;
-  const failure = new Failure(
-    `config/config.toml was left as it is: ${explainContainer(committed.stderr)}`,
-    'Run "make register" again.',
-  );
-  if (kind !== 'registration token') throw failure;
-  // Here `register` itself has created a runner, whose token nobody else knows.
-  const { stdout } = await shellInRunner('cat .register.toml');
-  const created = readRunners(stdout).at(-1);
-  if (!created) throw failure;
-  throw await withdraw(gitlabUrl, { id: created.id, token: keepSecret(created.token) }, failure);
+  throw new Failure(`config/config.toml was left as it is: ${explainContainer(committed.stderr)}`, remedy);
+}
+
+/** Ends a registration: the copy takes the place of config.toml, or the new runner is taken back. */
+async function commit(gitlabUrl: string, kind: Credentials['kind']): Promise<void> {
+  try {
+    await replaceConfig('Run "make register" again.');
+  } catch (error) {
+    // Here `register` itself has created a runner, whose token nobody else knows.
+    const { stdout } =
+      kind === 'registration token' ? await shellInRunner('cat .register.toml') : { stdout: '' };
+    const created = readRunners(stdout).at(-1);
+    if (!created) throw error;
+    throw await withdraw(gitlabUrl, { id: created.id, token: keepSecret(created.token) }, error as Failure);
+  }
 }
 
 /** What the output of a failed `gitlab-runner register` means. */

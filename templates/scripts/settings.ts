@@ -1,5 +1,9 @@
-// What this runner is. Edit it freely: `make register` and `make doctor` read it.
-// Where the runner was made in GitLab's own pages, the settings there count, and not these.
+// What this runner is. Edit it freely: `make register`, `make apply` and `make doctor` read it.
+// Where the runner was made in GitLab's own pages, the name, tags and limits there count, and not these.
+<% if (privateCa) { -%>
+
+import { fileURLToPath } from 'node:url';
+<% } -%>
 
 export const runner = {
   /** The name that GitLab shows. */
@@ -19,9 +23,19 @@ export const runner = {
 /** How many jobs run at the same time, whichever runner of config.toml they belong to. */
 export const concurrent = <%- typescript(concurrent) %>;
 
-/** What a job container starts from, unless the job names another image. */
+/** What a job container starts from, unless the job names another image; config/template.toml has the rest. */
 export const executor = {
   image: <%- typescript(executor.image) %>,
-  /** The host's Docker socket: jobs build with the host's engine, and find its layers again. */
-  volumes: <%- typescript(executor.volumes) %>,
+  /** <%- executor.volumesWhy %> */
+<% if (privateCa) { -%>
+  volumes: [
+<% for (const volume of executor.volumes) { -%>
+    <%- typescript(volume) %>,
+<% } -%>
+    // The certificate of the private authority, where SSL_CERT_DIR in config/template.toml says.
+    `${fileURLToPath(new URL('../config/certs/ca.crt', import.meta.url))}:/etc/gitlab-runner/certs/ca.crt:ro`,
+  ],
+<% } else { -%>
+  volumes: <%- typescript(executor.volumes) %><%- executor.volumes.length > 0 ? '' : ' as string[]' %>,
+<% } -%>
 };

@@ -1,6 +1,7 @@
 /**
  * Compares, in one run: yo with this generator, yo with one that writes a single file, and the own command.
- * Then what is installed, and with E2E_DOCKER_HOST a warm image build against a cold one.
+ * Then what is installed; with E2E_DOCKER_HOST a warm image build against a cold one; and with E2E_ENGINES the
+ * job of each way to build.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { checkout, openFolder, packAndInstall, yoForEverybody } from '../package/support/install.ts';
 import { asNormalUser, giveToNormalUser } from '../package/support/users.ts';
+import { builderRows } from './builders.ts';
 import { installedSize } from './installed-size.ts';
 import { pipelineRows } from './pipeline.ts';
 import { median, type Row, table } from './table.ts';
@@ -54,6 +56,7 @@ try {
     ...installedRows('this generator', ours),
     ...installedRows('an empty generator', empty),
     ...pipeline,
+    ...(await builderRows(ownCommand)),
   ];
   const node = run(['node', '--version'], ours).trim();
   console.log(`\nNode.js ${node}, ${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)}\n`);

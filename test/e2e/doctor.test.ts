@@ -154,9 +154,14 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
         'it holds a token, and its mode is 0644.',
         expect.stringContaining('unknown key: runners.docker.priviliged'),
         'one runner is in it twice.',
-        expect.stringContaining('does not mount the Docker socket in job containers'),
-        expect.stringContaining('does not mount the Docker socket in job containers'),
+        ...Array(2).fill(
+          'volumes of "My Docker Runner" is ["/cache"]; settings.ts and template.toml want ["/var/run/docker.sock:/var/run/docker.sock", "/cache"].',
+        ),
       ]);
+      expect(found('config.toml').at(-1)).toMatchObject({
+        verdict: 'failed',
+        remedy: expect.stringContaining('make apply'),
+      });
       expect(output).not.toContain(known.token);
     });
 
@@ -315,7 +320,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       });
       await new Promise<void>(resolve => limiting.listen(0, '0.0.0.0', resolve));
       const host = `${modern!.hostAddress}:${(limiting.address() as { port: number }).port}`;
-      const trust = `/etc/docker/certs.d/${host}`;
+      const trust = join(modern!.trust, host);
       mkdirSync(trust, { recursive: true });
       await run(['sh', '-c', `printf '%s' "$0" > ${trust}/ca.crt`, cert], repository.at());
       try {

@@ -24,7 +24,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
   };
 
   const configFiles = (): string[] => readdirSync(join(repository.folder, 'config')).sort();
-  const untouched = ['.gitignore', 'template.toml'];
+  const untouched = ['template.toml'];
 
   beforeAll(async () => {
     await serve();
@@ -78,7 +78,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
           },
         ],
       });
-      expect(configFiles()).toEqual(['.gitignore', '.runner_system_id', 'config.toml', 'template.toml']);
+      expect(configFiles()).toEqual(['.runner_system_id', 'config.toml', 'template.toml']);
       expect((await repository.make('validate')).code).toBe(0);
     });
 
@@ -311,7 +311,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       expect(code).not.toBe(0);
       expect(output).toContain('takes no registration tokens (410 Gone)');
       expect(output).toMatch(/glrt- token into \.env as RUNNER_TOKEN/);
-      expect(configFiles()).toEqual(['.gitignore', '.runner_system_id', 'template.toml']);
+      expect(configFiles()).toEqual(['.runner_system_id', 'template.toml']);
     });
 
     it('says that the token is wrong', async () => {
@@ -553,7 +553,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
         const { code } = await running.ended;
         expect(code).not.toBe(0);
         expect(repository.read('config/config.toml')).toBe(before);
-        expect(configFiles()).toEqual(['.gitignore', '.runner_system_id', 'config.toml', 'template.toml']);
+        expect(configFiles()).toEqual(['.runner_system_id', 'config.toml', 'template.toml']);
         expect([...gitlab.runners.values()].map(({ description }) => description)).toEqual(['first']);
       }
     });
@@ -572,5 +572,14 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
     expect(statSync(join(repository.folder, '.env')).mode & 0o777).toBe(0o600);
     const { stdout } = await run(['git', 'status', '--porcelain', '--ignored'], repository.at());
     expect(stdout).toContain('!! .env');
+  });
+
+  it('makes nothing in config/ that git does not ignore', async () => {
+    repository.writeEnv({ RUNNER_TOKEN: gitlab.addRunner().token });
+    await repository.make('register');
+    const others = ['git', 'ls-files', '--others', '--exclude-standard', 'config'];
+    expect((await run(others, repository.at())).stdout).toBe('config/template.toml\n');
+    const ignored = await run([...others, '--ignored'], repository.at());
+    expect(ignored.stdout).toBe('config/.runner_system_id\nconfig/config.toml\n');
   });
 });

@@ -6,7 +6,7 @@ import { questions } from '../../generators/app/questions.ts';
 import { engine } from '../e2e/support/engines.ts';
 import { scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
-import { renderAll, run, writeAll } from '../support/rendered.ts';
+import { pathsWith, planWith, renderAll, run, writeAll } from '../support/rendered.ts';
 
 describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed) => {
   const text = renderAll(typed)['docker-compose.yml']!;
@@ -23,6 +23,39 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
       stop_signal: 'SIGQUIT',
       volumes: ['./config:/etc/gitlab-runner', '/var/run/docker.sock:/var/run/docker.sock'],
     });
+  });
+
+  it('has the services of the plan beside the runner, which starts after the one that jobs build with', () => {
+    const { compose: planned, mirror } = planWith(typed);
+    expect(Object.keys(compose.services)).toEqual([
+      'runner',
+      ...(planned.service === 'buildkit' ? ['buildkit-certs'] : []),
+      ...(planned.service ? [planned.service] : []),
+      ...(mirror ? ['mirror'] : []),
+    ]);
+    expect(compose.services.runner.depends_on).toEqual(planned.service ? [planned.service] : undefined);
+  });
+
+  it('declares every network and volume that it uses, and no other', () => {
+    const services: { networks?: string[]; volumes?: string[] }[] = Object.values(compose.services);
+    const sources = services.flatMap(({ volumes = [] }) => volumes.map(volume => volume.split(':')[0]!));
+    const named = sources.filter(source => !/^[./]/.test(source));
+    expect(Object.keys(compose.volumes ?? {}).sort()).toEqual([...new Set(named)].sort());
+    const networks = services.flatMap(({ networks = [] }) => networks);
+    expect(Object.keys(compose.networks ?? {}).sort()).toEqual([...new Set(networks)].sort());
+  });
+
+  it('mounts only files that the repository has', () => {
+    const services: { volumes?: string[] }[] = Object.values(compose.services);
+    const sources = services.flatMap(({ volumes = [] }) => volumes.map(volume => volume.split(':')[0]!));
+    const paths = pathsWith(typed);
+    for (const source of sources.filter(one => one.startsWith('./') && one !== './config/certs')) {
+      const path = source.slice(2);
+      expect(
+        paths.some(one => one === path || one.startsWith(`${path}/`)),
+        source,
+      ).toBe(true);
+    }
   });
 
   it('has no version, which Compose warns about', () => {

@@ -2,10 +2,10 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { questions } from '../../generators/app/questions.ts';
+import { defaultFor, questions } from '../../generators/app/questions.ts';
 import { scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
-import { isInstalled, renderAll, run, tool, writeAll } from '../support/rendered.ts';
+import { isInstalled, planWith, renderAll, run, tool, writeAll } from '../support/rendered.ts';
 
 interface Job {
   script: string[];
@@ -25,27 +25,51 @@ describe.each(Object.entries(scenarios))('.gitlab-ci.yml with %s', (_, typed) =>
 
   it('asks for the image and the tags of the answers', () => {
     const tags = questions.tags.check(typed.tags ?? questions.tags.default);
-    expect(pipeline.default).toEqual({
-      image: typed.dockerImage ?? questions.dockerImage.default,
+    const { services, ...ofJobs } = pipeline.default;
+    expect(ofJobs).toEqual({
+      image: typed.dockerImage ?? defaultFor('dockerImage', typed.builder ?? ''),
       ...(tags.length > 0 ? { tags } : {}),
     });
+    const planned = planWith(typed).pipeline.services;
+    expect(Boolean(services)).toBe(planned.length > 0);
+    for (const [number, { image, alias, options }] of planned.entries()) {
+      const { name, alias: called, command } = services[number];
+      expect({ name, called }).toEqual({ name: image, called: alias });
+      expect(command).toHaveLength(1);
+      const words = command[0].split(' ');
+      expect(words.slice(0, 2)).toEqual(['exec', 'dockerd-entrypoint.sh']);
+      expect(words.slice(words.length - options.length)).toEqual(options);
+    }
   });
 
-  it('has commands that are text, every one', () => {
-    const jobs: Job[] = Object.values(pipeline);
-    const commands = jobs.flatMap(({ script, before_script }) => [
-      ...(script ?? []),
-      ...(before_script ?? []),
-    ]);
-    expect(commands.length).toBeGreaterThan(5);
-    for (const command of commands) expect(command).toBeTypeOf('string');
+  const jobs: Job[] = Object.values(pipeline);
+  const commands = jobs.flatMap(({ script, before_script }) => [...(script ?? []), ...(before_script ?? [])]);
+
+  it('has commands that are text, every one, which a shell can read', () => {
+    expect(pipeline['.registry'].before_script.length).toBeGreaterThanOrEqual(2);
+    for (const job of ['build', '.tag']) expect(pipeline[job].script.length, job).toBeGreaterThan(0);
+    for (const command of commands) {
+      expect(command).toBeTypeOf('string');
+      expect(command.trim()).not.toBe('');
+      expect(run('.', ['sh', '-n'], command), command).toEqual({ status: 0, stdout: '', stderr: '' });
+    }
   });
 
   it('gives a password to nothing but standard input', () => {
-    const [check, login, ...more] = pipeline['.registry'].before_script as string[];
-    expect(more).toEqual([]);
-    expect(check).not.toContain('printf');
-    expect(login).toMatch(/^printf %s "\$(CI_)?REGISTRY_PASSWORD" \| docker login .*--password-stdin/);
+    const before = pipeline['.registry'].before_script as string[];
+    const program = typed.builder === 'buildah' ? 'buildah' : 'docker';
+    expect(before.at(-1)).toMatch(
+      new RegExp(
+        String.raw`^printf %s "\$(CI_)?REGISTRY_PASSWORD" \| ${program} login --username "\$(CI_)?REGISTRY_USER" --password-stdin "\$(CI_)?REGISTRY"$`,
+      ),
+    );
+    // Beside that, a password is looked at once at most: whether there is any.
+    const others = commands
+      .filter(command => command !== before.at(-1))
+      .join('\n')
+      .replace('[ -z "$REGISTRY_PASSWORD" ]', '');
+    expect(others).not.toMatch(/\$\{?(CI_)?REGISTRY_PASSWORD/);
+    expect(others).not.toContain('login');
     expect(text.match(/\$(CI_)?REGISTRY_PASSWORD"? *\|/g)).toHaveLength(1);
   });
 

@@ -2,13 +2,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { needs } from '../support/needs.ts';
+import { targetsOf } from '../support/own-tools.ts';
 import { isInstalled, renderAll, run, writeAll } from '../support/rendered.ts';
 
 const text = renderAll().Makefile!;
-const targets = /^\.PHONY: (.+)$/m.exec(text)![1]!.split(' ');
-const daily = 'doctor register up down restart status logs verify unregister upgrade prune validate'.split(
-  ' ',
-);
+const targets = targetsOf(text);
+const several = { platforms: 'linux/amd64,linux/arm64/v8,linux/arm/v7', dockerImage: 'docker:cli' };
+const daily =
+  'doctor register apply up down restart status logs verify unregister upgrade prune validate'.split(' ');
 
 it('the Makefile has every command of the daily use', () => {
   expect(targets).toEqual(expect.arrayContaining(daily));
@@ -34,11 +35,18 @@ describe('the Makefile uses nothing newer than GNU make 3.81, as macOS has it:',
 });
 
 describe.skipIf(!needs(isInstalled('make', '--version'), 'make'))('make', () => {
-  it('alone prints help: one line for each command', () => {
-    const { status, stdout, stderr } = run(writeAll(), ['make']);
+  it.each([{}, several])('alone prints help: one line for each command, with %j', typed => {
+    const { status, stdout, stderr } = run(writeAll(typed), ['make']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const listed = [...stdout.matchAll(/^ +make (\S+) +\S.*$/gm)].map(([, target]) => target);
-    expect(listed).toEqual(targets);
+    expect(listed).toEqual(targetsOf(renderAll(typed).Makefile!));
+  });
+
+  it('has one more command where images are of several platforms, and none else', () => {
+    expect(targetsOf(renderAll(several).Makefile!)).toEqual([...targets, 'binfmt']);
+    const { status, stdout, stderr } = run(writeAll(several), ['make', '--dry-run', 'binfmt']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain(' --install amd64,arm64,arm\n');
   });
 
   it.each(targets)('knows what to do for %s', target => {
@@ -72,8 +80,9 @@ describe.skipIf(!needs(isInstalled('make', '--version'), 'make'))('make', () => 
 describe.skipIf(
   !needs(isInstalled('shellcheck', '--version') && isInstalled('make', '--version'), 'shellcheck and make'),
 )('shellcheck', () => {
-  it('finds nothing in scripts/run', () => {
-    expect(run(writeAll(), ['shellcheck', 'scripts/run'])).toEqual({ status: 0, stdout: '', stderr: '' });
+  it.each(['scripts/run', 'buildkit/certs.sh'])('finds nothing in %s', path => {
+    const folder = writeAll({ builder: 'buildkit' });
+    expect(run(folder, ['shellcheck', path])).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 
   it.each(targets)('finds nothing in the recipe of %s', target => {

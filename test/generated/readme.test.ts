@@ -1,8 +1,7 @@
 import { marked, type Token, type Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { files } from '../../generators/app/files.ts';
 import { scenarios } from '../support/answers.ts';
-import { renderAll } from '../support/rendered.ts';
+import { pathsWith, planWith, renderAll } from '../support/rendered.ts';
 
 /** Every token of a Markdown text, those inside others too. */
 function tokensOf(text: string): Token[] {
@@ -35,12 +34,29 @@ describe.each(Object.entries(scenarios))('README.md with %s', (_, typed) => {
     );
   });
 
+  it('says where the sample pipeline pushes to', () => {
+    const { isOfProject, image } = planWith(typed).pipeline;
+    expect(text).toContain(
+      isOfProject
+        ? '\nImages go to the container registry of the project, with the password that GitLab gives to each job.\n'
+        : `\nImages go to \`${image}\`. `,
+    );
+  });
+
   it('links only to files of the repository, to its own headings, and to the web', () => {
-    const paths = files.map(({ path }) => path);
+    const paths = pathsWith(typed);
     const anchors = headings.map(({ text }) => anchor(text));
     for (const href of links) {
       if (href.startsWith('#')) expect(anchors).toContain(href.slice(1));
       else if (!/^https?:\/\//.test(href)) expect(paths, href).toContain(href.replace(/#.*$/, ''));
+    }
+  });
+
+  it('says what each file is for, and of no other file', () => {
+    const named = [...text.matchAll(/`((?:scripts|docker|docker-proxy|buildkit)\/[\w.-]+)`/g)];
+    expect(named.map(([, path]) => path).filter(path => !pathsWith(typed).includes(path!))).toEqual([]);
+    for (const path of pathsWith(typed).filter(path => path !== 'README.md')) {
+      expect(text, path).toContain(`\`${path}\``);
     }
   });
 
@@ -49,26 +65,11 @@ describe.each(Object.entries(scenarios))('README.md with %s', (_, typed) => {
       expect(lang, text).toMatch(/^\w+$/);
     }
   });
-});
-
-const htmlEntities: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-describe('README.md', () => {
-  const text = renderAll()['README.md']!;
-  const code = tokensOf(text).filter((token): token is Tokens.Code => token.type === 'code');
-
-  it.each(files.map(({ path }) => path).filter(path => path !== 'README.md'))('says what %s is for', path => {
-    expect(text).toContain(path);
-  });
 
   it('shows a diagram that Mermaid can draw', () => {
-    const diagrams = code.filter(({ lang }) => lang === 'mermaid');
+    const diagrams = tokens.filter(
+      (token): token is Tokens.Code => token.type === 'code' && token.lang === 'mermaid',
+    );
     expect(diagrams.length).toBeGreaterThan(0);
     for (const { text: diagram } of diagrams) {
       const lines = diagram
@@ -87,12 +88,20 @@ describe('README.md', () => {
   });
 
   it('names make targets that exist', () => {
-    const commands = tokensOf(text).filter(({ type }) => type === 'codespan' || type === 'code');
+    const commands = tokens.filter(({ type }) => type === 'codespan' || type === 'code');
     const named = commands.flatMap(({ raw }) =>
       [...raw.matchAll(/\bmake ([a-z]+)\b/g)].map(([, target]) => target!),
     );
     expect(named.length).toBeGreaterThan(0);
-    const makefile = renderAll().Makefile!;
+    const makefile = renderAll(typed).Makefile!;
     for (const target of new Set(named)) expect(makefile).toMatch(new RegExp(`^${target}:`, 'm'));
   });
 });
+
+const htmlEntities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};

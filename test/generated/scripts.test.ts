@@ -1,15 +1,23 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { files } from '../../generators/app/files.ts';
-import { planRepository } from '../../generators/app/plan.ts';
-import { answersWith, scenarios } from '../support/answers.ts';
+import type { TypedAnswers } from '../../generators/app/questions.ts';
+import { scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
-import { run, tool, writeAll } from '../support/rendered.ts';
+import { pathsWith, planWith, run, tool, writeAll } from '../support/rendered.ts';
 
 const folders = Object.entries(scenarios).map(([name, typed]) => ({ name, typed, folder: writeAll(typed) }));
-const scripts = files.map(({ path }) => path).filter(path => path.endsWith('.ts'));
+const scriptsOf = (typed: TypedAnswers): string[] => pathsWith(typed).filter(path => path.endsWith('.ts'));
+/** Each script that there can be, with the files that hold a text of it that no other file does. */
+const scripts = new Map<string, Map<string, string>>();
+for (const { typed, folder } of folders) {
+  for (const path of scriptsOf(typed)) {
+    const text = readFileSync(join(folder, path), 'utf8');
+    scripts.set(path, (scripts.get(path) ?? new Map()).set(text, join(folder, path)));
+  }
+}
 
 it('the scripts pass tsc --strict, and hold only what Node strips: no enums, no namespaces, no parameter properties', () => {
   const options: ts.CompilerOptions = {
@@ -29,7 +37,7 @@ it('the scripts pass tsc --strict, and hold only what Node strips: no enums, no 
     skipLibCheck: true,
   };
   const program = ts.createProgram(
-    folders.flatMap(({ folder }) => scripts.map(path => join(folder, path))),
+    folders.flatMap(({ typed, folder }) => scriptsOf(typed).map(path => join(folder, path))),
     options,
   );
   const problems = ts
@@ -38,7 +46,7 @@ it('the scripts pass tsc --strict, and hold only what Node strips: no enums, no 
       ({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
     );
   expect(problems).toEqual([]);
-  expect(scripts).toContain('scripts/register.ts');
+  expect([...scripts.keys()]).toContain('scripts/register.ts');
 }, 120_000);
 
 it('scripts/package.json says that they are modules, and from which Node on they run as they are', async () => {
@@ -49,11 +57,12 @@ it('scripts/package.json says that they are modules, and from which Node on they
 });
 
 it('the scripts need nothing but the standard library', () => {
-  for (const path of scripts) {
-    const source = ts.sys.readFile(join(folders[0]!.folder, path)) ?? '';
-    const { importedFiles } = ts.preProcessFile(source);
-    for (const { fileName } of importedFiles)
-      expect(fileName, path).toMatch(/^(node:[\w/]+|\.\/[\w-]+\.ts)$/);
+  for (const [path, texts] of scripts) {
+    for (const text of texts.keys()) {
+      const { importedFiles } = ts.preProcessFile(text);
+      for (const { fileName } of importedFiles)
+        expect(fileName, path).toMatch(/^(node:[\w/]+|\.\/[\w-]+\.ts)$/);
+    }
   }
 });
 
@@ -67,23 +76,20 @@ describe.skipIf(!needs(node !== undefined, 'the Node.js of test/tools'))(
         'import("./scripts/settings.ts").then(settings => console.log(JSON.stringify(settings)))';
       const { stdout, stderr } = run(folder, [node!, '--eval', script]);
       expect(stderr).toBe('');
-      const { description, tags, runUntagged, concurrent, executor } = planRepository(
-        answersWith(typed),
-        'my-runner',
-      );
+      const { description, tags, runUntagged, concurrent, executor, privateCa } = planWith(typed);
+      const { image, volumes } = executor;
+      const authority = `${join(folder, 'config/certs/ca.crt')}:/etc/gitlab-runner/certs/ca.crt:ro`;
       expect(JSON.parse(stdout)).toMatchObject({
         runner: { description, tags, runUntagged },
         concurrent,
-        executor,
+        executor: { image, volumes: [...volumes, ...(privateCa ? [authority] : [])] },
       });
     });
 
-    it.each(scripts)('parses %s', path => {
-      expect(run(folders[0]!.folder, [node!, '--check', path])).toEqual({
-        status: 0,
-        stdout: '',
-        stderr: '',
-      });
+    it.each([...scripts])('parses %s', (_, texts) => {
+      for (const file of texts.values()) {
+        expect(run('.', [node!, '--check', file]), file).toEqual({ status: 0, stdout: '', stderr: '' });
+      }
     });
   },
 );

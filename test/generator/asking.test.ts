@@ -3,37 +3,86 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createEnv } from 'yeoman-environment';
 import GitLabRunnerDocker from '../../generators/app/index.ts';
-import { answerNames, questions } from '../../generators/app/questions.ts';
-import { otherAnswers } from '../support/answers.ts';
+import { more } from '../../generators/app/prompts.ts';
+import { answerNames, asTyped, defaultFor, questions } from '../../generators/app/questions.ts';
+import { defaultsInWords } from '../../generators/app/usage.ts';
+import { answersWith, otherAnswers } from '../support/answers.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
-const open = answerNames.filter(name => questions[name].choices?.length !== 1);
+/** The questions that come up by themselves, with their defaults. */
+const open = answerNames.filter(name => !questions[name].rare && !questions[name].matters);
+const rare = answerNames.filter(name => questions[name].rare);
 const terminal = { terminal: true };
 const saved = (folder: string): Record<string, string> =>
   JSON.parse(readFileSync(join(folder, '.yo-rc.json'), 'utf8'))['generator-gitlab-runner-docker'];
 
 describe('in a terminal', () => {
-  it('asks every open question, and writes what the same options would write', async () => {
+  it('asks every question that matters, and writes what the same options would write', async () => {
     const asking = newFolder();
+    const answers = Object.fromEntries(
+      answerNames.map(name => [name, questions[name].yesNo ? true : otherAnswers[name]]),
+    );
     const { asked } = await runGenerator(asking, {
       options: terminal,
       args: ['x'],
-      answers: { ...otherAnswers, runUntagged: true },
+      answers: { ...answers, [more]: true },
     });
-    expect(asked).toEqual(open);
+    const usual = answerNames.filter(name => !questions[name].rare);
+    expect(asked).toEqual([...usual, more, ...rare]);
     const telling = newFolder();
-    const told = Object.fromEntries(
-      open.map(name => [questions[name].option, questions[name].yesNo ? true : otherAnswers[name]]),
-    );
+    const told = Object.fromEntries(answerNames.map(name => [questions[name].option, answers[name]]));
     await runGenerator(telling, { options: told, args: ['x'] });
     expect(textsBelow(asking)).toEqual(textsBelow(telling));
+  });
+
+  it('asks the rare questions only where the user wants them, and else leaves them at their defaults', async () => {
+    const folder = newFolder();
+    const { asked } = await runGenerator(folder, { options: terminal });
+    expect(asked).toEqual([...open, more]);
+    expect(saved(folder)).toEqual(
+      Object.fromEntries(answerNames.map(name => [name, asTyped(answersWith()[name])])),
+    );
+  });
+
+  it('keeps rare answers of the run before where nobody asks for them', async () => {
+    const folder = newFolder();
+    await runGenerator(folder, { options: { 'extra-hosts': 'git.local:10.0.0.5', 'private-ca': true } });
+    const { announced } = await runGenerator(folder, { options: terminal });
+    expect(announced.conflict).toEqual([]);
+    expect(saved(folder)).toMatchObject({ extraHosts: 'git.local:10.0.0.5', privateCa: 'yes' });
+  });
+
+  it.each([
+    ['socket-proxy', []],
+    ['dind', ['dindImage', 'dindCache']],
+    ['buildkit', ['cacheSize']],
+    ['buildah', []],
+  ])('asks what the builder %s needs, and offers an image for it', async (builder, names) => {
+    const folder = newFolder();
+    const { asked } = await runGenerator(folder, { options: terminal, answers: { builder } });
+    expect(asked).toEqual([
+      ...answerNames.filter(name => open.includes(name) || (names as string[]).includes(name)),
+      more,
+    ]);
+    expect(saved(folder)).toMatchObject({ builder, dockerImage: defaultFor('dockerImage', builder) });
+  });
+
+  it('offers the image of the new builder where the run before had another', async () => {
+    const folder = newFolder();
+    await runGenerator(folder, { options: { builder: 'buildah' } });
+    const { refusal } = await runGenerator(folder, {
+      options: { ...terminal, force: true },
+      answers: { builder: 'buildkit' },
+    });
+    expect(refusal).toBeUndefined();
+    expect(saved(folder)).toMatchObject({ builder: 'buildkit', dockerImage: 'docker:29.10.0-cli' });
   });
 
   it('does not ask for what an option gave', async () => {
     const { asked } = await runGenerator(newFolder(), {
       options: { ...terminal, tags: 'a', 'run-untagged': false },
     });
-    expect(asked).toEqual(open.filter(name => name !== 'tags' && name !== 'runUntagged'));
+    expect(asked).toEqual([...open.filter(name => name !== 'tags' && name !== 'runUntagged'), more]);
   });
 
   it('asks nothing with --defaults', async () => {
@@ -49,7 +98,7 @@ describe('in a terminal', () => {
     const folder = newFolder();
     await runGenerator(folder, { options: { tags: 'linux', 'run-untagged': true } });
     const { asked, announced } = await runGenerator(folder, { options: terminal });
-    expect(asked).toEqual(open);
+    expect(asked).toEqual([...open, more]);
     expect(announced.conflict).toEqual([]);
     expect(saved(folder)).toMatchObject({ tags: 'linux', runUntagged: 'yes' });
   });
@@ -84,6 +133,19 @@ describe('without a terminal', () => {
     expect(printed).toContain('docker:stable speaks 1.40 and will be refused');
   });
 
+  it('takes the image of the new builder where the one saved was the default of the old one', async () => {
+    const folder = newFolder();
+    await runGenerator(folder, { options: { 'cache-size': '7', builder: 'buildkit' } });
+    const { refusal } = await runGenerator(folder, { options: { builder: 'buildah', force: true } });
+    expect(refusal).toBeUndefined();
+    expect(saved(folder)).toMatchObject({
+      builder: 'buildah',
+      dockerImage: 'quay.io/buildah/stable:latest',
+      // For the day on which the builder changes back.
+      cacheSize: '7',
+    });
+  });
+
   it('writes the same on every machine', async () => {
     const [one, other] = [newFolder(), newFolder()];
     await runGenerator(one, { args: ['x'], engine: '29.1.0 1.52 1.44' });
@@ -103,9 +165,10 @@ describe('--help', () => {
       generatorOptions: { help: true } as never,
     });
     const help = (generator as GitLabRunnerDocker).help();
-    for (const { option, help: what, default: byDefault } of Object.values(questions)) {
+    for (const name of answerNames) {
+      const { option, help: what } = questions[name];
       expect(help).toMatch(new RegExp(`--${option} `));
-      expect(help).toContain(`${what} (default: ${byDefault})`);
+      expect(help).toContain(`${what} (default: ${defaultsInWords(name)})`);
     }
     expect(help).toContain('--defaults');
   });

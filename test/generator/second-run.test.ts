@@ -1,7 +1,7 @@
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { files } from '../../generators/app/files.ts';
+import { pathsWith } from '../support/rendered.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
 let folder: string;
@@ -22,7 +22,7 @@ describe('a second run with the same answers', () => {
     const times = (): number[] => Object.keys(before).map(path => statSync(join(folder, path)).mtimeMs);
     const beforeTimes = times();
     const { announced } = await runGenerator(folder);
-    expect(announced.identical).toEqual(files.map(({ path }) => path));
+    expect(announced.identical).toEqual(pathsWith());
     expect(textsBelow(folder)).toEqual(before);
     expect(times()).toEqual(beforeTimes);
   });
@@ -32,7 +32,7 @@ describe('a second run with the same answers', () => {
     chmodSync(join(folder, 'scripts/run'), 0o700);
     const { announced, refusal } = await runGenerator(folder);
     expect(refusal).toBeUndefined();
-    expect(announced.identical).toHaveLength(files.length);
+    expect(announced.identical).toEqual(pathsWith());
     expect(statSync(join(folder, 'Makefile')).mode & 0o777).toBe(0o600);
     expect(statSync(join(folder, 'scripts/run')).mode & 0o777).toBe(0o700);
   });
@@ -130,7 +130,7 @@ describe('answers', () => {
 
   it('are not saved by a first run of which the user keeps nothing', async () => {
     const other = newFolder();
-    for (const { path } of files.filter(({ path }) => !path.includes('/'))) {
+    for (const path of pathsWith().filter(path => !path.includes('/'))) {
       writeFileSync(join(other, path), 'mine\n');
     }
     const { refusal } = await runGenerator(other, { options: { tags: 'new' } });
@@ -146,6 +146,39 @@ describe('answers', () => {
     await runGenerator(folder, { options: { tags: 'new', force: true } });
     expect(JSON.parse(text(store))['generator-x']).toEqual({ a: 1 });
     expect(savedTags()).toBe('new');
+  });
+});
+
+describe('a second run with other answers', () => {
+  const next = '\nNext:\n  make doctor\n  make register\n  make up';
+
+  it('says what brings the change to a runner that is registered already', async () => {
+    const { printed } = await runGenerator(folder, { options: { concurrent: '9', force: true } });
+    expect(printed).toBe(
+      `\nChanged since the last time:\n  make apply   # config.toml follows, without registering anew; running jobs go on\n${next}`,
+    );
+  });
+
+  it('names the files that are not used any more, as long as they are there', async () => {
+    const { printed } = await runGenerator(folder, { options: { builder: 'buildah', force: true } });
+    expect(printed).toContain('\n  git rm scripts/socket.ts   # not used any more\n');
+    expect(textsBelow(folder)).toHaveProperty(['scripts/buildah.ts']);
+    rmSync(join(folder, 'scripts/buildah.ts'));
+    const back = await runGenerator(folder, { options: { builder: 'socket', force: true } });
+    expect(back.printed).toContain('make apply');
+    expect(back.printed).not.toContain('git rm');
+  });
+
+  it('says nothing of that where they change no more than the files', async () => {
+    const { printed } = await runGenerator(folder, { options: { registry: 'r.example.com', force: true } });
+    expect(printed).toBe(next);
+  });
+
+  it('refuses what does not go with an answer of the run before', async () => {
+    const before = textsBelow(folder);
+    const { refusal } = await runGenerator(folder, { options: { platforms: 'linux/arm64', force: true } });
+    expect(refusal).toContain('--platforms needs buildx, which docker:stable');
+    expect(textsBelow(folder)).toEqual(before);
   });
 });
 

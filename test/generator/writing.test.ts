@@ -1,12 +1,15 @@
 import { mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { files } from '../../generators/app/files.ts';
-import { planRepository } from '../../generators/app/plan.ts';
-import { answerNames, questions } from '../../generators/app/questions.ts';
-import { render } from '../../generators/app/render.ts';
-import type { TypedAnswers } from '../../generators/app/saved-answers.ts';
+import {
+  type AnswerName,
+  answerNames,
+  asTyped,
+  questions,
+  type TypedAnswers,
+} from '../../generators/app/questions.ts';
 import { answersWith, otherAnswers, scenarios } from '../support/answers.ts';
+import { renderAll } from '../support/rendered.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
 vi.mock('node:fs', async importOriginal => {
@@ -43,11 +46,11 @@ describe('a run with the defaults', () => {
         ".yo-rc.json",
         "Makefile",
         "README.md",
-        "config/.gitignore",
         "config/template.toml",
         "docker-compose.yml",
         "example/Dockerfile",
         "example/index.html",
+        "scripts/config.ts",
         "scripts/doctor.ts",
         "scripts/engine.ts",
         "scripts/env.ts",
@@ -56,9 +59,10 @@ describe('a run with the defaults', () => {
         "scripts/register.ts",
         "scripts/run",
         "scripts/settings.ts",
+        "scripts/socket.ts",
       ]
     `);
-    expect(paths.length - 1, 'files besides .yo-rc.json').toBeLessThanOrEqual(20);
+    expect(paths.length - 1, 'files besides .yo-rc.json').toBeLessThanOrEqual(21);
   });
 
   it('makes one file executable: the one that the Makefile runs', async () => {
@@ -80,7 +84,7 @@ describe('a run with the defaults', () => {
     const folder = newFolder();
     await runGenerator(folder);
     expect(savedIn(folder)).toEqual(
-      Object.fromEntries(answerNames.map(name => [name, questions[name].default])),
+      Object.fromEntries(answerNames.map(name => [name, asTyped(answersWith()[name])])),
     );
   });
 });
@@ -89,31 +93,36 @@ describe.each(Object.entries(scenarios))('a run with %s', (_, typed) => {
   it('writes what the templates give, byte for byte', async () => {
     const folder = newFolder();
     await runGenerator(folder, { options: optionsFor(typed) });
-    const repository = planRepository(answersWith(typed), basename(folder));
     const { '.yo-rc.json': saved, ...written } = textsBelow(folder);
     expect(saved).toBeDefined();
-    expect(written).toEqual(Object.fromEntries(files.map(file => [file.path, render(file, repository)])));
+    expect(written).toEqual(renderAll(typed, basename(folder)));
   });
 });
 
-describe.each(answerNames.filter(name => questions[name].choices?.length !== 1))(
-  'the option for %s',
-  name => {
-    it('changes what is written and what is saved', async () => {
-      const folder = newFolder();
-      await runGenerator(folder);
-      const byDefault = textsBelow(folder);
-      const outcome = await runGenerator(folder, {
-        options: { ...optionsFor({ [name]: otherAnswers[name] }), force: true },
-      });
-      const { '.yo-rc.json': saved, ...written } = textsBelow(folder);
-      expect(outcome.refusal).toBeUndefined();
-      expect(saved).not.toEqual(byDefault['.yo-rc.json']);
-      expect(Object.keys(written).filter(path => written[path] !== byDefault[path])).not.toEqual([]);
-      expect(savedIn(folder)).toMatchObject({ [name]: otherAnswers[name] });
+/** What an answer needs beside it, to matter or to be accepted. */
+const beside: { readonly [Name in AnswerName]?: TypedAnswers } = {
+  dindImage: { builder: 'dind' },
+  dindCache: { builder: 'dind' },
+  cacheSize: { builder: 'dind', dindCache: 'volume' },
+  platforms: { dockerImage: 'docker:cli' },
+  proxyExceptions: { httpProxy: 'http://proxy.example.org:3128' },
+};
+
+describe.each(answerNames)('the option for %s', name => {
+  it('changes what is written and what is saved', async () => {
+    const folder = newFolder();
+    await runGenerator(folder, { options: optionsFor(beside[name] ?? {}) });
+    const byDefault = textsBelow(folder);
+    const outcome = await runGenerator(folder, {
+      options: { ...optionsFor({ ...beside[name], [name]: otherAnswers[name] }), force: true },
     });
-  },
-);
+    const { '.yo-rc.json': saved, ...written } = textsBelow(folder);
+    expect(outcome.refusal).toBeUndefined();
+    expect(saved).not.toEqual(byDefault['.yo-rc.json']);
+    expect(Object.keys(written).filter(path => written[path] !== byDefault[path])).not.toEqual([]);
+    expect(savedIn(folder)).toMatchObject({ [name]: otherAnswers[name] });
+  });
+});
 
 describe('the directory', () => {
   it('is made where the argument says, and the next steps begin there', async () => {
@@ -140,16 +149,31 @@ describe('the directory', () => {
 });
 
 describe('before anything is written', () => {
-  it.each([
+  const refused: [option: string, value: unknown, why: string][] = [
     ['gitlab-url', 'gitlab.example.com', 'must start with https://'],
     ['registry', 'https://registry.example.com', 'without https://'],
     ['tags', 'a,$b', 'must not contain $'],
     ['run-untagged', 'perhaps', 'it takes no value'],
     ['description', ' ', 'must not be empty'],
     ['concurrent', '0', 'a whole number from 1'],
+    ['builder', 'magic', 'Choose one of: socket'],
+    ['dind-image', 'docker:19.03-dind', 'Docker 19.03 or older'],
+    ['dind-cache', 'memory', 'Choose one of: registry, volume'],
+    ['cache-size', '20GB', 'a whole number of GB'],
     ['docker-image', 'Docker', 'An image is written'],
     ['runner-image', 'gitlab-runner:', 'An image is written'],
-    ['builder', 'magic', 'Choose one of: socket'],
+    ['platforms', 'amd64', 'There is no platform "amd64"'],
+    ['pull-policy', 'sometimes', 'A pull policy is always'],
+    ['mirror', 'perhaps', 'it takes no value'],
+    ['private-ca', 'ca.crt', 'it takes no value'],
+    ['http-proxy', 'proxy.example.com', 'The proxy is written http://host:port'],
+    ['proxy-exceptions', '*.example.com', 'No host is called "*.example.com"'],
+    ['insecure-registry', 'gitlab', 'a host with optional port'],
+    ['extra-hosts', 'gitlab.local', 'A name and its address are not "gitlab.local"'],
+  ];
+
+  it.each([
+    ...refused,
     ['tags', ['a', 'b'], 'give it once'],
     ['tags', true, 'it needs a value'],
     ['defaults', 'my-runner', 'it takes no value'],
@@ -162,18 +186,28 @@ describe('before anything is written', () => {
   });
 
   it('tests every option of a question in the list above', () => {
-    const tested = [
-      'gitlab-url',
-      'registry',
-      'tags',
-      'run-untagged',
-      'description',
-      'concurrent',
-      'docker-image',
-      'runner-image',
-      'builder',
-    ];
+    const tested = refused.map(([option]) => option);
     expect(answerNames.map(name => questions[name].option).sort()).toEqual(tested.sort());
+  });
+
+  it.each<[TypedAnswers, string]>([
+    [
+      { builder: 'buildah', dockerImage: 'docker:cli' },
+      'There is no Buildah in docker:cli: leave --docker-image out, or name an image with Buildah.',
+    ],
+    [
+      { platforms: 'linux/arm64' },
+      '--platforms needs buildx, which docker:stable (Docker 19.03) does not have: choose --docker-image docker:cli.',
+    ],
+    [
+      { builder: 'dind', cacheSize: '5' },
+      '--cache-size is for --builder buildkit, or dind with --dind-cache volume only; leave it out, or choose that.',
+    ],
+  ])('refuses options that exclude each other, or change nothing: %j', async (typed, sentence) => {
+    const folder = newFolder();
+    const { refusal } = await runGenerator(folder, { options: optionsFor(typed), args: ['new'] });
+    expect(refusal).toBe(sentence);
+    expect(textsBelow(folder)).toEqual({});
   });
 
   it('refuses a second directory', async () => {

@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { files } from '../../generators/app/files.ts';
-import { answerNames, questions } from '../../generators/app/questions.ts';
+import { answerNames, questions, type TypedAnswers } from '../../generators/app/questions.ts';
+import { defaultsInWords } from '../../generators/app/usage.ts';
+import { otherAnswers } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
+import { pathsWith } from '../support/rendered.ts';
 import { own, ownAsRoot, realYo, Workplace } from './support/workplace.ts';
 
 const normalUsers = [own, ...(needs(realYo.exists, 'yo, by npm ci in test/tools') ? [realYo] : [])];
 const everybody = [...normalUsers, ...(ownAsRoot.exists ? [ownAsRoot] : [])];
-const everyFile = [...files.map(({ path }) => `runner/${path}`), 'runner/.yo-rc.json'].sort();
+
+/** Every file in the folder `runner`, saved answers included. */
+const everyFile = (typed: TypedAnswers = {}): string[] =>
+  [...pathsWith(typed), '.yo-rc.json'].map(path => `runner/${path}`).sort();
 
 describe.each(everybody)('$name, without a terminal', way => {
   test('writes the complete repository, asks nothing, and says what comes next', async () => {
@@ -14,24 +19,20 @@ describe.each(everybody)('$name, without a terminal', way => {
     const { code, stdout, stderr } = await workplace.run(way, 'runner');
 
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-    const created = files.map(({ path }) => `   create runner/${path}`);
+    const created = pathsWith().map(path => `   create runner/${path}`);
     const next = ['', 'Next:', '  cd runner', '  make doctor', '  make register', '  make up', ''];
     expect(stderr.split('\n')).toEqual([...created, ...next]);
-    expect(workplace.paths().sort()).toEqual(everyFile);
+    expect(workplace.paths().sort()).toEqual(everyFile());
     expect(workplace.executables()).toEqual(['runner/scripts/run']);
   });
 
   test('writes byte for byte what the own command writes, and puts each answer where it belongs', async () => {
     const answers = {
+      ...otherAnswers,
       gitlabUrl: 'https://gitlab.example.com:8443/git',
-      registry: 'registry.example.com:5000/team',
       tags: 'on,build box',
-      runUntagged: 'yes',
       description: '1e3',
-      concurrent: '7',
-      dockerImage: 'docker:cli',
       runnerImage: 'gitlab/gitlab-runner:ubuntu',
-      builder: 'socket',
     };
     const words = answerNames.flatMap(name => {
       const { option, yesNo } = questions[name];
@@ -44,12 +45,15 @@ describe.each(everybody)('$name, without a terminal', way => {
 
     expect(code).toBe(0);
     expect(workplace.texts()).toEqual(other.texts());
+    expect(workplace.paths().sort()).toEqual(everyFile(answers));
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': answers,
     });
     expect(workplace.read('runner/.env.example')).toContain(answers.gitlabUrl);
     expect(workplace.read('runner/docker-compose.yml')).toContain(`image: ${answers.runnerImage}\n`);
-    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('image: docker:cli\n');
+    expect(workplace.read('runner/docker-compose.yml')).toContain(answers.dindImage);
+    expect(workplace.read('runner/.gitlab-ci.yml')).toContain(`image: ${answers.dockerImage}\n`);
+    expect(workplace.read('runner/config/template.toml')).toContain(answers.httpProxy);
     const settings = workplace.read('runner/scripts/settings.ts');
     for (const text of ["'1e3'", "['on', 'build box']", '7', 'true']) expect(settings).toContain(text);
   });
@@ -92,10 +96,12 @@ describe.each(normalUsers)('$name, without a terminal', way => {
   test('shows every option and its default with --help', async () => {
     const { code, stdout } = await new Workplace(way).run(way, '--help');
     expect(code).toBe(0);
+    // A long entry goes on in the next lines.
+    const entries = stdout.replace(/\n {10,}/g, ' ').split('\n');
     for (const name of answerNames) {
-      const { option, help, default: byDefault } = questions[name];
-      const line = stdout.split('\n').find(text => new RegExp(`^ *--${option}\\b`).test(text));
-      expect(line).toContain(`${help} (default: ${byDefault})`);
+      const { option, help } = questions[name];
+      const entry = entries.find(text => new RegExp(`^ *--${option} `).test(text));
+      expect(entry).toContain(`${help} (default: ${defaultsInWords(name)})`);
     }
     expect(stdout).toContain('--defaults');
   });

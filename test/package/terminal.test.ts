@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { answerNames, questions } from '../../generators/app/questions.ts';
+import { answerNames, asTyped, builders, questions } from '../../generators/app/questions.ts';
 import { needs } from '../support/needs.ts';
 import { hasTerminals } from '../support/terminal.ts';
 import { Dialogue } from './support/terminal.ts';
@@ -12,6 +12,14 @@ const messages = Object.fromEntries(answerNames.map(name => [name, questions[nam
   keyof typeof questions,
   string
 >;
+
+const moreQuestions =
+  'More questions? (platforms, pull policy, mirror, private CA, proxy, plain HTTP, extra hosts)';
+
+/** Every answer as it is saved where the user takes the default. */
+const defaults = Object.fromEntries(
+  answerNames.map(name => [name, asTyped(questions[name].check(questions[name].default))]),
+);
 
 /** Scaffolds `runner` with the defaults, before the terminal is opened. */
 async function scaffolded(way: Way): Promise<Workplace> {
@@ -37,8 +45,11 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.shows(/> The number of concurrent jobs must be a whole number from 1\b.*\.$/);
     terminal.press('C-u');
     await terminal.answer(messages.concurrent, '4');
+    await terminal.chooses(messages.builder, 'socket');
+    terminal.press('Enter');
     await terminal.answer(`${messages.dockerImage} (docker:stable)`);
     await terminal.answer(`${messages.runnerImage} (gitlab/gitlab-runner:alpine)`);
+    await terminal.answer(`${moreQuestions} (y/N)`);
 
     expect(await terminal.exitCode()).toBe(0);
     expect(terminal.text()).toMatch(
@@ -46,19 +57,61 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     );
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
+        ...defaults,
         gitlabUrl: 'https://gitlab.example.com',
         registry: 'registry.example.com:5000',
         tags: 'docker,big',
         runUntagged: 'yes',
         description: 'Ours',
         concurrent: '4',
-        dockerImage: 'docker:stable',
-        runnerImage: 'gitlab/gitlab-runner:alpine',
-        builder: 'socket',
       },
     });
     expect(workplace.read('runner/.env.example')).toContain('https://gitlab.example.com');
     expect(workplace.read('runner/.gitlab-ci.yml')).toContain('tags: [docker, big]\n');
+  });
+
+  test('offers what a builder chosen by arrow keys needs, and asks the rarer questions where they are wanted', async () => {
+    const workplace = new Workplace(way);
+    const terminal = new Dialogue(workplace, way, 'runner');
+
+    for (const name of answerNames.slice(0, answerNames.indexOf('builder'))) {
+      await terminal.answer(messages[name]);
+    }
+    await terminal.chooses(messages.builder, 'socket');
+    for (const next of Object.keys(builders).slice(1)) {
+      terminal.press('Down');
+      await terminal.chooses(messages.builder, next);
+    }
+    terminal.press('Enter');
+    await terminal.answer(`${messages.dockerImage} (quay.io/buildah/stable:latest)`);
+    await terminal.answer(messages.runnerImage);
+    await terminal.answer(`${moreQuestions} (y/N)`, 'y');
+    await terminal.answer(`${messages.platforms} (host)`, 'amd64');
+    await terminal.shows(/> .*amd64.*\.$/);
+    terminal.press('C-u');
+    await terminal.answer(messages.platforms, 'linux/amd64,linux/arm64');
+    await terminal.answer(`${messages.pullPolicy} (always,if-not-present)`);
+    await terminal.answer(`${messages.mirror} (y/N)`);
+    await terminal.answer(`${messages.privateCa} (y/N)`);
+    // Without a proxy there is nothing to except from it.
+    await terminal.answer(`${messages.httpProxy} (none)`);
+    await terminal.answer(`${messages.insecureRegistry} (none)`);
+    await terminal.answer(`${messages.extraHosts} (none)`, 'git.example.org:10.0.0.5');
+
+    expect(await terminal.exitCode()).toBe(0);
+    expect(terminal.text()).not.toContain(messages.dindImage);
+    expect(terminal.text()).not.toContain(messages.proxyExceptions);
+    expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
+      'generator-gitlab-runner-docker': {
+        ...defaults,
+        builder: 'buildah',
+        dockerImage: 'quay.io/buildah/stable:latest',
+        platforms: 'linux/amd64,linux/arm64',
+        extraHosts: 'git.example.org:10.0.0.5',
+      },
+    });
+    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('image: quay.io/buildah/stable:latest\n');
+    expect(workplace.paths()).toContain('runner/scripts/buildah.ts');
   });
 
   test('asks nothing with --defaults', async () => {
@@ -110,9 +163,12 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
 });
 
 describe.skipIf(!tmux)('the question for the image of the jobs', () => {
-  const untilIt = ['--gitlab-url=https://gitlab.com', '--registry=gitlab', '--tags=docker', '--run-untagged'];
-  const open = (workplace: Workplace) =>
-    new Dialogue(workplace, own, 'runner', ...untilIt, '--description=x', '--concurrent=1');
+  const untilIt = [
+    ...['--gitlab-url=https://gitlab.com', '--registry=gitlab', '--tags=docker', '--run-untagged'],
+    ...['--description=x', '--concurrent=1'],
+  ];
+  const open = (workplace: Workplace, builder = 'socket') =>
+    new Dialogue(workplace, own, 'runner', ...untilIt, `--builder=${builder}`);
 
   test('says that docker:stable is refused by an engine that asks for API 1.44, and offers docker:cli', async () => {
     const workplace = new Workplace(own, { version: '29.1.0', minApiVersion: '1.44' });
@@ -125,6 +181,7 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     expect(terminal.text()).toContain('The local Docker Engine is 29.1.0; it speaks API 1.44 to 1.51.');
     terminal.press('Enter');
     await terminal.answer(messages.runnerImage);
+    await terminal.answer(moreQuestions);
     expect(await terminal.exitCode()).toBe(0);
     expect(workplace.read('runner/.gitlab-ci.yml')).toContain('image: docker:cli\n');
   });
@@ -133,6 +190,14 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     const terminal = open(new Workplace(own, { version: '29.3.0', minApiVersion: '1.40' }));
     await terminal.asks(`${messages.dockerImage} (docker:stable)`);
     expect(terminal.text()).toContain('The local Docker Engine is 29.3.0; it speaks API 1.40 to 1.51.');
+  });
+
+  test('offers what the builder needs where jobs do not talk to that engine', async () => {
+    const terminal = open(new Workplace(own, { version: '29.1.0', minApiVersion: '1.44' }), 'buildkit');
+    await terminal.shows(/ \(20\)$/);
+    terminal.press('Enter');
+    await terminal.asks(`${messages.dockerImage} (${questions.dockerImage.defaultOf?.buildkit})`);
+    expect(terminal.text()).not.toContain('refused');
   });
 
   test('comes without an engine, and where one does not answer', async () => {

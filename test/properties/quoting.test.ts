@@ -1,7 +1,8 @@
 import fc from 'fast-check';
+import { parse as parseToml } from 'smol-toml';
 import { describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
-import { shell, typescript, yaml } from '../../generators/common/quoting.ts';
+import { shell, toml, typescript, yaml } from '../../generators/common/quoting.ts';
 import { awkwardText } from '../support/arbitrary-answers.ts';
 import { run } from '../support/rendered.ts';
 
@@ -21,6 +22,18 @@ describe('text of any kind comes back from', () => {
         }
       }),
       { numRuns: 3000 },
+    );
+  });
+
+  it('a TOML string, and a TOML list', () => {
+    // TOML 1.0 forbids DEL, which no answer holds.
+    const withoutDel = text.filter(value => !value.includes('\u007f'));
+    fc.assert(
+      fc.property(withoutDel, fc.array(withoutDel, { maxLength: 4 }), fc.boolean(), (value, list, flag) => {
+        const written = `a = ${toml(value)} # x\nb = ${toml(list)}\nc = ${toml(flag)}\nd = 1\n`;
+        expect(parseToml(written)).toEqual({ a: value, b: list, c: flag, d: 1 });
+      }),
+      { numRuns: 5000 },
     );
   });
 

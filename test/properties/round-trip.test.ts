@@ -1,14 +1,17 @@
+import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { marked, type Token, type Tokens } from 'marked';
+import { parse as parseToml } from 'smol-toml';
 import ts from 'typescript';
 import { describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
+import { completeAnswers } from '../../generators/app/answers.ts';
 import { files } from '../../generators/app/files.ts';
 import { planRepository, type RunnerRepository } from '../../generators/app/plan.ts';
-import { type Answers, completeAnswers } from '../../generators/app/questions.ts';
+import type { Answers, TypedAnswers } from '../../generators/app/questions.ts';
 import { render } from '../../generators/app/render.ts';
-import { acceptedAnswers } from '../support/arbitrary-answers.ts';
+import { acceptedAnswers, refusalIn } from '../support/arbitrary-answers.ts';
 import { needs } from '../support/needs.ts';
 import { isInstalled, run } from '../support/rendered.ts';
 
@@ -17,15 +20,23 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const fileOf = (path: string) => files.find(file => file.path === path)!;
 
-/** Renders one file for many random answers, and hands its text over with what it was made of. */
+/**
+ * Renders one file for many random answers, and hands its text over with what it was made of.
+ *
+ * @param given answers that are not random
+ */
 function forMany(
   path: string,
   runs: number,
   look: (text: string, answers: Answers, repository: RunnerRepository) => void,
+  given: TypedAnswers = {},
 ): void {
   const file = fileOf(path);
+  const accepted = acceptedAnswers
+    .map(typed => ({ ...typed, ...given }))
+    .filter(typed => !refusalIn(() => completeAnswers(typed)));
   fc.assert(
-    fc.property(acceptedAnswers, typed => {
+    fc.property(accepted, typed => {
       const answers = completeAnswers(typed);
       const repository = planRepository(answers, 'my-runner');
       look(render(file, repository), answers, repository);
@@ -37,10 +48,23 @@ function forMany(
 it('every file that shows answers is read back below', () => {
   expect(files.filter(({ data }) => data).map(({ path }) => path)).toEqual([
     '.env.example',
+    '.gitignore',
     '.gitlab-ci.yml',
+    'Makefile',
     'README.md',
+    'buildkit/buildkitd.toml',
+    'config/template.toml',
     'docker-compose.yml',
+    'docker/daemon.json',
+    // Shows no answer: its template has parts.
+    'scripts/dind.ts',
+    'scripts/doctor.ts',
+    // Shows no answer: it has what the answers ask for.
+    'scripts/gitlab.ts',
+    'scripts/route.ts',
     'scripts/settings.ts',
+    'scripts/socket-proxy.ts',
+    'scripts/socket.ts',
   ]);
 });
 
@@ -51,10 +75,24 @@ const shownInPipeline = (pipeline: Record<string, unknown>) => ({
   sections: Object.keys(pipeline),
 });
 
-const expectedPipeline = (answers: Answers, repository: RunnerRepository) => ({
-  default: { image: answers.dockerImage, ...(answers.tags.length > 0 ? { tags: answers.tags } : {}) },
+const expectedPipeline = (answers: Answers, { pipeline }: RunnerRepository) => ({
+  default: {
+    image: answers.dockerImage,
+    ...(answers.tags.length > 0 ? { tags: answers.tags } : {}),
+    ...(pipeline.services.length > 0
+      ? {
+          services: pipeline.services.map(({ image, alias, options }) => ({
+            name: image,
+            alias,
+            entrypoint: ['sh', '-c'],
+            command: [expect.stringMatching(endOfText(options.map(option => ` ${option}`).join('')))],
+            variables: { HEALTHCHECK_TCP_PORT: '2376' },
+          })),
+        }
+      : {}),
+  },
   variables: expect.objectContaining(
-    Object.fromEntries(repository.pipeline.variables.map(({ name, value }) => [name, value])),
+    Object.fromEntries(pipeline.variables.map(({ name, value }) => [name, value])),
   ),
   sections: [
     'stages',
@@ -70,6 +108,10 @@ const expectedPipeline = (answers: Answers, repository: RunnerRepository) => ({
   ],
 });
 
+function endOfText(text: string): RegExp {
+  return new RegExp(`${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
+}
+
 describe('random answers come back from', () => {
   it('.gitlab-ci.yml, read as YAML 1.1 and 1.2', () => {
     forMany('.gitlab-ci.yml', 400, (text, answers, repository) => {
@@ -79,35 +121,167 @@ describe('random answers come back from', () => {
     });
   });
 
+  it('.gitlab-ci.yml, in its commands', () => {
+    forMany('.gitlab-ci.yml', 400, (text, { platforms, builder, insecureRegistry, mirror }) => {
+      const pipeline = parse(text);
+      const [build] = pipeline.build.script as string[];
+      expect(/ --platform (\S+) /.exec(build!)?.[1]?.split(',') ?? []).toEqual(platforms);
+      if (builder !== 'buildah') return;
+      const before = (pipeline['.registry'].before_script as string[]).join('\n');
+      const { registry = [] } = parseToml(/<<'END'\n(.*)\nEND\n/s.exec(before)![1]!) as {
+        registry?: { location: string }[];
+      };
+      expect(registry.map(({ location }) => location)).toEqual([
+        ...(mirror ? ['docker.io'] : []),
+        ...(insecureRegistry === undefined ? [] : [insecureRegistry]),
+      ]);
+    });
+  });
+
   it('docker-compose.yml, read as YAML 1.1 and 1.2', () => {
-    forMany('docker-compose.yml', 400, (text, { runnerImage }) => {
+    forMany('docker-compose.yml', 800, (text, answers, repository) => {
       for (const version of ['1.1', '1.2'] as const) {
-        const compose = parse(text, { version });
-        expect(compose.services.runner.image).toBe(runnerImage);
-        expect([Object.keys(compose), Object.keys(compose.services)]).toEqual([['services'], ['runner']]);
+        expect(shownInCompose(parse(text, { version }))).toEqual(expectedCompose(answers, repository));
       }
     });
+  });
+
+  it('config/template.toml', () => {
+    forMany('config/template.toml', 800, (text, _, { config }) => {
+      const table = (entries: typeof config.docker) =>
+        Object.fromEntries(entries.map(({ key, value }) => [key, value]));
+      expect(parseToml(text)).toEqual({
+        runners: [{ ...table(config.runner), docker: table(config.docker) }],
+      });
+    });
+  });
+
+  it('config/template.toml: the policy, the proxy and the hosts of the answers', () => {
+    forMany('config/template.toml', 400, (text, { pullPolicy, httpProxy, extraHosts, privateCa }) => {
+      const { runners } = parseToml(text) as unknown as {
+        runners: [{ environment?: string[]; docker: { pull_policy: string[]; extra_hosts?: string[] } }];
+      };
+      const [{ environment = [], docker }] = runners;
+      expect(docker.pull_policy).toEqual(pullPolicy);
+      expect((docker.extra_hosts ?? []).filter(entry => entry !== 'mirror:host-gateway')).toEqual(
+        extraHosts.filter(entry => entry !== 'mirror:host-gateway'),
+      );
+      expect(environment.some(entry => entry.startsWith('SSL_CERT_DIR='))).toBe(privateCa);
+      expect(environment.includes(`HTTPS_PROXY=${httpProxy}`)).toBe(httpProxy !== undefined);
+    });
+  });
+
+  it('buildkit/buildkitd.toml', () => {
+    forMany(
+      'buildkit/buildkitd.toml',
+      400,
+      (text, { cacheSize, mirror, insecureRegistry }) => {
+        expect(parseToml(text)).toEqual({
+          worker: {
+            oci: {
+              gc: true,
+              maxUsedSpace: `${cacheSize}GB`,
+              reservedSpace: expect.stringMatching(/^[1-9]\d*GB$/),
+              minFreeSpace: '5GB',
+            },
+          },
+          ...(mirror || insecureRegistry !== undefined
+            ? {
+                registry: {
+                  ...(mirror
+                    ? { 'docker.io': { mirrors: ['mirror:5000'] }, 'mirror:5000': { http: true } }
+                    : {}),
+                  ...(insecureRegistry === undefined ? {} : { [insecureRegistry]: { http: true } }),
+                },
+              }
+            : {}),
+        });
+      },
+      { builder: 'buildkit' },
+    );
+  });
+
+  it('docker/daemon.json', () => {
+    forMany(
+      'docker/daemon.json',
+      400,
+      (text, { cacheSize, mirror, insecureRegistry, platforms }) => {
+        const { builder, ...others } = JSON.parse(text);
+        expect(builder.gc).toMatchObject({ enabled: true, defaultMaxUsedSpace: `${cacheSize}GB` });
+        expect(others).toEqual({
+          ...(platforms.length > 0 ? { features: { 'containerd-snapshotter': true } } : {}),
+          ...(mirror ? { 'registry-mirrors': ['http://mirror:5000'] } : {}),
+          ...(insecureRegistry === undefined
+            ? {}
+            : { 'insecure-registries': ['127.0.0.0/8', insecureRegistry] }),
+        });
+      },
+      { builder: 'dind', dindCache: 'volume' },
+    );
+  });
+
+  it('Makefile and .gitignore', () => {
+    forMany('Makefile', 200, (text, { platforms }) => {
+      const named = /^binfmt: .*run programs of (.*), to build images for them$/m.exec(text)?.[1];
+      expect(named?.split(', ') ?? []).toEqual(platforms);
+    });
+    forMany('.gitignore', 200, (text, { privateCa }) => {
+      expect(text.split('\n').includes('!/config/certs/ca.crt')).toBe(privateCa);
+    });
+  });
+
+  it('scripts/doctor.ts', () => {
+    forMany('scripts/doctor.ts', 100, (text, { builder, platforms }) => {
+      expect(/^import \* as builder from '\.\/(.*)\.ts';$/m.exec(text)?.[1]).toBe(builder);
+      const wanted = /^ {2}const wanted = (.*);$/m.exec(text)?.[1] ?? '[]';
+      expect(new Function(`return ${wanted}`)()).toEqual(platforms);
+    });
+  });
+
+  it('scripts/route.ts, compiled and run', () => {
+    const modules: string[] = [];
+    const expected: object[] = [];
+    forMany('scripts/route.ts', 600, (text, answers, { proxy }) => {
+      if (proxy === undefined && answers.extraHosts.length === 0) return;
+      modules.push(text);
+      const hosts = answers.extraHosts.map(entry => [
+        entry.slice(0, entry.indexOf(':')),
+        entry.slice(entry.indexOf(':') + 1).replace('host-gateway', '127.0.0.1'),
+      ]);
+      expected.push({
+        hosts: Object.fromEntries(hosts),
+        proxy: answers.httpProxy,
+        exceptions: proxy?.exceptions ?? [],
+      });
+      for (const one of answers.httpProxy === undefined ? [] : answers.proxyExceptions) {
+        expect(proxy?.exceptions).toContain(one);
+      }
+    });
+    const constants = (text: string) => `return {
+      hosts: ${text.includes('const extraHosts') ? 'extraHosts' : '{}'},
+      proxy: ${text.includes('const proxy =') ? 'proxy' : 'undefined'},
+      exceptions: ${text.includes('const exceptions =') ? 'exceptions' : '[]'},
+    };`;
+    expect(evaluate(modules, constants)).toEqual(expected);
   });
 
   it('scripts/settings.ts, compiled and run', () => {
     const modules: string[] = [];
     const expected: object[] = [];
-    forMany('scripts/settings.ts', 1500, (text, answers, { executor, runUntagged }) => {
+    forMany('scripts/settings.ts', 1500, (text, answers, { executor, runUntagged, privateCa }) => {
       modules.push(text);
       const { description, tags, concurrent } = answers;
+      const certificate = '/repository/config/certs/ca.crt:/etc/gitlab-runner/certs/ca.crt:ro';
       expected.push({
         runner: expect.objectContaining({ description, tags, runUntagged }),
         concurrent,
-        executor,
+        executor: {
+          image: executor.image,
+          volumes: [...executor.volumes, ...(privateCa ? [certificate] : [])],
+        },
       });
     });
-    // All in one module, each in a function of its own: the compiler needs its time for every module.
-    const functions = modules.map(
-      text => `() => {\n${text.replace(/^export /gm, '')}\nreturn { runner, concurrent, executor };\n}`,
-    );
-    const { outputText } = ts.transpileModule(`(() => [${functions.join(',\n')}])()`, {});
-    const settings = new Function(`return ${outputText}`)() as (() => object)[];
-    expect(settings.map(read => read())).toEqual(expected);
+    expect(evaluate(modules, () => 'return { runner, concurrent, executor };')).toEqual(expected);
   });
 
   it('.env.example, read as a dotenv file', () => {
@@ -150,6 +324,75 @@ describe('random answers come back from', () => {
     });
   });
 });
+
+interface ComposeFile {
+  services: Record<
+    string,
+    { image: string; extra_hosts?: string[]; environment?: Record<string, string>; depends_on?: string[] }
+  >;
+  networks?: object;
+  volumes?: object;
+}
+
+/** What of the answers docker-compose.yml shows. */
+const shownInCompose = ({ services, networks, volumes, ...others }: ComposeFile) => ({
+  others,
+  services: Object.keys(services),
+  runner: {
+    image: services.runner?.image,
+    hosts: services.runner?.extra_hosts ?? [],
+    proxy: services.runner?.environment?.HTTPS_PROXY,
+    exceptions: services.runner?.environment?.NO_PROXY,
+    before: services.runner?.depends_on ?? [],
+  },
+  engine: services.docker?.image,
+  networks: networks ?? {},
+  volumes: volumes ?? {},
+});
+
+const expectedCompose = (answers: Answers, { compose, proxy, mirror }: RunnerRepository) => {
+  const resources = (all: typeof compose.volumes) =>
+    Object.fromEntries(all.map(({ key, name }) => [key, name === undefined ? {} : { name }]));
+  return {
+    others: {},
+    services: [
+      'runner',
+      ...(compose.service === 'buildkit' ? ['buildkit-certs'] : []),
+      ...(compose.service ? [compose.service] : []),
+      ...(mirror ? ['mirror'] : []),
+    ],
+    runner: {
+      image: answers.runnerImage,
+      hosts: answers.extraHosts,
+      proxy: answers.httpProxy,
+      exceptions: proxy?.exceptions.join(','),
+      before: compose.service ? [compose.service] : [],
+    },
+    engine: compose.service === 'docker' ? answers.dindImage : undefined,
+    networks: resources(compose.networks),
+    volumes: resources(compose.volumes),
+  };
+};
+
+/**
+ * Runs modules, all compiled in one, each in a function of its own: the compiler needs its time for every module.
+ *
+ * @param ending what is returned from a module
+ */
+function evaluate(modules: readonly string[], ending: (text: string) => string): unknown[] {
+  const functions = modules.map(text => {
+    const body = text
+      .replace(/^import .*$/gm, '')
+      .replace(/^export /gm, '')
+      .replace(', import.meta.url)', ", 'file:///repository/scripts/settings.ts')");
+    return `() => {\n${body}\n${ending(text)}\n}`;
+  });
+  const { outputText } = ts.transpileModule(`(() => [${functions.join(',\n')}])()`, {
+    compilerOptions: { target: ts.ScriptTarget.ES2023 },
+  });
+  const all = new Function('fileURLToPath', `return ${outputText}`)(fileURLToPath) as (() => unknown)[];
+  return all.map(read => read());
+}
 
 function isLink(token: Token): token is Tokens.Link {
   return token.type === 'link';

@@ -1,21 +1,47 @@
-import { type Answers, completeAnswers } from '../../generators/app/questions.ts';
-import type { TypedAnswers } from '../../generators/app/saved-answers.ts';
+import { completeAnswers } from '../../generators/app/answers.ts';
+import type { Answers, TypedAnswers } from '../../generators/app/questions.ts';
 
 /** Complete answers, of which some are given as a user would type them; the others have their defaults. */
 export function answersWith(typed: TypedAnswers = {}): Answers {
   return completeAnswers(typed);
 }
 
-/** Answers that differ from the defaults in everything that has more than one answer. */
-export const otherAnswers: TypedAnswers = {
+/** Answers to all rare questions, each another than its default. */
+const rareAnswers = {
+  platforms: 'linux/amd64,linux/arm64',
+  pullPolicy: 'if-not-present',
+  mirror: 'yes',
+  privateCa: 'yes',
+  httpProxy: 'http://proxy.example.org:3128',
+  proxyExceptions: 'git.example.org,.internal.example.org,10.0.0.0/8,fd00::/8',
+  insecureRegistry: 'plain.example.org:5000',
+  extraHosts: 'git.example.org:10.0.0.5,plain.example.org:host-gateway,six.example.org:fd00::5',
+} satisfies TypedAnswers;
+
+/** Answers that differ from the defaults in everything, and of which every one matters. */
+export const otherAnswers: Required<TypedAnswers> = {
   gitlabUrl: 'http://git.example.org:8080/tools/gitlab',
   registry: 'registry.example.org:5000/team',
   tags: 'linux,on,1e3,a: b',
   runUntagged: 'yes',
   description: `Build & "test" #2, it's \${{ 50% }} <%= 1 %>`,
   concurrent: '7',
+  builder: 'dind',
+  dindImage: 'mirror.example.org/library/docker:28-dind',
+  dindCache: 'volume',
+  cacheSize: '50',
   dockerImage: 'mirror.example.org/library/docker:28-cli',
   runnerImage: 'gitlab/gitlab-runner:alpine-v19.3.0',
+  ...rareAnswers,
+};
+
+/** Each way to build images, beside the default. */
+const ways: Record<string, TypedAnswers> = {
+  'the proxy in front of the socket': { builder: 'socket-proxy' },
+  'an engine for each job': { builder: 'dind' },
+  'one engine for all jobs': { builder: 'dind', dindCache: 'volume' },
+  BuildKit: { builder: 'buildkit' },
+  Buildah: { builder: 'buildah' },
 };
 
 /** Sets of answers that between them reach every decision of the plan. */
@@ -27,4 +53,15 @@ export const scenarios: Record<string, TypedAnswers> = {
     gitlabUrl: 'http://[2001:db8::1]',
     registry: 'localhost:5000',
   },
+  ...ways,
+  // The client of docker:stable has no buildx, which several platforms need.
+  'the socket, and all that is rare': { ...rareAnswers, dockerImage: 'docker:29.10.0-cli' },
+  ...Object.fromEntries(
+    Object.entries(ways).map(([name, way]) => [
+      `${name}, and all that is rare`,
+      { ...rareAnswers, ...(way.builder === 'socket-proxy' ? { dockerImage: 'docker:cli' } : {}), ...way },
+    ]),
+  ),
+  'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },
+  'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
-import { type AnswerName, answerNames, questions } from '../../generators/app/questions.ts';
-import type { TypedAnswers } from '../../generators/app/saved-answers.ts';
+import { completeAnswers } from '../../generators/app/answers.ts';
+import {
+  type AnswerName,
+  answerNames,
+  questions,
+  type TypedAnswers,
+} from '../../generators/app/questions.ts';
 import { Refusal } from '../../generators/common/refusal.ts';
 
 // Whatever means something in YAML, TypeScript, a shell, a dotenv file, make, TOML, Markdown or a template.
@@ -254,16 +259,106 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
       { maxLength: 6 },
     )
     .map(tags => tags.join(',')),
-  runUntagged: fc.constantFrom('yes', 'no', 'TRUE', 'n', 'maybe'),
+  runUntagged: yesNo(),
   description: awkwardText,
-  concurrent: fc.oneof(
-    fc.integer({ min: -5, max: 200_000 }).map(String),
-    fc.constantFrom('1.5', '1e3', '007', ' 3 '),
+  concurrent: wholeNumber(),
+  builder: choice('builder'),
+  dindImage: fc.oneof(
+    image(),
+    fc
+      .tuple(
+        fc.constantFrom(
+          'docker',
+          'docker.io/library/docker',
+          'mirror.example:5000/library/docker',
+          'team/engine',
+        ),
+        fc.constantFrom(
+          '',
+          '29',
+          '28.5',
+          '20.10',
+          '20.10.24',
+          '19.03',
+          '18.09.9',
+          '1.13',
+          'stable',
+          'edge',
+          'rc',
+        ),
+        fc.constantFrom('', 'dind', '-dind', '-dind-rootless', '-cli'),
+      )
+      .map(([name, version, kind]) => `${name}:${version}${kind}`),
   ),
+  dindCache: choice('dindCache'),
+  cacheSize: wholeNumber(),
   dockerImage: image(),
   runnerImage: image(),
-  builder: fc.constantFrom(...(questions.builder.choices ?? []), 'magic'),
+  platforms: listOf(
+    fc.constantFrom(
+      ...['linux/amd64', 'linux/amd64/v3', 'linux/arm64', 'linux/arm64/v8', 'linux/arm/v7', 'linux/riscv64'],
+      ...['linux/s390x', 'linux/arm64', 'host', 'windows/amd64', 'linux', 'LINUX/AMD64'],
+    ),
+    'host',
+  ),
+  pullPolicy: listOf(fc.constantFrom('always', 'if-not-present', 'never', 'always', 'sometimes'), ','),
+  mirror: yesNo(),
+  privateCa: yesNo(),
+  httpProxy: fc.oneof(
+    fc.constant('none'),
+    fc
+      .tuple(fc.constantFrom('http://', 'http://', 'HTTP://', 'https://', ''), hostName, port)
+      .map(parts => parts.join('')),
+  ),
+  proxyExceptions: listOf(
+    fc.oneof(
+      hostName,
+      label.map(name => `.${name}.example`),
+      fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 40 })).map(([address, bits]) => `${address}/${bits}`),
+      fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 140 })).map(([address, bits]) => `${address}/${bits}`),
+      fc.ipV6(),
+    ),
+    'none',
+  ),
+  insecureRegistry: fc.oneof(
+    fc.constant('none'),
+    fc.tuple(hostName, port, fc.constantFrom('', '', '', '/team')).map(parts => parts.join('')),
+  ),
+  extraHosts: listOf(
+    fc
+      .tuple(hostName, fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('host-gateway', 'somewhere', '')))
+      .map(([name, address]) => `${name}:${address}`),
+    'none',
+  ),
 };
+
+function choice(name: AnswerName): fc.Arbitrary<string> {
+  return fc.constantFrom(...Object.keys(questions[name].choices ?? {}), 'magic');
+}
+
+function yesNo(): fc.Arbitrary<string> {
+  return fc.constantFrom('yes', 'no', 'TRUE', 'n', 'maybe');
+}
+
+function wholeNumber(): fc.Arbitrary<string> {
+  return fc.oneof(
+    fc.integer({ min: -5, max: 200_000 }).map(String),
+    fc.constantFrom('1.5', '1e3', '007', ' 3 '),
+  );
+}
+
+/** A comma-separated list; sometimes the word that stands for an empty one. */
+function listOf(item: fc.Arbitrary<string>, word: string): fc.Arbitrary<string> {
+  return fc.oneof(
+    { weight: 1, arbitrary: fc.constant(word) },
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(fc.array(item, { maxLength: 4 }), fc.constantFrom(',', ', '))
+        .map(([items, separator]) => items.join(separator)),
+    },
+  );
+}
 
 function image(): fc.Arbitrary<string> {
   const digest = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 });
@@ -289,7 +384,10 @@ export function typedAnswer(name: AnswerName): fc.Arbitrary<string> {
   return fc.oneof({ weight: 4, arbitrary: mostlyValid[name] }, { weight: 1, arbitrary: awkwardText });
 }
 
-/** Answers to all questions, as typed; one that would be refused is left out, so that its default holds. */
+/**
+ * Answers to all questions, as typed, which go together. One that would be refused is left out, so that its
+ * default holds; in the place of an image that does not go with the other answers stands one that does.
+ */
 export const acceptedAnswers: fc.Arbitrary<TypedAnswers> = fc
   .record(
     Object.fromEntries(answerNames.map(name => [name, typedAnswer(name)])) as Record<
@@ -297,16 +395,23 @@ export const acceptedAnswers: fc.Arbitrary<TypedAnswers> = fc
       fc.Arbitrary<string>
     >,
   )
-  .map(typed =>
-    Object.fromEntries(
+  .map((typed): TypedAnswers => {
+    const accepted = Object.fromEntries(
       answerNames.filter(name => !refusalOf(name, typed[name])).map(name => [name, typed[name]]),
-    ),
-  );
+    ) as TypedAnswers;
+    if (!refusalIn(() => completeAnswers(accepted))) return accepted;
+    return { ...accepted, dockerImage: accepted.builder === 'buildah' ? 'team/builder' : 'docker:cli' };
+  });
 
 /** Why this text is no answer to this question; undefined if it is one. */
 export function refusalOf(name: AnswerName, typed: string): Refusal | undefined {
+  return refusalIn(() => questions[name].check(typed));
+}
+
+/** The refusal that this ends with; undefined if it goes well. */
+export function refusalIn(body: () => unknown): Refusal | undefined {
   try {
-    questions[name].check(typed);
+    body();
     return undefined;
   } catch (error) {
     if (error instanceof Refusal) return error;

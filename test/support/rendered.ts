@@ -4,16 +4,26 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
-import { files } from '../../generators/app/files.ts';
-import { planRepository } from '../../generators/app/plan.ts';
-import { completeAnswers } from '../../generators/app/questions.ts';
+import { filesOf } from '../../generators/app/files.ts';
+import { planRepository, type RunnerRepository } from '../../generators/app/plan.ts';
+import type { TypedAnswers } from '../../generators/app/questions.ts';
 import { render } from '../../generators/app/render.ts';
-import type { TypedAnswers } from '../../generators/app/saved-answers.ts';
+import { answersWith } from './answers.ts';
+
+/** The plan of the repository that answers describe. */
+export function planWith(typed: TypedAnswers = {}, directory = 'my-runner'): RunnerRepository {
+  return planRepository(answersWith(typed), directory);
+}
 
 /** The text of every file, by its path. The tests of the generator show that it writes the same. */
 export function renderAll(typed: TypedAnswers = {}, directory = 'my-runner'): Record<string, string> {
-  const repository = planRepository(completeAnswers(typed), directory);
-  return Object.fromEntries(files.map(file => [file.path, render(file, repository)]));
+  const repository = planWith(typed, directory);
+  return Object.fromEntries(filesOf(repository).map(file => [file.path, render(file, repository)]));
+}
+
+/** The paths of the files that answers give. */
+export function pathsWith(typed: TypedAnswers = {}): string[] {
+  return filesOf(planWith(typed)).map(({ path }) => path);
 }
 
 const folders: string[] = [];
@@ -22,12 +32,18 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true });
 });
 
-/** Writes a repository into a new folder, which is removed when the tests of the file have ended. */
-export function writeAll(typed: TypedAnswers = {}): string {
+/** A new empty folder, which is removed when the tests of the file have ended. */
+export function temporaryFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rendered-')));
   folders.push(folder);
+  return folder;
+}
+
+/** Writes a repository into a new folder, which is removed when the tests of the file have ended. */
+export function writeAll(typed: TypedAnswers = {}): string {
+  const folder = temporaryFolder();
   const texts = renderAll(typed);
-  for (const { path, executable } of files) {
+  for (const { path, executable } of filesOf(planWith(typed))) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), texts[path] ?? '', { mode: executable ? 0o755 : 0o644 });
   }

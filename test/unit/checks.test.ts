@@ -1,10 +1,19 @@
 import { describe, expect, it } from 'vitest';
+import { asTyped } from '../../generators/app/questions.ts';
 import {
+  checkCacheSize,
   checkChoice,
   checkConcurrent,
   checkDescription,
+  checkDindImage,
+  checkExtraHosts,
   checkGitLabUrl,
+  checkHosts,
   checkImage,
+  checkInsecureRegistry,
+  checkPlatforms,
+  checkProxy,
+  checkPullPolicy,
   checkRegistry,
   checkTags,
   checkYesNo,
@@ -167,6 +176,244 @@ const checks: Record<
     ],
     refused: ['', 'Socket', 'sock', 'constructor'].map(text => [text, /Choose one of: socket, other/]),
   },
+  checkDindImage: {
+    check: checkDindImage,
+    taken: [
+      'docker:dind',
+      'docker:29-dind',
+      'docker:29.10.0-dind',
+      'docker:29.10.0-dind-rootless',
+      'docker:20.10-dind',
+      'docker:20.10.24-dind',
+      'docker:23-dind',
+      'docker:rc-dind',
+      'docker:dind-rootless',
+      `docker:29-dind@${digest}`,
+      'mirror.example/library/docker:29-dind',
+      'mirror.example:5000/library/docker:20.10-dind',
+      '10.0.0.1:1903/docker:dind',
+      'cruizba/ubuntu-dind',
+      `cruizba/ubuntu-dind@${digest}`,
+      'cruizba/ubuntu-dind:noble-28.5.2',
+    ].map(image => [image, image]),
+    refused: [
+      ...[
+        ...['docker:stable-dind', 'docker:edge-dind', 'docker:test-dind', 'docker:stable-dind-rootless'],
+        ...[
+          'docker:19.03-dind',
+          'docker:19.03.15-dind',
+          'docker:19-dind',
+          'docker:18.09-dind',
+          'docker:1-dind',
+        ],
+        ...['docker:17.12.1-ce-dind', 'docker:1.13-dind', 'docker:20.09-dind', `docker:18-dind@${digest}`],
+        ...['mirror.example/library/docker:19.03-dind', 'mirror.example:5000/docker:stable-dind'],
+      ].map((image): [string, RegExp] => [
+        image,
+        /is Docker 19\.03 or older, which does not start on hosts with/,
+      ]),
+      ...['docker', 'docker:cli', 'docker:29.10.0-cli', 'docker:29', 'alpine', `docker:29@${digest}`].map(
+        (image): [string, RegExp] => [image, /must hold a Docker Engine; .* ends with "dind"/],
+      ),
+      ['Docker:dind', /An image is written/],
+      ['', /An image is written/],
+    ],
+  },
+  checkCacheSize: {
+    check: checkCacheSize,
+    taken: [
+      ['1', 1],
+      [' 20 ', 20],
+      ['99999', 99999],
+    ],
+    refused: ['', '0', '-1', '1.5', '20GB', '20 GB', '1e3', '007', '100000', 'all'].map(text => [
+      text,
+      /whole number of GB, from 1/,
+    ]),
+  },
+  checkPlatforms: {
+    check: checkPlatforms,
+    taken: [
+      ['host', []],
+      [' host ', []],
+      ['', []],
+      [',', []],
+      ['linux/amd64', ['linux/amd64']],
+      [' linux/amd64 , linux/arm64,,linux/amd64 ', ['linux/amd64', 'linux/arm64']],
+      ['linux/amd64/v3,linux/arm64/v8,linux/arm/v7', ['linux/amd64/v3', 'linux/arm64/v8', 'linux/arm/v7']],
+      ['linux/386,linux/ppc64le,linux/s390x', ['linux/386', 'linux/ppc64le', 'linux/s390x']],
+      ['linux/riscv64,linux/loong64,linux/mips64le', ['linux/riscv64', 'linux/loong64', 'linux/mips64le']],
+    ],
+    refused: [
+      ...[
+        ...[
+          'amd64',
+          'linux',
+          'linux/',
+          'linux/amd',
+          'linux/x86_64',
+          'Linux/amd64',
+          'linux/arm',
+          'linux/arm/v9',
+        ],
+        ...[
+          'windows/amd64',
+          'darwin/arm64',
+          'linux/amd64/v5',
+          'linux/amd64 linux/arm64',
+          'linux/amd64;reboot',
+        ],
+        ...['host,linux/amd64', '$PLATFORM', 'linux/amd64/'],
+      ].map((text): [string, RegExp] => [
+        text,
+        /There is no platform .*; write for example linux\/amd64,linux\/arm64/,
+      ]),
+      ['linux/amd64\nlinux/arm64', /one line of visible text/],
+    ],
+  },
+  checkPullPolicy: {
+    check: checkPullPolicy,
+    taken: [
+      ['always', ['always']],
+      ['if-not-present', ['if-not-present']],
+      ['never', ['never']],
+      [' always , if-not-present,always', ['always', 'if-not-present']],
+      ['if-not-present,always', ['if-not-present', 'always']],
+    ],
+    refused: ['', ',', 'sometimes', 'Always', 'always;never', 'if_not_present', 'none'].map(text => [
+      text,
+      /A pull policy is always, if-not-present or never/,
+    ]),
+  },
+  checkProxy: {
+    check: checkProxy,
+    taken: [
+      ['none', undefined],
+      [' none ', undefined],
+      ['http://proxy.example.com:3128', 'http://proxy.example.com:3128'],
+      [' HTTP://Proxy.Example.com:8080/ ', 'http://proxy.example.com:8080'],
+      ['http://proxy:3128', 'http://proxy:3128'],
+      ['http://10.0.0.1:1', 'http://10.0.0.1:1'],
+      ['http://[fd00::1]:3128', 'http://[fd00::1]:3128'],
+    ],
+    refused: [
+      ['https://proxy.example.com:3128', /spoken to by plain HTTP: write http:\/\//],
+      ['http://me:secret@proxy.example.com:3128', /must not need a user name or password/],
+      ...[
+        ...[
+          '',
+          'None',
+          'no',
+          'proxy.example.com',
+          'proxy.example.com:3128',
+          'http://proxy.example.com',
+          'http://:3128',
+        ],
+        ...[
+          'http://proxy:99999',
+          'http://proxy:3128/path',
+          'http://proxy:3128//',
+          'http://a b:3128',
+          'socks5://p:1080',
+        ],
+        ...[
+          'http://$PROXY:3128',
+          'http://pro"xy:3128',
+          'http://a_b:3128',
+          'http://[::zz]:3128',
+          'http://proxy:',
+        ],
+      ].map((text): [string, RegExp] => [text, /The proxy is written http:\/\/host:port/]),
+      ['http://proxy\n:3128', /one line of visible text/],
+    ],
+  },
+  checkHosts: {
+    check: checkHosts,
+    taken: [
+      ['none', []],
+      ['', []],
+      ['gitlab.example.com', ['gitlab.example.com']],
+      [' a , .internal.example.com,,a', ['a', '.internal.example.com']],
+      ['10.0.0.0/8,10.0.0.1,localhost:5000', ['10.0.0.0/8', '10.0.0.1', 'localhost:5000']],
+      ['::1,fd00::/8', ['::1', 'fd00::/8']],
+    ],
+    refused: [
+      ...[
+        ...[
+          '*',
+          '*.example.com',
+          'a b',
+          '-a',
+          'a-',
+          'http://a',
+          'a/b',
+          'a:b',
+          '$HOST',
+          'a;b',
+          '[::1]',
+          'a_b',
+          "it's",
+        ],
+        ...['a/8', '10.0.0.0/33', 'fd00::/129', '10.0.0.0/1000', 'a:123456', '..a'],
+      ].map((text): [string, RegExp] => [
+        text,
+        /No host is called .*; write for example gitlab\.example\.com/,
+      ]),
+      ['a\nb', /one line of visible text/],
+    ],
+  },
+  checkInsecureRegistry: {
+    check: checkInsecureRegistry,
+    taken: [
+      ['none', undefined],
+      [' none ', undefined],
+      ['Registry.local:5000', 'registry.local:5000'],
+      ['registry.local/', 'registry.local'],
+      ['10.0.0.1:5000', '10.0.0.1:5000'],
+      ['[::1]:5000', '[::1]:5000'],
+      ['localhost', 'localhost'],
+    ],
+    refused: [
+      ['gitlab', /host with optional port, and no path/],
+      ['registry.local:5000/team', /host with optional port, and no path/],
+      ['http://registry.local:5000', /without https:\/\//],
+      ['registry', /The registry is "gitlab" or a host/],
+      ['', /The registry is "gitlab" or a host/],
+    ],
+  },
+  checkExtraHosts: {
+    check: checkExtraHosts,
+    taken: [
+      ['none', []],
+      ['', []],
+      ['gitlab.local:10.0.0.5', ['gitlab.local:10.0.0.5']],
+      [' GitLab.local:Host-Gateway , a:1.2.3.4,,a:1.2.3.4', ['gitlab.local:host-gateway', 'a:1.2.3.4']],
+      ['six.local:fd00::5,one.local:::1', ['six.local:fd00::5', 'one.local:::1']],
+      ['a:::', ['a:::']],
+      ['mapped.local:::ffff:10.0.0.5', ['mapped.local:::ffff:10.0.0.5']],
+    ],
+    refused: [
+      ...[
+        ...['gitlab.local', 'gitlab.local:', ':10.0.0.5', 'gitlab.local=10.0.0.5', 'gitlab.local 10.0.0.5'],
+        ...[
+          'a:b',
+          'a:gateway',
+          'a:10.0.0',
+          'a:10.0.0.0/8',
+          'a_b:10.0.0.5',
+          '-a:10.0.0.5',
+          '$A:10.0.0.5',
+          'a:[::1]',
+        ],
+        ...['a:999.0.0.1', 'a:1:2', 'a:fe80::1%eth0'],
+      ].map((text): [string, RegExp] => [
+        text,
+        /A name and its address are not .*; write for example gitlab\.local:/,
+      ]),
+      ['a:10.0.0.5,A:10.0.0.6', /^The name "a" is there twice; give it one address/],
+      ['a:10.0.0.5\n', /one line of visible text/],
+    ],
+  },
 };
 
 describe.each(Object.entries(checks))('%s', (_, { check, taken, refused }) => {
@@ -187,7 +434,7 @@ describe.each(Object.entries(checks))('%s', (_, { check, taken, refused }) => {
   });
 
   it('takes a value that it returned itself, unchanged', () => {
-    for (const [, value] of taken) expect(check(String(value))).toEqual(value);
+    for (const [, value] of taken) expect(check(asTyped(value as never))).toEqual(value);
   });
 });
 

@@ -22,11 +22,12 @@ describe('readCommandLine', () => {
 
   it('keeps answers as they were typed', () => {
     const options = Object.fromEntries(
-      answerNames
-        .filter(name => !questions[name].yesNo && otherAnswers[name])
-        .map(name => [questions[name].option, otherAnswers[name]]),
+      answerNames.map(name => [
+        questions[name].option,
+        questions[name].yesNo ? otherAnswers[name] === 'yes' : otherAnswers[name],
+      ]),
     );
-    expect(read({ ...options, 'run-untagged': true }).given).toEqual(otherAnswers);
+    expect(read(options).given).toEqual(otherAnswers);
   });
 
   it('takes an option under either of the names that Yeoman gives it', () => {
@@ -36,7 +37,10 @@ describe('readCommandLine', () => {
   });
 
   it('reads --no-run-untagged as an answer, not as its absence', () => {
-    expect(read({ runUntagged: false }).given).toEqual({ runUntagged: 'no' });
+    expect(read({ runUntagged: false, privateCa: false }).given).toEqual({
+      runUntagged: 'no',
+      privateCa: 'no',
+    });
   });
 
   it('asks only in a terminal, and never with --defaults', () => {
@@ -80,9 +84,20 @@ describe('readCommandLine', () => {
     ['runUntagged', 'maybe'],
     ['description', ''],
     ['concurrent', 0],
+    ['builder', 'magic'],
+    ['dindImage', 'docker:stable-dind'],
+    ['dindCache', 'memory'],
+    ['cacheSize', '20GB'],
     ['dockerImage', 'Docker'],
     ['runnerImage', ':'],
-    ['builder', 'magic'],
+    ['platforms', 'amd64'],
+    ['pullPolicy', 'sometimes'],
+    ['mirror', 'maybe'],
+    ['privateCa', 'maybe'],
+    ['httpProxy', 'proxy'],
+    ['proxyExceptions', '*'],
+    ['insecureRegistry', 'gitlab'],
+    ['extraHosts', 'gitlab'],
   ] satisfies [AnswerName, unknown][])(
     'refuses a bad %s in one line that begins with the option',
     (name, bad) => {

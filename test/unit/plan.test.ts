@@ -1,8 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { planRepository } from '../../generators/app/plan.ts';
-import { answersWith, scenarios } from '../support/answers.ts';
+import type { RunnerRepository } from '../../generators/app/plan.ts';
+import { type BuilderName, builders, type TypedAnswers } from '../../generators/app/questions.ts';
+import { scenarios } from '../support/answers.ts';
+import { planWith as plan } from '../support/rendered.ts';
 
-const plan = (typed = {}, directory = 'my-runner') => planRepository(answersWith(typed), directory);
+const builderNames = Object.keys(builders) as BuilderName[];
+/** Each way to build images; `dind` in both of its ways. */
+const ways: [string, TypedAnswers][] = [
+  ...builderNames.map((builder): [string, TypedAnswers] => [builder, { builder }]),
+  ['dind, one engine for all', { builder: 'dind', dindCache: 'volume' }],
+];
+
+/** An entry of [[runners]] or [runners.docker] of config.toml. */
+const configured = ({ config }: RunnerRepository, key: string) =>
+  [...config.runner, ...config.docker].find(entry => entry.key === key)?.value;
 
 describe('planRepository', () => {
   it('always decides the same for the same answers', () => {
@@ -15,11 +26,283 @@ describe('planRepository', () => {
     expect(plan({ tags: 'docker', runUntagged: 'yes' }).runUntagged).toBe(true);
   });
 
-  it("gives job containers the host's engine", () => {
-    expect(plan({ dockerImage: 'docker:28' }).executor).toEqual({
-      image: 'docker:28',
-      volumes: ['/var/run/docker.sock:/var/run/docker.sock'],
+  it('has jobs run in the image of the answers', () => {
+    expect(plan({ dockerImage: 'docker:28' }).executor.image).toBe('docker:28');
+    expect(plan({ builder: 'buildah' }).executor.image).toBe('quay.io/buildah/stable:latest');
+  });
+
+  it('explains every entry of config.toml, volume, network and the volumes of jobs in a comment', () => {
+    for (const typed of Object.values(scenarios)) {
+      const { config, compose, executor } = plan(typed);
+      const whys = [
+        executor.volumesWhy,
+        ...[...config.runner, ...config.docker].map(({ why }) => why.join(' ')),
+        ...[...compose.networks, ...compose.volumes].map(({ why }) => why),
+      ];
+      for (const why of whys) expect(why).toMatch(/\S.*[.:]$/);
+    }
+  });
+
+  it('writes no key of config.toml twice', () => {
+    for (const typed of Object.values(scenarios)) {
+      const { config } = plan(typed);
+      for (const entries of [config.runner, config.docker]) {
+        const keys = entries.map(({ key }) => key);
+        expect(keys).toEqual([...new Set(keys)]);
+      }
+    }
+  });
+});
+
+describe('the way to build images', () => {
+  it.each<[string, TypedAnswers, string[]]>([
+    ['socket', { builder: 'socket' }, ['/var/run/docker.sock:/var/run/docker.sock']],
+    ['socket-proxy', { builder: 'socket-proxy' }, []],
+    ['dind, an engine for each job', { builder: 'dind' }, ['/certs/client']],
+    [
+      'dind, one engine for all',
+      { builder: 'dind', dindCache: 'volume' },
+      ['my-runner-client-certs:/certs/client:ro'],
+    ],
+    ['buildkit', { builder: 'buildkit' }, ['my-runner-client-certs:/certs/client:ro']],
+    ['buildah', { builder: 'buildah' }, []],
+  ])('decides what jobs have mounted: %s', (_, typed, volumes) => {
+    expect(plan(typed).executor.volumes).toEqual(volumes);
+  });
+
+  it.each<[string, TypedAnswers, object]>([
+    ['socket', { builder: 'socket' }, {}],
+    ['socket-proxy', { builder: 'socket-proxy' }, { network_mode: 'my-runner-jobs' }],
+    [
+      'dind, an engine for each job',
+      { builder: 'dind', dindImage: 'docker:28-dind' },
+      { services_privileged: true, allowed_privileged_services: ['docker:28-dind'] },
+    ],
+    [
+      'dind, one engine for all',
+      { builder: 'dind', dindCache: 'volume' },
+      { network_mode: 'my-runner-jobs' },
+    ],
+    ['buildkit', { builder: 'buildkit' }, { network_mode: 'my-runner-jobs' }],
+    ['buildah', { builder: 'buildah' }, { security_opt: ['seccomp=unconfined', 'apparmor=unconfined'] }],
+  ])('decides what config.toml has beside the pull policy: %s', (_, typed, expected) => {
+    const { config } = plan(typed);
+    expect(config.runner).toEqual([]);
+    expect(Object.fromEntries(config.docker.map(({ key, value }) => [key, value]))).toEqual({
+      pull_policy: ['always', 'if-not-present'],
+      ...expected,
     });
+  });
+
+  it('never makes the jobs themselves privileged', () => {
+    for (const typed of Object.values(scenarios)) {
+      const keys = plan(typed).config.docker.map(({ key }) => key);
+      expect(keys).not.toContain('privileged');
+      expect(keys).not.toContain('cap_add');
+    }
+  });
+
+  it.each<[string, TypedAnswers, string | undefined, string[]]>([
+    ['socket', { builder: 'socket' }, undefined, []],
+    ['socket-proxy', { builder: 'socket-proxy' }, 'docker-proxy', []],
+    ['dind, an engine for each job', { builder: 'dind' }, undefined, []],
+    [
+      'dind, one engine for all',
+      { builder: 'dind', dindCache: 'volume' },
+      'docker',
+      ['docker-data', 'docker-certs', 'client-certs'],
+    ],
+    ['buildkit', { builder: 'buildkit' }, 'buildkit', ['buildkit-cache', 'buildkit-certs', 'client-certs']],
+    ['buildah', { builder: 'buildah' }, undefined, []],
+  ])('decides what runs beside the runner, on a network that jobs join: %s', (_, typed, service, volumes) => {
+    const { compose } = plan(typed);
+    expect(compose.service).toBe(service);
+    expect(compose.volumes.map(({ key }) => key)).toEqual(volumes);
+    expect(compose.networks.map(({ key, name }) => [key, name])).toEqual(
+      service ? [['jobs', 'my-runner-jobs']] : [],
+    );
+  });
+
+  it.each(ways)('has jobs join a network that docker-compose.yml makes, by the same name: %s', (_, typed) => {
+    const repository = plan(typed, 'Team Runner');
+    expect(configured(repository, 'network_mode')).toBe(repository.compose.networks[0]?.name);
+    const named = repository.compose.volumes.flatMap(({ name }) => name ?? []);
+    const mounted = repository.executor.volumes
+      .map(volume => volume.split(':')[0] ?? '')
+      .filter(source => !source.startsWith('/'));
+    expect(mounted).toEqual(named);
+    for (const name of [...named, ...repository.compose.networks.map(({ name }) => name)]) {
+      expect(name).toMatch(/^team-runner-/);
+    }
+  });
+
+  it.each<[string, TypedAnswers, string, string]>([
+    ['socket', { builder: 'socket', dockerImage: 'docker:cli' }, 'docker', 'buildx'],
+    ['socket-proxy', { builder: 'socket-proxy', dockerImage: 'docker:cli' }, 'docker', 'buildx'],
+    ['dind, an engine for each job', { builder: 'dind' }, 'docker', 'buildx'],
+    ['dind, one engine for all', { builder: 'dind', dindCache: 'volume' }, 'docker', 'buildx'],
+    ['buildkit', { builder: 'buildkit' }, 'buildx', 'buildx'],
+    ['buildah', { builder: 'buildah' }, 'buildah', 'buildah'],
+  ])('decides which program builds, for one platform and for several: %s', (_, typed, one, several) => {
+    expect(plan(typed).pipeline.program).toBe(one);
+    expect(plan({ ...typed, platforms: 'linux/amd64,linux/arm64' }).pipeline.program).toBe(several);
+  });
+
+  it.each<[string, TypedAnswers, object]>([
+    ['socket', { builder: 'socket' }, {}],
+    ['socket-proxy', { builder: 'socket-proxy' }, { DOCKER_HOST: 'tcp://docker-proxy:2375' }],
+    ...(['registry', 'volume'] as const).map((dindCache): [string, TypedAnswers, object] => [
+      `dind with ${dindCache}`,
+      { builder: 'dind', dindCache },
+      {
+        DOCKER_HOST: 'tcp://docker:2376',
+        DOCKER_TLS_CERTDIR: '/certs',
+        DOCKER_CERT_PATH: '/certs/client',
+        DOCKER_TLS_VERIFY: '1',
+      },
+    ]),
+    ['buildkit', { builder: 'buildkit' }, { DOCKER_HOST: 'unix:///var/run/docker.sock' }],
+    ['buildah', { builder: 'buildah' }, {}],
+  ])('decides by which variables jobs find what they build with: %s', (_, typed, expected) => {
+    const { IMAGE, ...variables } = Object.fromEntries(
+      plan(typed).pipeline.variables.map(({ name, value }) => [name, value]),
+    );
+    expect(variables).toEqual(expected);
+  });
+
+  it('starts a service beside each job only where each job has an engine of its own', () => {
+    for (const [name, typed] of ways) {
+      const { services } = plan(typed).pipeline;
+      expect(services.length, name).toBe(name === 'dind' ? 1 : 0);
+    }
+    expect(plan({ builder: 'dind', dindImage: 'docker:28-dind' }).pipeline.services).toEqual([
+      { image: 'docker:28-dind', alias: 'docker', options: [] },
+    ]);
+  });
+
+  it('tells that engine what it has to know: platforms, mirror, and the registry without TLS', () => {
+    const options = (typed: TypedAnswers) =>
+      plan({ builder: 'dind', ...typed }).pipeline.services.flatMap(({ options }) => options);
+    expect(options({ platforms: 'linux/arm64' })).toEqual(['--feature=containerd-snapshotter=true']);
+    expect(options({ mirror: 'yes' })).toEqual(['--registry-mirror=http://mirror:5000']);
+    expect(options({ insecureRegistry: 'r.local:5000' })).toEqual(['--insecure-registry=r.local:5000']);
+  });
+});
+
+describe('the pull policy', () => {
+  const policies = (pullPolicy: string) => {
+    const repository = plan({ pullPolicy });
+    return [configured(repository, 'pull_policy'), configured(repository, 'allowed_pull_policies')];
+  };
+
+  it('is that of the answers, in its order', () => {
+    expect(policies('if-not-present,always')).toEqual([['if-not-present', 'always'], undefined]);
+    expect(policies('always')).toEqual([['always'], undefined]);
+  });
+
+  it('lets a job ask for the newest image where it does not do so by itself', () => {
+    expect(policies('if-not-present')).toEqual([['if-not-present'], ['if-not-present', 'always']]);
+    expect(policies('never')).toEqual([['never'], ['never', 'always']]);
+  });
+
+  it('warns where one team could run what another has pulled', () => {
+    const why = (pullPolicy: string) =>
+      plan({ pullPolicy })
+        .config.docker.find(({ key }) => key === 'pull_policy')
+        ?.why.join(' ');
+    expect(why('always,if-not-present')).toContain('several teams share');
+    expect(why('if-not-present')).toContain('several teams share');
+    expect(why('always')).not.toContain('several teams share');
+  });
+});
+
+describe('the mirror', () => {
+  it.each<[string, TypedAnswers, { address: string | undefined; isForHost: boolean }]>([
+    ['socket', { builder: 'socket' }, { address: '127.0.0.1', isForHost: true }],
+    ['socket-proxy', { builder: 'socket-proxy' }, { address: '127.0.0.1', isForHost: true }],
+    ['dind, an engine for each job', { builder: 'dind' }, { address: '172.17.0.1', isForHost: false }],
+    [
+      'dind, one engine for all',
+      { builder: 'dind', dindCache: 'volume' },
+      { address: undefined, isForHost: false },
+    ],
+    ['buildkit', { builder: 'buildkit' }, { address: undefined, isForHost: false }],
+    ['buildah', { builder: 'buildah' }, { address: '172.17.0.1', isForHost: false }],
+  ])('is where whoever pulls finds it, and nowhere else: %s', (_, typed, mirror) => {
+    const repository = plan({ ...typed, mirror: 'yes' });
+    expect(repository.mirror).toEqual(mirror);
+    expect(repository.compose.volumes.map(({ key }) => key)).toContain('mirror-data');
+    // Jobs, and engines beside them, know it by name.
+    expect(configured(repository, 'extra_hosts')).toEqual(
+      mirror.address === '172.17.0.1' ? ['mirror:host-gateway'] : undefined,
+    );
+  });
+
+  it.each(ways)('is not there unless asked for: %s', (_, typed) => {
+    const repository = plan(typed);
+    expect(repository.mirror).toBeUndefined();
+    expect(repository.compose.volumes.map(({ key }) => key)).not.toContain('mirror-data');
+    expect(configured(repository, 'extra_hosts')).toBeUndefined();
+  });
+});
+
+describe('the HTTP proxy', () => {
+  const httpProxy = 'http://proxy.example.com:3128';
+
+  it.each<[string, TypedAnswers, string[]]>([
+    ['socket', { builder: 'socket' }, []],
+    ['socket-proxy', { builder: 'socket-proxy' }, ['docker-proxy']],
+    ['dind, an engine for each job', { builder: 'dind' }, ['docker']],
+    ['dind, one engine for all', { builder: 'dind', dindCache: 'volume' }, ['docker']],
+    ['buildkit', { builder: 'buildkit' }, ['buildkit']],
+    ['buildah', { builder: 'buildah' }, []],
+  ])('is not asked for what runs here: %s', (_, typed, near) => {
+    const own = ['localhost', '127.0.0.1', ...near];
+    expect(plan({ ...typed, httpProxy }).proxy).toEqual({ url: httpProxy, exceptions: own });
+    const proxyExceptions = 'localhost,.internal,10.0.0.0/8';
+    expect(plan({ ...typed, httpProxy, mirror: 'yes', proxyExceptions }).proxy?.exceptions).toEqual([
+      ...own,
+      'mirror',
+      '.internal',
+      '10.0.0.0/8',
+    ]);
+  });
+
+  it('reaches jobs by variables, in capitals and in small letters, that mean the same', () => {
+    const environment = configured(plan({ httpProxy, proxyExceptions: '.internal' }), 'environment');
+    const exceptions = 'localhost,127.0.0.1,.internal';
+    expect(environment).toEqual([
+      ...[`HTTP_PROXY=${httpProxy}`, `HTTPS_PROXY=${httpProxy}`, `NO_PROXY=${exceptions}`],
+      ...[`http_proxy=${httpProxy}`, `https_proxy=${httpProxy}`, `no_proxy=${exceptions}`],
+    ]);
+  });
+
+  it('is not there unless asked for, whatever the exceptions that were saved', () => {
+    const repository = plan({ proxyExceptions: '.internal' });
+    expect(repository.proxy).toBeUndefined();
+    expect(configured(repository, 'environment')).toBeUndefined();
+  });
+});
+
+describe('what else surrounds the runner', () => {
+  it('has jobs trust a private authority by a variable', () => {
+    expect(configured(plan({ privateCa: 'yes' }), 'environment')).toEqual([
+      'SSL_CERT_DIR=/etc/gitlab-runner/certs',
+    ]);
+    expect(configured(plan(), 'environment')).toBeUndefined();
+  });
+
+  it('gives jobs the names that DNS does not know, and that of the mirror after them', () => {
+    const extraHosts = 'gitlab.local:10.0.0.5,six.local:fd00::5';
+    expect(configured(plan({ extraHosts }), 'extra_hosts')).toEqual([
+      'gitlab.local:10.0.0.5',
+      'six.local:fd00::5',
+    ]);
+    expect(configured(plan({ extraHosts, builder: 'buildah', mirror: 'yes' }), 'extra_hosts')).toEqual([
+      'gitlab.local:10.0.0.5',
+      'six.local:fd00::5',
+      'mirror:host-gateway',
+    ]);
   });
 });
 

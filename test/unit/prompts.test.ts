@@ -1,20 +1,54 @@
 import { describe, expect, it } from 'vitest';
-import { prompts } from '../../generators/app/prompts.ts';
-import { type AnswerName, answerNames, questions } from '../../generators/app/questions.ts';
-import type { TypedAnswers } from '../../generators/app/saved-answers.ts';
+import { more, prompts } from '../../generators/app/prompts.ts';
+import {
+  type AnswerName,
+  answerNames,
+  type BuilderName,
+  builders,
+  defaultFor,
+  questions,
+  type TypedAnswers,
+} from '../../generators/app/questions.ts';
 import type { Engine } from '../../generators/common/engine.ts';
+import { otherAnswers } from '../support/answers.ts';
 
+type Answered = Readonly<Record<string, string | boolean | undefined>>;
+
+/** A prompt as Inquirer takes it. */
 interface Prompt {
-  name: AnswerName;
+  name: AnswerName | typeof more;
   type: string;
-  message: string;
+  message: string | ((answered: Answered) => string);
   default: unknown;
-  validate?: (typed: string) => true | string;
+  choices?: { value: string; name: string; short: string }[];
+  when?: (answered: Answered) => boolean;
+  validate?: (typed: string, answered?: Answered) => true | string;
 }
 
-const ask = (known: TypedAnswers = {}, given: TypedAnswers = {}, engine?: Engine) =>
-  Object.fromEntries((prompts(known, given, engine) as Prompt[]).map(prompt => [prompt.name, prompt]));
-const asked = answerNames.filter(name => questions[name].choices?.length !== 1);
+/** A prompt as a user sees it. */
+type Shown = Omit<Prompt, 'message' | 'when'> & { message: string };
+
+/** The prompts that come up, by their names, where those answers were given to the ones before. */
+function ask(
+  known: TypedAnswers = {},
+  given: TypedAnswers = {},
+  { engine, answered = {} }: { engine?: Engine; answered?: Answered } = {},
+): Record<string, Shown | undefined> {
+  const at = (value: unknown) => (typeof value === 'function' ? value(answered) : value);
+  const shown = (prompts(known, given, engine) as Prompt[])
+    .filter(({ when }) => when?.(answered) ?? true)
+    .map(({ when, validate, ...prompt }) => ({
+      ...prompt,
+      message: at(prompt.message),
+      default: at(prompt.default),
+      ...(validate ? { validate: (typed: string) => validate(typed, answered) } : {}),
+    }));
+  return Object.fromEntries(shown.map(prompt => [prompt.name, prompt]));
+}
+
+const builderNames = Object.keys(builders) as BuilderName[];
+const usual = answerNames.filter(name => !questions[name].rare && !questions[name].matters);
+const rare = answerNames.filter(name => questions[name].rare);
 const engineFrom = (minApiVersion: string): Engine => ({
   version: '29.1.0',
   apiVersion: '1.52',
@@ -22,10 +56,10 @@ const engineFrom = (minApiVersion: string): Engine => ({
 });
 
 describe('prompts', () => {
-  it('asks every question that has more than one answer, in order, with its default', () => {
+  it('come in the order of the questions, with their defaults, and the rare ones only if asked for', () => {
     const open = ask();
-    expect(Object.keys(open)).toEqual(asked);
-    for (const name of asked.filter(name => !questions[name].yesNo)) {
+    expect(Object.keys(open)).toEqual([...usual, more]);
+    for (const name of usual.filter(name => !questions[name].yesNo && !questions[name].choices)) {
       expect(open[name]).toMatchObject({
         type: 'input',
         message: questions[name].message,
@@ -33,55 +67,185 @@ describe('prompts', () => {
       });
     }
     expect(open.runUntagged).toMatchObject({ type: 'confirm', default: false });
+    expect(open[more]).toMatchObject({ type: 'confirm', default: false });
   });
 
-  it('does not ask for what an option gave', () => {
-    expect(Object.keys(ask({}, { tags: 'a', runUntagged: 'no', description: '' }))).toEqual(
-      asked.filter(name => !['tags', 'runUntagged', 'description'].includes(name)),
+  it('come for the rare questions too where the user says yes, but for those that do not matter', () => {
+    expect(Object.keys(ask({}, {}, { answered: { [more]: true } }))).toEqual([
+      ...usual,
+      more,
+      ...rare.filter(name => name !== 'proxyExceptions'),
+    ]);
+    const answered = { [more]: true, httpProxy: 'http://proxy:3128' };
+    expect(Object.keys(ask({}, {}, { answered }))).toEqual([...usual, more, ...rare]);
+  });
+
+  it.each<[Answered, AnswerName[]]>([
+    [{ builder: 'socket' }, []],
+    [{ builder: 'socket-proxy' }, []],
+    [{ builder: 'dind' }, ['dindImage', 'dindCache']],
+    [{ builder: 'dind', dindCache: 'volume' }, ['dindImage', 'dindCache', 'cacheSize']],
+    [{ builder: 'buildkit' }, ['cacheSize']],
+    [{ builder: 'buildah' }, []],
+  ])('come for what the chosen builder needs, and for nothing else: %j', (answered, names) => {
+    const asked = Object.keys(ask({}, {}, { answered }));
+    expect(asked.filter(name => questions[name as AnswerName]?.matters)).toEqual(names);
+  });
+
+  it('go by the builder of an option, or of the run before, as by the one that was just chosen', () => {
+    expect(ask({}, { builder: 'buildkit' })).toHaveProperty('cacheSize');
+    expect(ask({ builder: 'buildkit' })).toHaveProperty('cacheSize');
+    expect(ask({ builder: 'buildkit' }, {}, { answered: { builder: 'socket' } })).not.toHaveProperty(
+      'cacheSize',
+    );
+    expect(ask({}, { httpProxy: 'http://proxy:3128' }, { answered: { [more]: true } })).toHaveProperty(
+      'proxyExceptions',
     );
   });
 
-  it('offers saved answers as defaults, an empty one too', () => {
-    const open = ask({ tags: '', runUntagged: 'yes', concurrent: '9' });
+  it('do not come for what an option gave', () => {
+    expect(Object.keys(ask({}, { tags: 'a', runUntagged: 'no', description: '' }))).toEqual([
+      ...usual.filter(name => !['tags', 'runUntagged', 'description'].includes(name)),
+      more,
+    ]);
+  });
+
+  it('ask for no rare questions where options answered them all', () => {
+    const given = Object.fromEntries(rare.map(name => [name, otherAnswers[name]]));
+    expect(ask({}, given)).not.toHaveProperty(more);
+    const { mirror, ...others } = given;
+    expect(ask({}, others)).toHaveProperty(more);
+  });
+
+  it('offer saved answers as defaults, an empty one too', () => {
+    const known = { tags: '', runUntagged: 'yes', concurrent: '9', builder: 'dind', mirror: 'yes' };
+    const open = ask(known, {}, { answered: { [more]: true } });
     expect(open.tags?.default).toBe('');
     expect(open.runUntagged?.default).toBe(true);
     expect(open.concurrent?.default).toBe('9');
+    expect(open.builder?.default).toBe('dind');
+    expect(open.mirror?.default).toBe(true);
   });
 
-  it.each(asked.filter(name => !questions[name].yesNo))(
-    'checks what is typed for %s as its option is checked',
+  it('take a yes that was saved in another word for what it is', () => {
+    expect(ask({ runUntagged: 'true' }).runUntagged?.default).toBe(true);
+  });
+
+  it('pass over saved answers that are none, also where another question goes by them', () => {
+    const known = Object.fromEntries(answerNames.map(name => [name, '$']));
+    const answered = { [more]: true };
+    const defaults = (saved: TypedAnswers) =>
+      Object.entries(ask(saved, {}, { answered })).map(([name, prompt]) => [name, prompt?.default]);
+    // A description may be anything.
+    expect(defaults(known)).toEqual(defaults({ description: '$' }));
+    const { validate } = ask(known, {}, { answered: { ...answered, builder: 'buildkit' } }).dockerImage!;
+    expect(validate?.('docker:cli')).toBe(true);
+  });
+
+  it('list choices by name and sentence, and take the name', () => {
+    const { builder } = ask();
+    expect(builder).toMatchObject({ type: 'select', default: 'socket' });
+    expect(builder?.choices?.map(({ value, short }) => [value, short])).toEqual(
+      builderNames.map(name => [name, name]),
+    );
+    for (const { name, value } of builder?.choices ?? []) {
+      expect(name.trimEnd()).toMatch(new RegExp(`^${value} +\\S`));
+      expect(name).toContain(builders[value as BuilderName]);
+    }
+  });
+
+  it.each(answerNames.filter(name => !questions[name].yesNo && !questions[name].choices))(
+    'check what is typed for %s as its option is checked',
     name => {
-      const { validate } = ask()[name]!;
-      expect(validate?.(questions[name].default)).toBe(true);
-      const bad = name === 'tags' ? '$x' : '\n';
+      // Where every question comes up.
+      const answered = { [more]: true, builder: 'dind', dindCache: 'volume', httpProxy: 'http://proxy:3128' };
+      const { validate } = ask({}, {}, { answered })[name]!;
+      expect(validate?.(defaultFor(name, 'dind'))).toBe(true);
+      expect(validate?.(otherAnswers[name])).toBe(true);
+      const bad = name === 'tags' ? '$x' : 'a\nb';
       expect(() => questions[name].check(bad)).toThrow(String(validate?.(bad)));
     },
   );
 });
 
-describe('the question for the image', () => {
+describe('the question for the image of the jobs', () => {
+  it.each(builderNames)('offers one with the program that %s builds with', builder => {
+    const image = defaultFor('dockerImage', builder);
+    expect(ask({}, {}, { answered: { builder } }).dockerImage?.default).toBe(image);
+    expect(ask({}, { builder }).dockerImage?.default).toBe(image);
+    expect(ask({ builder }).dockerImage?.default).toBe(image);
+  });
+
+  it.each(builderNames.flatMap(from => builderNames.map(to => [from, to] as const)))(
+    'offers that of the new builder where the builder was %s and is %s now, and the image was the default',
+    (from, to) => {
+      const known = { builder: from, dockerImage: defaultFor('dockerImage', from) };
+      for (const open of [ask(known, {}, { answered: { builder: to } }), ask(known, { builder: to })]) {
+        const { default: offered, validate } = open.dockerImage!;
+        expect(offered).toBe(defaultFor('dockerImage', to));
+        expect(validate?.(String(offered))).toBe(true);
+      }
+    },
+  );
+
+  it('offers the image that somebody chose, whatever the builder', () => {
+    const known = { builder: 'socket', dockerImage: 'me/tools:1' };
+    expect(ask(known, {}, { answered: { builder: 'buildkit' } }).dockerImage?.default).toBe('me/tools:1');
+  });
+
+  it.each([
+    [{ builder: 'buildah' }, 'docker:cli', 'There is no Buildah in docker:cli'],
+    [{ builder: 'dind' }, 'quay.io/buildah/stable', 'There is no Docker client in quay.io/buildah/stable'],
+    [{ builder: 'buildkit' }, 'docker:stable', '--builder buildkit needs buildx'],
+  ])(
+    'refuses an image that does not go with the builder just chosen: %j, %s',
+    (answered, image, sentence) => {
+      expect(ask({}, {}, { answered }).dockerImage?.validate?.(image)).toContain(sentence);
+      expect(ask({}, answered).dockerImage?.validate?.(image)).toContain(sentence);
+    },
+  );
+
   it('marks an image that the engine refuses, and offers another one', () => {
-    const { dockerImage } = ask({}, {}, engineFrom('1.44'));
+    const { dockerImage } = ask({}, {}, { engine: engineFrom('1.44') });
     expect(dockerImage?.default).toBe('docker:cli');
     expect(dockerImage?.message).toContain('docker:stable is refused by this engine');
     expect(dockerImage?.message).toContain('API 1.44');
     expect(dockerImage?.validate?.('docker:stable')).toBe(true);
   });
 
-  it('does the same with a saved answer that the engine refuses by now', () => {
-    expect(ask({ dockerImage: 'docker:19.03' }, {}, engineFrom('1.44')).dockerImage?.default).toBe(
-      'docker:cli',
-    );
+  it('does the same with a saved answer that the engine refuses by now, and behind the proxy', () => {
+    const engine = engineFrom('1.44');
+    expect(ask({ dockerImage: 'docker:19.03' }, {}, { engine }).dockerImage?.default).toBe('docker:cli');
+    const answered = { builder: 'socket-proxy' };
+    expect(ask({}, {}, { engine, answered }).dockerImage?.default).toBe('docker:cli');
   });
 
-  it.each([
+  it.each<[string, TypedAnswers, Engine | undefined, string]>([
     ['an engine that takes it', {}, engineFrom('1.40'), 'docker:stable'],
     ['no engine', {}, undefined, 'docker:stable'],
     ['another image saved', { dockerImage: 'docker:28' }, engineFrom('1.44'), 'docker:28'],
+    [
+      'a builder whose jobs do not talk to this engine',
+      { builder: 'dind', dockerImage: 'docker:19.03' },
+      engineFrom('1.44'),
+      'docker:19.03',
+    ],
   ])('says nothing with %s', (_, known, engine, byDefault) => {
-    expect(ask(known, {}, engine).dockerImage).toMatchObject({
+    expect(ask(known, {}, engine ? { engine } : {}).dockerImage).toMatchObject({
       default: byDefault,
       message: questions.dockerImage.message,
     });
+  });
+});
+
+describe('the question for the platforms', () => {
+  const several = 'linux/amd64,linux/arm64';
+
+  it('refuses several where the image that was just chosen has no buildx', () => {
+    const answered = { [more]: true, builder: 'socket', dockerImage: 'docker:stable' };
+    expect(ask({}, {}, { answered }).platforms?.validate?.(several)).toContain('--platforms needs buildx');
+    expect(ask({}, {}, { answered }).platforms?.validate?.('host')).toBe(true);
+    const current = { ...answered, dockerImage: 'docker:cli' };
+    expect(ask({}, {}, { answered: current }).platforms?.validate?.(several)).toBe(true);
   });
 });

@@ -1,33 +1,49 @@
 import { describe, expect, it } from 'vitest';
 import {
   type AnswerName,
+  type Answers,
   answerNames,
   asTyped,
-  completeAnswers,
+  type BuilderName,
+  builders,
+  defaultFor,
   questions,
 } from '../../generators/app/questions.ts';
 import { Refusal } from '../../generators/common/refusal.ts';
 import { otherAnswers } from '../support/answers.ts';
 
+const builderNames = Object.keys(builders) as BuilderName[];
+
 describe.each(answerNames)('the question %s', name => {
   const question = questions[name];
 
-  it('has a default that passes its own check', () => {
-    expect(() => question.check(question.default)).not.toThrow();
+  it('has defaults that pass its own check, whatever the builder', () => {
+    for (const builder of builderNames) {
+      expect(() => question.check(defaultFor(name, builder))).not.toThrow();
+    }
   });
 
   it('has an option of the same name, so that Yeoman and saved answers agree on it', () => {
     expect(question.option.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())).toBe(name);
   });
 
-  it('has choices which are exactly what its check takes, where it has choices', () => {
-    for (const choice of question.choices ?? []) expect(question.check(choice)).toBe(choice);
+  it('has choices which are exactly what its check takes, where it has choices, each with a sentence', () => {
+    for (const [choice, sentence] of Object.entries(question.choices ?? {})) {
+      expect(question.check(choice)).toBe(choice);
+      expect(sentence).toMatch(/^[^.]{20,}$/);
+    }
     if (question.choices) expect(() => question.check('something else')).toThrow(Refusal);
   });
 
   it('is saved as a user would type it, and read back as the same answer', () => {
-    const answer = question.check(otherAnswers[name] ?? question.default);
-    expect(question.check(asTyped(answer))).toEqual(answer);
+    for (const typed of [otherAnswers[name], question.default]) {
+      const answer = question.check(typed);
+      expect(question.check(asTyped(answer))).toEqual(answer);
+    }
+  });
+
+  it('says for whom it matters, where it does not matter to all', () => {
+    expect(question.mattersFor !== undefined).toBe(question.matters !== undefined);
   });
 });
 
@@ -35,52 +51,82 @@ it('asks first what most users change', () => {
   expect(answerNames.slice(0, 3)).toEqual(['gitlabUrl', 'registry', 'tags']);
 });
 
+it('asks the rare questions last, for one prompt stands before them all', () => {
+  const rare = answerNames.filter(name => questions[name].rare);
+  expect(answerNames.slice(-rare.length)).toEqual(rare);
+  expect(rare).toEqual([
+    'platforms',
+    'pullPolicy',
+    'mirror',
+    'privateCa',
+    'httpProxy',
+    'proxyExceptions',
+    'insecureRegistry',
+    'extraHosts',
+  ]);
+});
+
+it('asks what decides whether another question matters before that other', () => {
+  const before = (one: AnswerName, other: AnswerName) =>
+    answerNames.indexOf(one) < answerNames.indexOf(other);
+  for (const name of ['dindImage', 'dindCache', 'cacheSize', 'dockerImage'] as const) {
+    expect(before('builder', name), name).toBe(true);
+  }
+  expect(before('dindCache', 'cacheSize')).toBe(true);
+  expect(before('httpProxy', 'proxyExceptions')).toBe(true);
+});
+
+describe('a question matters', () => {
+  type Others = Pick<Answers, 'builder' | 'dindCache' | 'httpProxy'>;
+  const mattering = (others: Partial<Others>) =>
+    answerNames.filter(name => {
+      const { matters } = questions[name];
+      return matters?.({ builder: 'socket', dindCache: 'registry', httpProxy: undefined, ...others });
+    });
+
+  it.each([
+    [{ builder: 'socket' }, []],
+    [{ builder: 'socket-proxy' }, []],
+    [{ builder: 'buildah' }, []],
+    [{ builder: 'buildkit' }, ['cacheSize']],
+    [{ builder: 'dind' }, ['dindImage', 'dindCache']],
+    [{ builder: 'dind', dindCache: 'volume' }, ['dindImage', 'dindCache', 'cacheSize']],
+    [{ builder: 'socket', dindCache: 'volume' }, []],
+    [{ httpProxy: 'http://proxy:3128' }, ['proxyExceptions']],
+  ] satisfies [Partial<Others>, AnswerName[]][])('only where it changes something: %j', (others, names) => {
+    expect(mattering(others)).toEqual(names);
+  });
+});
+
+describe('defaultFor', () => {
+  it.each([
+    ['socket', 'docker:stable'],
+    ['socket-proxy', 'docker:stable'],
+    ['dind', 'docker:29.10.0-cli'],
+    ['buildkit', 'docker:29.10.0-cli'],
+    ['buildah', 'quay.io/buildah/stable:latest'],
+    ['none that there is', 'docker:stable'],
+  ])('gives jobs an image with what the builder %s needs', (builder, image) => {
+    expect(defaultFor('dockerImage', builder)).toBe(image);
+  });
+
+  it('is the same for all builders elsewhere', () => {
+    for (const name of answerNames.filter(name => name !== 'dockerImage')) {
+      for (const builder of builderNames) expect(defaultFor(name, builder)).toBe(questions[name].default);
+    }
+  });
+});
+
 describe('asTyped', () => {
   it('writes each kind of answer as text', () => {
-    expect([true, false, 3, 'text', ['a', 'b'], []].map(asTyped)).toEqual([
+    expect([true, false, 3, 'text', ['a', 'b'], [], undefined].map(asTyped)).toEqual([
       'yes',
       'no',
       '3',
       'text',
       'a,b',
       '',
+      'none',
     ]);
   });
-});
-
-describe('completeAnswers', () => {
-  it('takes the default of each answer that is missing', () => {
-    const answers = completeAnswers({ concurrent: '5' });
-    expect(answers.concurrent).toBe(5);
-    for (const name of answerNames.filter(name => name !== 'concurrent')) {
-      expect(answers[name]).toEqual(questions[name].check(questions[name].default));
-    }
-  });
-
-  it('does not take a default for an answer that is there and empty', () => {
-    expect(completeAnswers({ tags: '' }).tags).toEqual([]);
-  });
-
-  it.each([
-    ['gitlabUrl', 'gitlab'],
-    ['registry', 'me'],
-    ['tags', '$x'],
-    ['runUntagged', 'maybe'],
-    ['description', ''],
-    ['concurrent', '0'],
-    ['dockerImage', 'Docker'],
-    ['runnerImage', ':'],
-    ['builder', 'magic'],
-  ] satisfies [AnswerName, string][])(
-    'refuses a saved %s of %j in one line that says where to mend it',
-    (name, bad) => {
-      const refusal = () => completeAnswers({ [name]: bad });
-      expect(refusal).toThrow(Refusal);
-      expect(refusal).toThrow(
-        new RegExp(
-          `^"${name}" in \\.yo-rc\\.json: .*\\. Mend it there, or give --${questions[name].option}\\.$`,
-        ),
-      );
-    },
-  );
 });

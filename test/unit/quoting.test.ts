@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { parse as parseToml } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { markdown, shell, typescript, yaml } from '../../generators/common/quoting.ts';
+import { markdown, shell, toml, typescript, yaml } from '../../generators/common/quoting.ts';
 
 const awkward = [
   `it's "quoted" \\ and \${{ more }}`,
@@ -66,6 +67,22 @@ describe('yaml', () => {
     for (const text of ['oN', 'yEs', ':symbol', '1,000', '190:20:30']) expect(yaml(text)).toBe(`"${text}"`);
     // The same reader fails on these in a list, plain.
     expect(yaml(['a:', 'a:b'])).toBe('["a:", "a:b"]');
+  });
+});
+
+describe('toml', () => {
+  it.each(awkward.filter(text => !/\p{Cs}/u.test(text)))('writes %j so that it is read back', text => {
+    expect(parseToml(`key = ${toml(text)}\nlist = ${toml([text, 'x', text])}\nnext = 1`)).toEqual({
+      key: text,
+      list: [text, 'x', text],
+      next: 1,
+    });
+  });
+
+  it('writes booleans as they are, and lists on one line', () => {
+    expect(toml(true)).toBe('true');
+    expect(toml(['a', 'b "c"'])).toBe('["a", "b \\"c\\""]');
+    expect(toml([])).toBe('[]');
   });
 });
 

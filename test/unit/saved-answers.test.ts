@@ -2,16 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { files } from '../../generators/app/files.ts';
-import { completeAnswers } from '../../generators/app/questions.ts';
-import {
-  filesFollow,
-  loadAnswers,
-  saveAnswers,
-  type TypedAnswers,
-} from '../../generators/app/saved-answers.ts';
+import { completeAnswers } from '../../generators/app/answers.ts';
+import { filesOf } from '../../generators/app/files.ts';
+import { planRepository } from '../../generators/app/plan.ts';
+import type { TypedAnswers } from '../../generators/app/questions.ts';
+import { filesFollow, loadAnswers, saveAnswers } from '../../generators/app/saved-answers.ts';
 import { Refusal } from '../../generators/common/refusal.ts';
 import { answersWith, otherAnswers, scenarios } from '../support/answers.ts';
+import { pathsWith } from '../support/rendered.ts';
 
 const section = 'generator-gitlab-runner-docker';
 let folder: string;
@@ -88,7 +86,7 @@ describe('saveAnswers', () => {
 });
 
 describe('filesFollow', () => {
-  const paths = files.map(({ path }) => path);
+  const paths = pathsWith();
   const after = answersWith({ tags: 'new' });
   const before: TypedAnswers = { ...otherAnswers, tags: 'old' };
   const follow = (kept: string[], saved = before, answers = completeAnswers({ ...before, tags: 'new' })) =>
@@ -111,6 +109,20 @@ describe('filesFollow', () => {
     },
   );
 
+  it('counts the files of the new answers only, where nothing was saved before', () => {
+    const buildah = completeAnswers({ builder: 'buildah' });
+    const ofBuildah = filesOf(planRepository(buildah, 'my-runner')).map(({ path }) => path);
+    expect(follow(ofBuildah.slice(1), {}, buildah)).toBe(true);
+    expect(follow(ofBuildah, {}, buildah)).toBe(false);
+  });
+
+  it('does not hold where the builder changed, and its file in the pipeline was kept', () => {
+    const answers = completeAnswers({ builder: 'buildah' });
+    expect(follow(['.gitlab-ci.yml'], {}, answers)).toBe(true);
+    expect(follow(['.gitlab-ci.yml'], { builder: 'socket' }, answers)).toBe(false);
+    expect(follow(['.env.example'], { builder: 'socket' }, answers)).toBe(true);
+  });
+
   it('holds where nothing was saved before, unless no file was written at all', () => {
     expect(follow(['.gitlab-ci.yml'], {}, after)).toBe(true);
     expect(follow(paths, {}, after)).toBe(false);
@@ -121,7 +133,7 @@ describe('filesFollow', () => {
     expect(follow(['.gitlab-ci.yml'], { concurrent: '2' }, answersWith())).toBe(true);
   });
 
-  it('takes no file that shows answers as following, where the answers saved before were none', () => {
+  it('takes the default for an answer that was saved before and is none', () => {
     expect(follow(['.gitlab-ci.yml'], { concurrent: 'many' }, after)).toBe(false);
     expect(follow(['Makefile'], { concurrent: 'many' }, after)).toBe(true);
   });

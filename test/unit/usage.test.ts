@@ -1,20 +1,40 @@
 import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { answerNames, questions } from '../../generators/app/questions.ts';
-import { optionsTable, usage } from '../../generators/app/usage.ts';
+import { answerNames, builders, questions } from '../../generators/app/questions.ts';
+import { defaultsInWords, optionsTable, usage } from '../../generators/app/usage.ts';
+
+describe('defaultsInWords', () => {
+  it('names the default, and the builders that have another', () => {
+    expect(defaultsInWords('tags')).toBe('docker');
+    expect(defaultsInWords('dockerImage')).toBe(
+      'docker:stable; docker:29.10.0-cli for dind; docker:29.10.0-cli for buildkit; quay.io/buildah/stable:latest for buildah',
+    );
+  });
+});
 
 describe('usage', () => {
   const lines = usage().split('\n');
+  /** The entries of its lists, each on one line. */
+  const entries = usage()
+    .replace(/\n {10,}/g, ' ')
+    .split('\n');
 
-  it.each(answerNames)('has one line for %s, with its option, its help and its default', name => {
-    const { option, help, default: byDefault, yesNo } = questions[name];
-    const [line, ...more] = lines.filter(text => text.startsWith(`  --${option} `));
+  it.each(answerNames)('has one entry for %s, with its option, its help and its default', name => {
+    const { option, help, yesNo } = questions[name];
+    const [line, ...more] = entries.filter(text => text.startsWith(`  --${option} `));
     expect(more).toEqual([]);
     expect(line).toContain(help);
-    expect(line).toContain(`(default: ${byDefault})`);
+    expect(line).toContain(`(default: ${defaultsInWords(name)})`);
     // A yes-or-no question takes no value.
     expect(line?.includes('<value>')).toBe(!yesNo);
+  });
+
+  it.each(Object.entries(builders))('says what the builder %s means', (name, sentence) => {
+    const after = entries.slice(entries.indexOf('The builders:') + 1);
+    expect(after.filter(entry => entry.startsWith(`  ${name} `)).map(entry => entry.trim())).toEqual([
+      expect.stringContaining(` ${sentence}`),
+    ]);
   });
 
   it('names both ways to run the generator, and the options that are no questions', () => {
@@ -31,18 +51,28 @@ describe('usage', () => {
 });
 
 describe('optionsTable', () => {
-  it('is a Markdown table with one row for each question', () => {
-    const [table] = marked.lexer(optionsTable());
-    expect(table?.type).toBe('table');
-    const rows = (table as unknown as { rows: { text: string }[][] }).rows.map(cells =>
-      cells.map(({ text }) => text),
-    );
-    expect(rows).toEqual(
+  const tables = marked.lexer(optionsTable()).filter(({ type }) => type !== 'space');
+  const rowsOf = (table: unknown) =>
+    (table as { rows: { text: string }[][] }).rows.map(cells => cells.map(({ text }) => text));
+
+  it('is a Markdown table with one row for each question, and one with one row for each builder', () => {
+    expect(tables.map(({ type }) => type)).toEqual(['table', 'table']);
+    expect(rowsOf(tables[0])).toEqual(
       answerNames.map(name => [
         `\`--${questions[name].option}\``,
-        `\`${questions[name].default}\``,
+        expect.stringContaining(`\`${questions[name].default}\``),
         questions[name].help,
       ]),
+    );
+    expect(rowsOf(tables[1])).toEqual(
+      Object.entries(builders).map(([name, sentence]) => [`\`${name}\``, sentence]),
+    );
+  });
+
+  it('names the defaults of builders that have others', () => {
+    const row = rowsOf(tables[0]).find(([option]) => option === '`--docker-image`');
+    expect(row?.[1]).toBe(
+      '`docker:stable`; dind: `docker:29.10.0-cli`; buildkit: `docker:29.10.0-cli`; buildah: `quay.io/buildah/stable:latest`',
     );
   });
 

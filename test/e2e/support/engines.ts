@@ -12,6 +12,8 @@ export interface Engine {
   readonly hostAddress: string;
   /** Where this host reaches ports that containers publish. */
   readonly engineAddress: string;
+  /** The engine's folder of trusted certificates: `HOST:PORT/ca.crt`. */
+  readonly trust: string;
   /** The registry's host and port, the same for this host, the engine and jobs that use its socket. */
   readonly registry: string;
   readonly user: string;
@@ -40,6 +42,7 @@ export function engine(name: EngineName): Engine | undefined {
     env,
     hostAddress: value('E2E_HOST_ADDRESS'),
     engineAddress: value('E2E_ENGINE_ADDRESS'),
+    trust: value('E2E_TRUST'),
     registry: value('E2E_REGISTRY'),
     user: value('E2E_REGISTRY_USER'),
     password: value('E2E_REGISTRY_PASSWORD'),

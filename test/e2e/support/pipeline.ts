@@ -45,6 +45,8 @@ export const inMergeRequest: Variables = {
 };
 
 interface Options {
+  /** Options of gitlab-ci-local that give jobs what config.toml does, in place of the mounts below. */
+  asRunner?: readonly string[];
   /** Where another engine's socket takes the place of the host's. */
   socket?: string;
   /** Mounts beside those of the runner. */
@@ -113,10 +115,13 @@ export class Project {
 
   /** A pipeline of what is checked out; its jobs get the mounts that the runner gives them. */
   async pipeline(variables: Variables = {}, options: Options = {}): Promise<Outcome> {
-    const { socket = '/var/run/docker.sock', volumes = [], jobs = [], schema = false } = options;
+    const { socket = '/var/run/docker.sock', volumes = [], jobs = [], schema = false, asRunner } = options;
     const words = ['--pull-policy', 'if-not-present', schema ? [] : '--no-json-schema-validation'];
-    for (const volume of [`${socket}:/var/run/docker.sock`, '/cache', ...volumes]) {
-      words.push('--volume', volume);
+    if (asRunner) words.push(...asRunner);
+    else {
+      for (const volume of [`${socket}:/var/run/docker.sock`, '/cache', ...volumes]) {
+        words.push('--volume', volume);
+      }
     }
     const outcome = await this.#gitlabCiLocal({ ...this.#variables, ...variables }, [
       ...words.flat(),
@@ -198,7 +203,7 @@ export function steps(output: string): Record<string, string> {
   const names = new Map<string, string>();
   const found: Record<string, string> = {};
   for (const [, id = '', text = ''] of output.matchAll(/> (#\d+) (.*)$/gm)) {
-    const instruction = /^\[\d+\/\d+\] (\w+)/.exec(text)?.[1];
+    const instruction = /^\[(?:linux\S* )?\d+\/\d+\] (\w+)/.exec(text)?.[1];
     if (instruction) names.set(id, instruction);
     const name = names.get(id);
     const state = /^(CACHED|DONE)/.exec(text)?.[1];

@@ -79,14 +79,14 @@ export async function output(
 }
 
 /** Asks again and again, until the answer is there; the last failure is told after the given seconds. */
-export async function eventually<T>(ask: () => Promise<T> | T, seconds = 30): Promise<T> {
+export async function eventually<T>(ask: () => Promise<T> | T, seconds = 30, pause = 250): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     try {
       return await ask();
     } catch (error) {
       if (Date.now() > end) throw error;
-      await new Promise(resolve => setTimeout(resolve, 250));
+      await new Promise(resolve => setTimeout(resolve, pause));
     }
   }
 }

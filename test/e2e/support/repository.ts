@@ -81,6 +81,14 @@ export class Repository {
     return parse(this.read('config/config.toml'));
   }
 
+  /** Takes the volumes off the engine that its containers have made. */
+  async removeVolumes(): Promise<void> {
+    const project = /^COMPOSE_PROJECT_NAME=(.*)$/m.exec(this.read('.env.example'))?.[1];
+    const label = ['--filter', `label=com.docker.compose.project=${project}`];
+    const volumes = (await this.docker('volume', 'ls', '--quiet', ...label)).trim();
+    if (volumes !== '') await this.docker('volume', 'rm', '--force', ...volumes.split('\n'));
+  }
+
   async dispose(): Promise<void> {
     const project = /^COMPOSE_PROJECT_NAME=(.*)$/m.exec(this.read('.env.example'))?.[1];
     const containers = await this.docker(

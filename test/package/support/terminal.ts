@@ -29,6 +29,12 @@ export class Dialogue extends Terminal {
     this.press('Enter');
   }
 
+  /** Waits for the question with a list, and for the pointer to be at that choice; nothing is pressed. */
+  async chooses(question: string, choice: string): Promise<void> {
+    const escaped = question.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+    await this.shows(new RegExp(`\\? ${escaped}\\n(?:.*\\n)*?❯ ${choice} {2}`));
+  }
+
   /** Waits for the program's end, and gives its exit code. */
   async exitCode(): Promise<number> {
     const text = await this.shows(/^ended with \d+$/m);

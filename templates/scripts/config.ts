@@ -1,0 +1,282 @@
+// config/config.toml: what is in it, and how it is brought in line with settings.ts and config/template.toml.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { explainContainer, shellInRunner } from './engine.ts';
+import { Failure, root } from './env.ts';
+import { concurrent, executor } from './settings.ts';
+
+/** A value of TOML; numbers and booleans as they are written. */
+export type Value = string | string[];
+
+/** One [[runners]] entry of config.toml. */
+export interface RegisteredRunner {
+  name: string;
+  id: string;
+  url: string;
+  token: string;
+  tokenExpiresAt: string;
+  executor: string;
+  image: string;
+  volumes: string[];
+}
+
+export interface RunnerConfig {
+  /** Permission bits, such as 600. */
+  mode: string;
+  text: string;
+  runners: RegisteredRunner[];
+}
+
+/**
+ * Reads config/config.toml, which belongs to root: in a container where this user may not.
+ * @throws Failure if it exists and cannot be read
+ */
+export async function readConfig(): Promise<RunnerConfig | undefined> {
+  if (!existsSync(new URL('config/config.toml', root))) return undefined;
+  const { status, stdout, stderr } = await shellInRunner('stat -c %a config.toml; cat config.toml');
+  if (status !== 0)
+    throw new Failure(`config/config.toml cannot be read: ${explainContainer(stderr)}`, 'Run: make doctor');
+  const end = stdout.indexOf('\n');
+  const text = stdout.slice(end + 1);
+  return { mode: stdout.slice(0, end), text, runners: readRunners(text) };
+}
+
+/** The [[runners]] of a config.toml as GitLab Runner writes it. */
+export function readRunners(toml: string): RegisteredRunner[] {
+  const tables = readTables(toml);
+  return tables
+    .filter(({ name }) => name === 'runners')
+    .map(({ runner, entries }) => {
+      const docker = tables.find(
+        table => table.name === 'runners.docker' && table.runner === runner,
+      )?.entries;
+      const text = (key: string) => String(entries.get(key)?.value ?? '');
+      return {
+        name: text('name'),
+        id: text('id'),
+        url: text('url'),
+        token: text('token'),
+        tokenExpiresAt: text('token_expires_at'),
+        executor: text('executor'),
+        image: String(docker?.get('image')?.value ?? ''),
+        volumes: [docker?.get('volumes')?.value ?? []].flat(),
+      };
+    });
+}
+
+/** One `key = value`, and where it stands: lines from 0, and in the last of them what follows the value. */
+interface Entry {
+  value: Value;
+  /** The value as it is written. */
+  text: string;
+  first: number;
+  last: number;
+  rest: string;
+}
+
+interface Table {
+  /** Empty for the keys before the first header. */
+  name: string;
+  /** Counts the [[runners]]; 0 before the first. */
+  runner: number;
+  /** Its header's line, and the line of its last key. */
+  first: number;
+  last: number;
+  entries: Map<string, Entry>;
+}
+
+/** The tables of a TOML file, as far as GitLab Runner uses that format: keys without quotes or dots. */
+function readTables(toml: string): Table[] {
+  const lines = toml.split('\n');
+  const tables: Table[] = [{ name: '', runner: 0, first: -1, last: -1, entries: new Map() }];
+  let runner = 0;
+  for (let at = 0; at < lines.length; at += 1) {
+    const [, header] = /^\s*\[+\s*([\w.-]+)\s*\]+/.exec(lines[at] ?? '') ?? [];
+    const [, start, key] = /^(\s*([\w-]+)\s*=\s*)/.exec(lines[at] ?? '') ?? [];
+    const table = tables.at(-1);
+    if (header !== undefined) {
+      if (header === 'runners') runner += 1;
+      tables.push({ name: header, runner, first: at, last: at, entries: new Map() });
+    } else if (start !== undefined && key !== undefined && table) {
+      const first = at;
+      let written = lines[at]?.slice(start.length) ?? '';
+      // A list, or a text in three quotes, may run over several lines.
+      while (lengthOfValue(written) === undefined && at + 1 < lines.length) {
+        at += 1;
+        written += `\n${lines[at]}`;
+      }
+      const length = lengthOfValue(written) ?? written.length;
+      const text = written.slice(0, length).trimEnd();
+      table.entries.set(key, {
+        value: readValue(text),
+        text,
+        first,
+        last: at,
+        rest: written.slice(text.length),
+      });
+      table.last = at;
+    }
+  }
+  return tables;
+}
+
+/** Where a value ends, before a comment; undefined while it is still open. */
+function lengthOfValue(text: string): number | undefined {
+  let depth = 0;
+  const parts = /(?<quotes>"""|''')[\s\S]*?\k<quotes>|"""|'''|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#.*|[[\]{}]/g;
+  for (const { 0: part, index } of text.matchAll(parts)) {
+    if (part === '"""' || part === "'''") return undefined;
+    if (part === '[' || part === '{') depth += 1;
+    if (part === ']' || part === '}') depth -= 1;
+    if (part === ']' && depth === 0) return index + 1;
+    if (part.startsWith('#') && depth === 0) return index;
+  }
+  return depth > 0 ? undefined : text.length;
+}
+
+function readValue(text: string): Value {
+  if (/^("""|''')/.test(text)) return text;
+  const strings = [...text.matchAll(/#.*|"((?:[^"\\]|\\.)*)"|'([^']*)'/g)]
+    .filter(([part]) => !part.startsWith('#'))
+    .map(([, quoted, literal = '']) => (quoted === undefined ? literal : unescapeText(quoted)));
+  return text.startsWith('[') ? strings : (strings[0] ?? text);
+}
+
+function unescapeText(quoted: string): string {
+  const known = quoted
+    .replaceAll('\t', '\\t')
+    .replace(/\\U([0-9A-Fa-f]{8})/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16)));
+  try {
+    return JSON.parse(`"${known}"`) as string;
+  } catch {
+    return quoted; // It has an escape that JSON does not know, such as \e.
+  }
+}
+
+/** A key of config.toml that is not as settings.ts and template.toml want it; an empty text means: not there. */
+export interface Change {
+  /** The runner that it belongs to; empty for a key of all. */
+  runner: string;
+  key: string;
+  from: string;
+  to: string;
+}
+
+/** Keys that go back to GitLab Runner's default where template.toml does not name them. All others are left alone. */
+const governed = {
+  runners: ['environment'],
+  'runners.docker': [
+    'allowed_privileged_images',
+    'allowed_privileged_services',
+    'allowed_pull_policies',
+    'extra_hosts',
+    'network_mode',
+    'privileged',
+    'pull_policy',
+    'security_opt',
+    'services_privileged',
+  ],
+} as const;
+
+/** The network that job containers join, if template.toml names one. */
+export function jobNetwork(): string | undefined {
+  const value = wanted('runners.docker').get('network_mode')?.value;
+  return value ? String(value) : undefined;
+}
+
+function wanted(name: keyof typeof governed): Map<string, Pick<Entry, 'text' | 'value'>> {
+  const tables = readTables(readFileSync(new URL('config/template.toml', root), 'utf8'));
+  const entries = new Map<string, Pick<Entry, 'text' | 'value'>>(
+    governed[name].map(key => [key, { text: '', value: '' }]),
+  );
+  for (const [key, entry] of tables.find(table => table.name === name)?.entries ?? [])
+    entries.set(key, entry);
+  if (name === 'runners.docker') {
+    entries.set('image', { text: JSON.stringify(executor.image), value: executor.image });
+    // `register` adds a volume for the cache of jobs where there is none.
+    const hasCache =
+      entries.get('disable_cache')?.value === 'true' ||
+      executor.volumes.some(one => /(^|:)\/cache$/.test(one));
+    const volumes = hasCache ? executor.volumes : [...executor.volumes, '/cache'];
+    entries.set('volumes', {
+      text: `[${volumes.map(one => JSON.stringify(one)).join(', ')}]`,
+      value: volumes,
+    });
+  }
+  return entries;
+}
+
+/** The text of config.toml with everything as settings.ts and template.toml want it; comments and all else stay. */
+export function bringInLine(toml: string): { text: string; changes: Change[] } {
+  const tables = readTables(toml);
+  const lines = toml.split('\n');
+  const brought: (string | undefined)[] = [...lines];
+  /** New lines, by the line that they follow. */
+  const added = new Map<number, string[]>();
+  const changes: Change[] = [];
+  const names = readRunners(toml).map(({ name }) => name);
+
+  const bring = (table: Table, key: string, wantedEntry: Pick<Entry, 'text' | 'value'>) => {
+    const entry = table.entries.get(key);
+    const isList = key === 'environment';
+    const { kept, replaced } = isList
+      ? ownVariables(entry?.value, wantedEntry.value)
+      : { kept: [], replaced: [] };
+    const to =
+      kept.length > 0 ? asList([...kept, ...[wantedEntry.value].flat().filter(Boolean)]) : wantedEntry;
+    if (isSame(entry?.value, to.value)) return;
+    // What else is in the environment can be a secret.
+    const from = isList ? asList(replaced).text : (entry?.text ?? '');
+    changes.push({ runner: names[table.runner - 1] ?? '', key, from, to: wantedEntry.text });
+    if (entry) {
+      const start = /^\s*[\w-]+\s*=\s*/.exec(lines[entry.first] ?? '')?.[0] ?? `${key} = `;
+      brought.fill(undefined, entry.first, entry.last + 1);
+      if (to.text !== '') brought[entry.first] = start + to.text + entry.rest;
+    } else {
+      const [indent = ''] = /^\s*/.exec(lines[[...table.entries.values()][0]?.first ?? -1] ?? '') ?? [];
+      added.set(table.last, [...(added.get(table.last) ?? []), `${indent}${key} = ${to.text}`]);
+    }
+  };
+
+  for (const table of tables) {
+    const isDocker = tables.some(
+      ({ name, runner, entries }) =>
+        name === 'runners' && runner === table.runner && entries.get('executor')?.value === 'docker',
+    );
+    if (table.name === '')
+      bring(table, 'concurrent', { text: String(concurrent), value: String(concurrent) });
+    if (isDocker && (table.name === 'runners' || table.name === 'runners.docker')) {
+      for (const [key, to] of wanted(table.name)) bring(table, key, to);
+    }
+  }
+  const following = (at: number) => added.get(at) ?? [];
+  const text = [...following(-1), ...brought.flatMap((line, at) => [line ?? [], following(at)].flat())];
+  return { text: text.join('\n'), changes };
+}
+
+function asList(items: string[]): Pick<Entry, 'text' | 'value'> {
+  const text = `[${items.map(item => JSON.stringify(item)).join(', ')}]`;
+  return { text: items.length > 0 ? text : '', value: items };
+}
+
+/** The variables in `environment` that are somebody's own, and those whose place template.toml takes. */
+function ownVariables(
+  present: Value | undefined,
+  wantedVariables: Value,
+): { kept: string[]; replaced: string[] } {
+  const nameOf = (variable: string) => variable.split('=')[0] ?? '';
+  const names = [wantedVariables].flat().map(nameOf);
+  const isOurs = (variable: string) =>
+    names.includes(nameOf(variable)) || /^(SSL_CERT_DIR|https?_proxy|no_proxy)=/i.test(variable);
+  const variables = [present ?? []].flat().filter(Boolean);
+  return { kept: variables.filter(one => !isOurs(one)), replaced: variables.filter(isOurs) };
+}
+
+/** Whether two values mean the same; a key that is not there is empty, or false. */
+function isSame(one: Value | undefined, other: Value): boolean {
+  const plain = (value: Value | undefined) => {
+    const items = [value ?? []].flat().filter(item => item !== '' && item !== 'false');
+    return JSON.stringify(items);
+  };
+  return plain(one) === plain(other);
+}

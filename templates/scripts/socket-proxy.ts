@@ -1,0 +1,58 @@
+// What doctor checks of the way to build images here: jobs reach the engine of the host through a proxy.
+
+import type { Note } from './doctor.ts';
+import type { Engine } from './engine.ts';
+import { executor } from './settings.ts';
+
+export const how = 'builds with the engine of the host, through the proxy';
+const engineName = 'the engine of the host, through the proxy';
+
+/** The address of the proxy on the network of the jobs, as .gitlab-ci.yml has it. */
+const address = 'tcp://docker-proxy:2375';
+
+/** What jobs have beside the volumes of settings.ts. */
+export const options = ['--env', `DOCKER_HOST=${address}`];
+
+/** Whether the pipeline asks for what this runner does not have. */
+export function checkPipeline(text: string, note: Note): void {
+  const check = '.gitlab-ci.yml';
+  if (!new RegExp(`DOCKER_HOST: *["']?${address}`).test(text)) {
+    note(
+      'failed',
+      check,
+      'it does not set DOCKER_HOST to the proxy: docker finds no engine in a job.',
+      `Write DOCKER_HOST: ${address} under variables.`,
+    );
+  }
+  const [, command] = /\bdocker(?: container)? (run|create|exec|cp|start|commit)\b|\bdocker compose up\b/.exec(text) ?? [];
+  if (command !== undefined) {
+    note(
+      'warning',
+      check,
+      `it has "docker ${command}", which the proxy refuses: it lets only builds, pulls and pushes through.`,
+      'Run that as a job of its own, with "image:", or as a "service:" of the job.',
+    );
+  }
+}
+
+<%- include('/_parts/scripts/client-probe.ts') -%>
+
+/** @param seen what the probe found */
+export function checkInside(seen: (key: string) => string, engine: Engine, note: Note): void {
+  checkClient(seen, note, {
+    takes: `this engine (${engine.version}) takes ${engine.minApiVersion} and newer`,
+    ways:
+      'Docker Engine 29.3 or later, which takes 1.40 again;\n' +
+      '"min-api-version": "1.40" in /etc/docker/daemon.json (Engine 29), then: sudo systemctl restart docker',
+  });
+}
+
+/** What it means that no engine answers a job, and what to do. */
+function unreachable(refusal: string): [detail: string, remedy: string] {
+  return [
+    `the proxy does not answer inside a job container: ${refusal}`,
+    'See whether it runs: docker compose logs docker-proxy; then: make up',
+  ];
+}
+
+<%- include('/_parts/scripts/client.ts') -%>

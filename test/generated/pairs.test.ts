@@ -1,0 +1,191 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse as parseToml } from 'smol-toml';
+import { describe, expect, it, vi } from 'vitest';
+import { parse } from 'yaml';
+import type { TypedAnswers } from '../../generators/app/questions.ts';
+import { needs } from '../support/needs.ts';
+import { impossible, refusalOfRow, rows, seeds, values } from '../support/option-pairs.ts';
+import {
+  compile,
+  composeReads,
+  composes,
+  hasGitLabCiLocal,
+  listJobs,
+  shellcheckRecipe,
+  targetsOf,
+  unknownKeys,
+  writeTexts,
+} from '../support/own-tools.ts';
+import { holds, pairsOf } from '../support/pairs.ts';
+import { isInstalled, renderAll, run } from '../support/rendered.ts';
+
+// Dozens of repositories; a busy machine takes its time for them.
+vi.setConfig({ testTimeout: 120_000 });
+
+const repositories = rows.map(row => renderAll(row as TypedAnswers));
+
+/** The different texts that a file has in these repositories. */
+const textsOf = (path: string): string[] => [...new Set(repositories.flatMap(texts => texts[path] ?? []))];
+
+describe('options, two by two', () => {
+  const pairs = pairsOf(values);
+
+  it('are all there: each pair of values in some repository, or refused', () => {
+    const open = pairs.filter(pair => !rows.some(row => holds(row, pair)));
+    expect(open).toEqual(impossible);
+    expect({ pairs: pairs.length, refused: impossible.length, rows: rows.length }).toEqual({
+      pairs: 1428,
+      refused: 40,
+      rows: 38,
+    });
+  });
+
+  it('are refused by a sentence where they cannot stand together, whatever else is given', () => {
+    for (const [one, value, other, otherValue] of impossible) {
+      const refusals = seeds.map(seed => refusalOfRow({ ...seed, [one]: value, [other]: otherValue }));
+      for (const refusal of refusals) expect(refusal?.message).toMatch(/^(-|[A-Z]).*\.$/);
+    }
+    const refused = [...new Set(impossible.map(([one, , other]) => `${one}, ${other}`))];
+    expect(refused.sort()).toMatchInlineSnapshot(`
+      [
+        "builder, cacheSize",
+        "builder, dindCache",
+        "builder, dindImage",
+        "builder, dockerImage",
+        "cacheSize, dockerImage",
+        "dindCache, cacheSize",
+        "dindCache, dockerImage",
+        "dindImage, dockerImage",
+        "dockerImage, platforms",
+        "httpProxy, proxyExceptions",
+      ]
+    `);
+  });
+
+  it('give text that an editor leaves as it is, with every value filled in', () => {
+    for (const [number, texts] of repositories.entries()) {
+      for (const [path, text] of Object.entries(texts)) {
+        const where = `${path} with ${JSON.stringify(rows[number])}`;
+        expect(text, where).not.toMatch(/[ \t\r]\n|\n\n\n|^\n/);
+        expect(text, where).toMatch(/[^\n]\n$/);
+        expect(text, where).not.toMatch(/<%|%>|\[object |\bNaN\b/);
+        expect(text.includes('\t'), where).toBe(path === 'Makefile');
+        if (!path.endsWith('.ts')) expect(text, where).not.toContain('undefined');
+      }
+    }
+  });
+
+  it('give YAML that reads the same as 1.1 and as 1.2', () => {
+    for (const text of [...textsOf('docker-compose.yml'), ...textsOf('.gitlab-ci.yml')]) {
+      expect(parse(text, { version: '1.1' })).toEqual(parse(text, { version: '1.2' }));
+    }
+  });
+
+  it('give TOML and JSON', () => {
+    for (const text of textsOf('config/template.toml')) {
+      expect(Object.keys(parseToml(text))).toEqual(['runners']);
+    }
+    for (const text of textsOf('buildkit/buildkitd.toml')) {
+      expect(Object.keys(parseToml(text))).toContain('worker');
+    }
+    for (const text of textsOf('docker/daemon.json')) {
+      expect(Object.keys(JSON.parse(text))).toContain('builder');
+    }
+  });
+
+  it('give scripts that pass tsc --strict', () => {
+    const scripts = repositories.map(texts =>
+      Object.fromEntries(Object.entries(texts).filter(([path]) => path.startsWith('scripts/'))),
+    );
+    const different = [...new Map(scripts.map(texts => [JSON.stringify(texts), texts])).values()];
+    const paths = different.flatMap(texts => {
+      const folder = writeTexts(texts);
+      return Object.keys(texts)
+        .filter(path => path.endsWith('.ts'))
+        .map(path => join(folder, path));
+    });
+    expect(compile(paths)).toEqual([]);
+  });
+});
+
+const facts = process.env.FACTS_DIR;
+
+it.skipIf(!needs(facts !== undefined, 'FACTS_DIR, the folder with config-toml-keys.json'))(
+  'options, two by two, give config.toml only keys that GitLab Runner reads',
+  () => {
+    const { keys } = JSON.parse(readFileSync(join(facts ?? '', 'config-toml-keys.json'), 'utf8'));
+    for (const text of textsOf('config/template.toml'))
+      expect(unknownKeys(parseToml(text), keys)).toEqual([]);
+  },
+);
+
+// Compose v1, which takes seconds for each, reads the scenarios in docker-compose.test.ts.
+const [compose] = composes;
+
+it.skipIf(!needs(compose !== undefined, 'docker compose or docker-compose'))(
+  'options, two by two, give a docker-compose.yml that Compose reads without complaint',
+  async () => {
+    await atOnce(textsOf('docker-compose.yml'), async text => {
+      const { status, stderr } = await composeReads(text, compose!);
+      expect({ status, stderr }, text).toEqual({ status: 0, stderr: '' });
+    });
+  },
+);
+
+it.skipIf(!needs(hasGitLabCiLocal, 'gitlab-ci-local in test/tools, and git'))(
+  "options, two by two, give a pipeline that GitLab's schema accepts",
+  async () => {
+    await atOnce(textsOf('.gitlab-ci.yml'), async text => {
+      const { status, stdout, stderr } = await listJobs(text);
+      expect({ status, stderr }, text).toEqual({
+        status: 0,
+        stderr: expect.stringContaining('json schema validated'),
+      });
+      expect(JSON.parse(stdout)).toHaveLength(4);
+    });
+  },
+);
+
+describe.skipIf(
+  !needs(isInstalled('shellcheck', '--version') && isInstalled('make', '--version'), 'shellcheck and make'),
+)('options, two by two,', () => {
+  it('give recipes of make in which shellcheck finds nothing', () => {
+    for (const text of textsOf('Makefile')) {
+      const folder = writeTexts({ Makefile: text, '.env.example': '' });
+      for (const target of targetsOf(text)) {
+        expect(shellcheckRecipe(folder, target), target).toEqual({ status: 0, stdout: '', stderr: '' });
+      }
+    }
+  });
+
+  it('give commands of jobs in which shellcheck finds nothing', () => {
+    const scripts = textsOf('.gitlab-ci.yml').map(text => {
+      const jobs: { before_script?: string[]; script?: string[] }[] = Object.values(parse(text));
+      // A job runs the commands of both as one script.
+      return jobs.flatMap(({ before_script = [], script = [] }) => [...before_script, ...script]).join('\n');
+    });
+    const folder = writeTexts(
+      Object.fromEntries(
+        [...new Set(scripts)].map((script, number) => {
+          const names = [...script.matchAll(/\$\{?([A-Z]\w+)/g)].map(([, name]) => name);
+          // GitLab, the runner or `variables` sets them.
+          const given = [...new Set(names)].map(name => `export ${name}=x\n`).join('');
+          return [`script-${number}.sh`, `#!/bin/sh\n${given}${script}\n`];
+        }),
+      ),
+    );
+    const { stdout, stderr } = run(folder, ['sh', '-c', 'shellcheck --exclude=SC2034,SC2043 script-*.sh']);
+    expect(stderr).toBe('');
+    expect(stdout).toBe('');
+  });
+});
+
+/** Looks at all of them, two at the same time. */
+async function atOnce<Item>(items: readonly Item[], look: (item: Item) => Promise<void>): Promise<void> {
+  const open = [...items];
+  const worker = async () => {
+    for (let item = open.pop(); item !== undefined; item = open.pop()) await look(item);
+  };
+  await Promise.all([worker(), worker()]);
+}

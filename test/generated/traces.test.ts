@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { builders, type TypedAnswers } from '../../generators/app/questions.ts';
+import { scenarios } from '../support/answers.ts';
+import { planWith, renderAll } from '../support/rendered.ts';
+
+type Plan = ReturnType<typeof planWith>;
+
+/** What only some repositories have, and the words by which it shows. */
+interface Trace {
+  readonly words: RegExp;
+  /** Whether this repository has it. */
+  readonly isChosen: (plan: Plan) => boolean;
+  /** Files that speak of it for another reason. */
+  readonly except?: readonly string[];
+}
+
+const traces: Record<string, Trace> = {
+  socket: {
+    words: /scripts\/socket\.ts|'\.\/socket\.ts'|the socket means|its sibling/i,
+    isChosen: ({ builder }) => builder === 'socket',
+  },
+  'socket-proxy': {
+    words: /docker-proxy|haproxy|socket-proxy/i,
+    isChosen: ({ builder }) => builder === 'socket-proxy',
+  },
+  dind: {
+    words: /dind|dockerd|docker:2376|DOCKER_TLS_|DOCKER_CERT_PATH|services_privileged|engine in a container/i,
+    isChosen: ({ builder }) => builder === 'dind',
+    // Says that such a service does not go with the socket; lists the keys that "make apply" takes out again.
+    except: ['scripts/socket.ts', 'scripts/config.ts'],
+  },
+  'dind, an engine for each job': {
+    words: /services_privileged|privileged_services|HEALTHCHECK_TCP_PORT|starts empty/,
+    isChosen: ({ pipeline }) => pipeline.services.length > 0,
+    except: ['scripts/config.ts'],
+  },
+  'dind, one engine for all': {
+    words: /docker-data|docker-certs|`docker\/daemon\.json`|defaultMaxUsedSpace/,
+    isChosen: ({ compose }) => compose.service === 'docker',
+  },
+  buildkit: {
+    words:
+      /buildkitd|buildctl|buildkit:1234|moby\/buildkit|buildkit-|scripts\/buildkit|rootless BuildKit|for BuildKit/i,
+    isChosen: ({ builder }) => builder === 'buildkit',
+  },
+  buildah: { words: /buildah/i, isChosen: ({ builder }) => builder === 'buildah' },
+  'BuildKit by any name': {
+    words: /buildkit/i,
+    // There docker build itself uses it.
+    isChosen: ({ builder }) => builder !== 'buildah',
+  },
+  buildx: { words: /BUILDX_|docker buildx/, isChosen: ({ pipeline }) => pipeline.program === 'buildx' },
+  'docker build by BuildKit': {
+    words: /DOCKER_BUILDKIT|BUILDKIT_INLINE_CACHE/,
+    isChosen: ({ pipeline }) => pipeline.program === 'docker',
+  },
+  'a service that jobs build with': {
+    words: /^networks:|depends_on|client-certs|network_mode = |what it works with/m,
+    isChosen: ({ compose, mirror }) => compose.service !== undefined || mirror !== undefined,
+  },
+  platforms: {
+    words: /binfmt|--platform\b|containerd-snapshotter|checkPlatforms|emulator|\*\*Platforms/i,
+    isChosen: ({ platforms }) => platforms.length > 0,
+  },
+  mirror: { words: /mirror/i, isChosen: ({ mirror }) => mirror !== undefined },
+  'private CA': {
+    words:
+      /SSL_CERT_DIR|private-ca|private CA|X509Certificate|!\/config\/certs|gitlab-runner\/certs\/ca\.crt|fileURLToPath/,
+    isChosen: ({ privateCa }) => privateCa,
+    // Lists the variables that "make apply" takes out again.
+    except: ['scripts/config.ts'],
+  },
+  'HTTP proxy': {
+    words: /https?_proxy|no_proxy|HTTP proxy|isException|tunnel\(/i,
+    isChosen: ({ proxy }) => proxy !== undefined,
+    // Lists the variables that "make apply" takes out again.
+    except: ['scripts/config.ts'],
+  },
+  'insecure registry': {
+    words: /insecure|plain HTTP/i,
+    isChosen: ({ insecureRegistry, mirror, builder }) =>
+      // The mirror speaks plain HTTP too, and Buildah has to be told so.
+      insecureRegistry !== undefined || (mirror !== undefined && builder === 'buildah'),
+    // Says what to do where the registry turns out to be one; speaks of how a proxy is asked.
+    except: ['scripts/doctor.ts', 'scripts/route.ts'],
+  },
+  'extra hosts': {
+    words: /extra.?hosts|host-gateway/i,
+    isChosen: ({ extraHosts, config }) =>
+      extraHosts.length > 0 || config.docker.some(({ key }) => key === 'extra_hosts'),
+    // Says what to do where a job does not know GitLab's name; lists keys; builds have a parameter of that name.
+    except: ['scripts/doctor.ts', 'scripts/config.ts', 'docker-proxy/haproxy.cfg'],
+  },
+  'a route to GitLab': {
+    words: /route\.ts|routeTo|\broute\b(?!, |')/,
+    isChosen: ({ proxy, extraHosts }) => proxy !== undefined || extraHosts.length > 0,
+    // Look at the routes of the host.
+    except: ['scripts/doctor.ts'],
+  },
+  'a registry of your own': {
+    words: /(?<!CI_)\bREGISTRY_(USER|PASSWORD)|\$REGISTRY\b/,
+    isChosen: ({ pipeline }) => !pipeline.isOfProject,
+  },
+  'the registry of the project': {
+    words: /CI_REGISTRY/,
+    isChosen: ({ pipeline }) => pipeline.isOfProject,
+  },
+};
+
+/** One rare answer at a time. */
+const alone: TypedAnswers[] = [
+  {},
+  { platforms: 'linux/amd64,linux/arm64' },
+  { mirror: 'yes' },
+  { privateCa: 'yes' },
+  { httpProxy: 'http://web.example.org:3128' },
+  { insecureRegistry: 'plain.example.org:5000' },
+  { extraHosts: 'git.example.org:10.0.0.5' },
+  { registry: 'registry.example.org:5000/team' },
+];
+
+/** Each way to build images, with one rare answer at a time. */
+const single = Object.keys(builders)
+  .flatMap((builder): TypedAnswers[] => [
+    { builder },
+    ...(builder === 'dind' ? [{ builder, dindCache: 'volume' }] : []),
+  ])
+  .flatMap(way =>
+    alone.map((answer): TypedAnswers => {
+      const needsBuildx = answer.platforms !== undefined && way.builder?.startsWith('socket');
+      return { ...way, ...answer, ...(needsBuildx ? { dockerImage: 'docker:cli' } : {}) };
+    }),
+  )
+  .map((typed): [string, TypedAnswers] => [JSON.stringify(typed), typed]);
+
+const cases: [string, TypedAnswers][] = [
+  ...Object.entries(scenarios).map(([name, typed]): [string, TypedAnswers] => [
+    name,
+    { ...typed, description: 'A Runner', tags: 'linux' },
+  ]),
+  ...single,
+];
+
+describe.each(cases)('with %s', (_, typed) => {
+  it('no file has a trace of what was not chosen', () => {
+    const plan = planWith(typed);
+    const absent = Object.entries(traces).filter(([, { isChosen }]) => !isChosen(plan));
+    // Images that were named are no traces.
+    const named = [typed.dockerImage, typed.dindImage].filter(image => image !== undefined);
+    const found = Object.entries(renderAll(typed)).flatMap(([path, text]) =>
+      text.split('\n').flatMap(line =>
+        absent
+          .filter(([, { words, except }]) => {
+            const own = named.reduce((rest, image) => rest.replaceAll(image, ''), line);
+            return words.test(own) && !except?.includes(path);
+          })
+          .map(([name]) => `${name} in ${path}: ${line.trim()}`),
+      ),
+    );
+    expect([...new Set(found)]).toEqual([]);
+  });
+});
+
+it('what was chosen does show, by the same words', () => {
+  const seen = new Set<string>();
+  for (const [, typed] of cases) {
+    const plan = planWith(typed);
+    const all = Object.values(renderAll(typed)).join('\n');
+    for (const [name, { words, isChosen }] of Object.entries(traces)) {
+      if (isChosen(plan) && words.test(all)) seen.add(name);
+    }
+  }
+  expect([...seen].sort()).toEqual(Object.keys(traces).sort());
+});
+
+it('every exception is one', () => {
+  const needed = new Set<string>();
+  for (const [, typed] of cases) {
+    const plan = planWith(typed);
+    const texts = renderAll(typed);
+    for (const [name, { words, isChosen, except = [] }] of Object.entries(traces)) {
+      if (isChosen(plan)) continue;
+      for (const path of except) if (words.test(texts[path] ?? '')) needed.add(`${name}: ${path}`);
+    }
+  }
+  const all = Object.entries(traces).flatMap(([name, { except = [] }]) =>
+    except.map(path => `${name}: ${path}`),
+  );
+  expect([...needed].sort()).toEqual(all.sort());
+});

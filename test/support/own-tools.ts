@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { engine } from '../e2e/support/engines.ts';
+import { type Ended, isInstalled, run, temporaryFolder, tool } from './rendered.ts';
+
+/** The programs that read the generated files in earnest, each where this machine has it. */
+
+const node = tool('node/bin/node');
+const gitlabCiLocal = tool('gitlab-ci-local/dist/index.js');
+
+export const hasGitLabCiLocal = Boolean(node && gitlabCiLocal) && isInstalled('git', '--version');
+
+/**
+ * Lists the jobs of a pipeline; gitlab-ci-local checks GitLab's schema first, and ends with 1 where it fails.
+ *
+ * @param text the text of .gitlab-ci.yml
+ */
+export function listJobs(text: string): Promise<Ended> {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, '.gitlab-ci.yml'), text);
+  const git = (...words: string[]) => run(folder, ['git', ...words]);
+  git('init', '--quiet', '--initial-branch', 'main');
+  git('remote', 'add', 'origin', 'https://gitlab.example.com/team/app.git');
+  const somebody = ['-c', 'user.name=a', '-c', 'user.email=a@example.com'];
+  git(...somebody, 'commit', '--quiet', '--allow-empty', '-m', 'x');
+  return runBeside(folder, [node ?? '', gitlabCiLocal ?? '', '--list-json']);
+}
+
+/** Runs a program while others run too. */
+function runBeside(
+  folder: string,
+  [program = '', ...words]: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Ended> {
+  return new Promise(resolve => {
+    const child = spawn(program, words, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', part => {
+      stdout += part;
+    });
+    child.stderr.setEncoding('utf8').on('data', part => {
+      stderr += part;
+    });
+    child.on('close', status => resolve({ status, stdout, stderr }));
+  });
+}
+
+/** What `tsc --strict` finds in these files and in what they import, of which it takes no syntax that Node cannot strip. */
+export function compile(paths: readonly string[]): string[] {
+  const options: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2023,
+    lib: ['lib.es2023.d.ts'],
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    types: ['node'],
+    typeRoots: [fileURLToPath(new URL('../../node_modules/@types', import.meta.url))],
+    strict: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    verbatimModuleSyntax: true,
+    erasableSyntaxOnly: true,
+    allowImportingTsExtensions: true,
+    noEmit: true,
+    skipLibCheck: true,
+  };
+  return ts
+    .getPreEmitDiagnostics(ts.createProgram(paths, options))
+    .map(
+      ({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
+    );
+}
+
+/** Paths of the keys that are not among the known ones; a list of tables counts as one table. */
+export function unknownKeys(value: unknown, known: unknown, path: string[] = []): string[] {
+  if (Array.isArray(value)) return value.flatMap(item => unknownKeys(item, known, path));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = [...path, key];
+    if (typeof known !== 'object' || known === null || !Object.hasOwn(known, key)) return [at.join('.')];
+    return unknownKeys(inner, (known as Record<string, unknown>)[key], at);
+  });
+}
+
+/** The ways to call Compose that this machine has, and those of the engines of the end-to-end tests. */
+export const composes = [
+  { command: ['docker', 'compose'], env: process.env },
+  { command: ['docker-compose'], env: process.env },
+  { command: ['docker', 'compose'], env: engine('modern')?.env },
+  { command: ['docker-compose'], env: engine('old')?.env },
+].flatMap(({ command, env }) =>
+  env && run('.', [...command, 'version'], '', env).status === 0 ? [{ command, env }] : [],
+);
+
+/** What Compose makes of a docker-compose.yml beside a .env that says nothing. */
+export function composeReads(text: string, { command, env }: (typeof composes)[number]): Promise<Ended> {
+  const folder = writeTexts({ 'docker-compose.yml': text, '.env': '' });
+  return runBeside(folder, [...command, 'config', '--quiet'], env);
+}
+
+/** The targets of a Makefile that are commands. */
+export function targetsOf(makefile: string): string[] {
+  return /^\.PHONY: (.+)$/m.exec(makefile)?.[1]?.split(' ') ?? [];
+}
+
+/** What shellcheck says of the recipe of a target, as make would run it in that folder. */
+export function shellcheckRecipe(folder: string, target: string): Ended {
+  const { stdout } = run(folder, ['make', '--dry-run', target]);
+  // make gives each line to a shell of its own, unless it ends with a backslash.
+  const lines = stdout.replaceAll('\\\n', '\0').trim().split('\n');
+  const recipes = lines.map((line, number) => {
+    writeFileSync(join(folder, `recipe-${number}`), `#!/bin/sh\n${line.replaceAll('\0', '\\\n')}\n`);
+    return `recipe-${number}`;
+  });
+  return run(folder, ['shellcheck', ...recipes]);
+}
+
+/** Writes texts into a new folder, by their paths there. */
+export function writeTexts(texts: Readonly<Record<string, string>>): string {
+  const folder = temporaryFolder();
+  for (const [path, text] of Object.entries(texts)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}

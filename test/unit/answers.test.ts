@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest';
+import {
+  completeAnswers,
+  reconsider,
+  refuseIdle,
+  refuseTogether,
+  usable,
+} from '../../generators/app/answers.ts';
+import {
+  type AnswerName,
+  answerNames,
+  asTyped,
+  type BuilderName,
+  builders,
+  defaultFor,
+  questions,
+  type TypedAnswers,
+} from '../../generators/app/questions.ts';
+import { Refusal } from '../../generators/common/refusal.ts';
+import { answersWith, otherAnswers, scenarios } from '../support/answers.ts';
+
+const builderNames = Object.keys(builders) as BuilderName[];
+
+describe('completeAnswers', () => {
+  it.each(builderNames)('takes the default of each answer that is missing, for the builder %s', builder => {
+    const answers = completeAnswers({ builder, concurrent: '5' });
+    expect(answers).toMatchObject({ builder, concurrent: 5 });
+    for (const name of answerNames.filter(name => name !== 'concurrent' && name !== 'builder')) {
+      expect(answers[name]).toEqual(questions[name].check(defaultFor(name, builder)));
+    }
+  });
+
+  it('does not take a default for an answer that is there and empty', () => {
+    expect(completeAnswers({ tags: '' }).tags).toEqual([]);
+  });
+
+  it('takes answers that do not matter as they are, so that they come back with the builder they are for', () => {
+    expect(completeAnswers({ builder: 'socket', cacheSize: '7' }).cacheSize).toBe(7);
+  });
+
+  it.each([
+    ['gitlabUrl', 'gitlab'],
+    ['registry', 'me'],
+    ['tags', '$x'],
+    ['runUntagged', 'maybe'],
+    ['description', ''],
+    ['concurrent', '0'],
+    ['builder', 'magic'],
+    ['dindImage', 'docker:stable-dind'],
+    ['dindCache', 'memory'],
+    ['cacheSize', 'all'],
+    ['dockerImage', 'Docker'],
+    ['runnerImage', ':'],
+    ['platforms', 'amd64'],
+    ['pullPolicy', 'sometimes'],
+    ['mirror', 'maybe'],
+    ['privateCa', '1'],
+    ['httpProxy', 'proxy'],
+    ['proxyExceptions', '*'],
+    ['insecureRegistry', 'gitlab'],
+    ['extraHosts', 'gitlab'],
+  ] satisfies [AnswerName, string][])(
+    'refuses a saved %s of %j in one line that says where to mend it',
+    (name, bad) => {
+      const refusal = () => completeAnswers({ [name]: bad });
+      expect(refusal).toThrow(Refusal);
+      expect(refusal).toThrow(
+        new RegExp(
+          `^"${name}" in \\.yo-rc\\.json: .*\\. Mend it there, or give --${questions[name].option}\\.$`,
+        ),
+      );
+    },
+  );
+
+  it('refuses answers that exclude each other', () => {
+    expect(() => completeAnswers({ builder: 'buildah', dockerImage: 'docker:cli' })).toThrow(
+      'There is no Buildah in docker:cli',
+    );
+  });
+});
+
+describe('refuseTogether', () => {
+  const refuse = (typed: TypedAnswers) => {
+    const { builder, dockerImage, platforms } = questions;
+    refuseTogether({
+      builder: builder.check(typed.builder ?? ''),
+      dockerImage: dockerImage.check(typed.dockerImage ?? ''),
+      platforms: platforms.check(typed.platforms ?? 'host'),
+    });
+  };
+  const several = 'linux/amd64,linux/arm64';
+  type Case = [what: string, typed: TypedAnswers, sentence: string];
+
+  it.each<Case>([
+    [
+      'Buildah in an image of Docker',
+      { builder: 'buildah', dockerImage: 'docker.io/library/docker:29' },
+      'There is no Buildah in docker.io/library/docker:29: leave --docker-image out, or name an image with Buildah.',
+    ],
+    ...(['socket', 'socket-proxy', 'dind', 'buildkit'] as const).map(
+      (builder): Case => [
+        `${builder} in an image of Buildah`,
+        { builder, dockerImage: 'quay.io/buildah/stable:v1' },
+        'There is no Docker client in quay.io/buildah/stable:v1: choose --builder buildah, or --docker-image docker:cli.',
+      ],
+    ),
+    [
+      'BuildKit with Docker 19.03, which has no buildx',
+      { builder: 'buildkit', dockerImage: 'docker:stable' },
+      '--builder buildkit needs buildx, which docker:stable (Docker 19.03) does not have: choose --docker-image docker:cli.',
+    ],
+    ...(['socket', 'socket-proxy', 'dind'] as const).map(
+      (builder): Case => [
+        `several platforms with ${builder} and Docker 19.03, which has no buildx`,
+        { builder, dockerImage: 'docker:19.03', platforms: several },
+        '--platforms needs buildx, which docker:19.03 (Docker 19.03) does not have: choose --docker-image docker:cli.',
+      ],
+    ),
+  ])('refuses %s, and says what to choose instead', (_, typed, sentence) => {
+    expect(() => refuse(typed)).toThrow(new Refusal(sentence));
+  });
+
+  it.each([
+    ['Docker 19.03 where one platform is enough', { builder: 'socket', dockerImage: 'docker:stable' }],
+    [
+      'several platforms with a current client',
+      { builder: 'dind', dockerImage: 'docker:29', platforms: several },
+    ],
+    ['an image of somebody else, for Buildah', { builder: 'buildah', dockerImage: 'me/docker:29' }],
+    ['an image of somebody else, for BuildKit', { builder: 'buildkit', dockerImage: 'me/buildahead' }],
+    [
+      'several platforms with Buildah',
+      { builder: 'buildah', dockerImage: 'quay.io/buildah/stable', platforms: several },
+    ],
+  ])('takes %s', (_, typed) => {
+    expect(() => refuse(typed)).not.toThrow();
+  });
+});
+
+describe('refuseIdle', () => {
+  it.each([
+    ['dindImage', {}, '--dind-image is for --builder dind only; leave it out, or choose that.'],
+    [
+      'dindCache',
+      { builder: 'buildkit' },
+      '--dind-cache is for --builder dind only; leave it out, or choose that.',
+    ],
+    [
+      'cacheSize',
+      { builder: 'dind' },
+      '--cache-size is for --builder buildkit, or dind with --dind-cache volume only; leave it out, or choose that.',
+    ],
+    ['proxyExceptions', {}, '--proxy-exceptions is for --http-proxy only; leave it out, or choose that.'],
+  ] satisfies [AnswerName, TypedAnswers, string][])(
+    'refuses an option for %s that would change nothing',
+    (name, others, sentence) => {
+      const given = { ...others, [name]: otherAnswers[name] };
+      expect(() => refuseIdle(given, answersWith(given))).toThrow(new Refusal(sentence));
+    },
+  );
+
+  it('takes every option that changes something', () => {
+    for (const typed of Object.values(scenarios)) refuseIdle(typed, answersWith(typed));
+  });
+
+  it('says nothing about what was not given as an option: a saved answer may wait', () => {
+    refuseIdle({}, answersWith({ cacheSize: '7', dindImage: 'docker:28-dind' }));
+  });
+});
+
+describe('usable', () => {
+  it('leaves out what is no answer, and keeps the rest as it was typed', () => {
+    expect(usable({ concurrent: 'many', builder: 'magic', tags: ' a ,b', mirror: 'true' })).toEqual({
+      tags: ' a ,b',
+      mirror: 'true',
+    });
+    expect(usable({ tags: '' })).toEqual({ tags: '' });
+    expect(usable({})).toEqual({});
+    expect(usable(otherAnswers)).toEqual(otherAnswers);
+  });
+});
+
+describe('reconsider', () => {
+  const saved = (typed: TypedAnswers): TypedAnswers => {
+    const answers = answersWith(typed);
+    return Object.fromEntries(answerNames.map(name => [name, asTyped(answers[name])]));
+  };
+
+  it.each(builderNames.flatMap(from => builderNames.map(to => [from, to] as const)))(
+    'lets the default of %s become that of %s',
+    (from, to) => {
+      const answers = completeAnswers({ ...reconsider(saved({ builder: from }), to), builder: to });
+      expect(answers).toEqual(answersWith({ builder: to }));
+    },
+  );
+
+  it('keeps an image that somebody chose', () => {
+    expect(reconsider(saved({ dockerImage: 'me/docker:1' }), 'buildkit').dockerImage).toBe('me/docker:1');
+  });
+
+  it('keeps everything else, word for word', () => {
+    const all = saved(otherAnswers);
+    expect(reconsider(all, 'buildkit')).toEqual(all);
+    const byDefault = saved({});
+    const { dockerImage, ...others } = byDefault;
+    expect(reconsider(byDefault, 'dind')).toEqual(others);
+  });
+
+  it('changes nothing where the builder stays, or is not given, and where nothing was saved', () => {
+    const all = saved({ builder: 'dind' });
+    expect(reconsider(all, 'dind')).toEqual(all);
+    expect(reconsider(all, undefined)).toEqual(all);
+    expect(reconsider({}, 'buildah')).toEqual({});
+  });
+
+  it('takes what was saved before there were builders for the default one', () => {
+    expect(reconsider({ dockerImage: 'docker:stable' }, 'buildah')).toEqual({});
+    expect(reconsider({ dockerImage: 'docker:stable' }, 'socket')).toEqual({ dockerImage: 'docker:stable' });
+  });
+});
