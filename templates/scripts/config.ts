@@ -178,6 +178,11 @@ const governed = {
   ],
 } as const;
 
+/** What template.toml gives to job containers by that key: an item each. */
+export function jobSetting(table: keyof typeof governed, key: string): string[] {
+  return [wanted(table).get(key)?.value ?? []].flat().filter(Boolean);
+}
+
 /** The network that job containers join, if template.toml names one. */
 export function jobNetwork(): string | undefined {
   const value = wanted('runners.docker').get('network_mode')?.value;

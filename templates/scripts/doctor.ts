@@ -11,7 +11,7 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as builder from './<%- builder %>.ts';
-import { bringInLine, jobNetwork, type RunnerConfig, readConfig } from './config.ts';
+import { bringInLine, jobNetwork, jobSetting, type RunnerConfig, readConfig } from './config.ts';
 import {
   type Engine,
   explainContainer,
@@ -229,7 +229,11 @@ async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<voi
   const isUp = !network || (await run(['docker', 'network', 'inspect', network])).status === 0;
   const mounts = volumes.flatMap(volume => ['--volume', volume]);
   const options = [...builder.options, ...mounts, ...(network ? ['--network', network] : [])];
-  const container = ['docker', 'run', '--rm', ...(isUp ? options : []), '--entrypoint', 'sh', image];
+  const world = [
+    ...jobSetting('runners', 'environment').flatMap(variable => ['--env', variable]),
+    ...jobSetting('runners.docker', 'extra_hosts').flatMap(host => ['--add-host', host]),
+  ];
+  const container = ['docker', 'run', '--rm', ...world, ...(isUp ? options : []), '--entrypoint', 'sh', image];
   const { status, stdout, stderr } = await run([...container, '-c', probe, 'probe', gitlabUrl]);
   if (status !== 0) {
     throw new Failure(

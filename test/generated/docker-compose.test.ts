@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { questions } from '../../generators/app/questions.ts';
-import { engine } from '../e2e/support/engines.ts';
 import { scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
+import { composes } from '../support/own-tools.ts';
 import { pathsWith, planWith, renderAll, run, writeAll } from '../support/rendered.ts';
 
 describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed) => {
@@ -62,14 +62,6 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
     expect(compose).not.toHaveProperty('version');
   });
 });
-
-/** The ways to call Compose that this machine has, and those of the engines of the end-to-end tests. */
-const composes = [
-  { command: ['docker', 'compose'], env: process.env },
-  { command: ['docker-compose'], env: process.env },
-  { command: ['docker', 'compose'], env: engine('modern')?.env },
-  { command: ['docker-compose'], env: engine('old')?.env },
-].filter(({ command, env }) => env && run('.', [...command, 'version'], '', env).status === 0);
 
 describe.skipIf(!needs(composes.length > 0, 'docker compose or docker-compose'))('Compose itself', () => {
   for (const { command, env } of composes) {

@@ -1,11 +1,10 @@
-import { appendFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { defaultFor, questions } from '../../generators/app/questions.ts';
 import { scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
-import { isInstalled, planWith, renderAll, run, tool, writeAll } from '../support/rendered.ts';
+import { hasGitLabCiLocal, listJobs } from '../support/own-tools.ts';
+import { planWith, renderAll, run } from '../support/rendered.ts';
 
 interface Job {
   script: string[];
@@ -58,6 +57,13 @@ describe.each(Object.entries(scenarios))('.gitlab-ci.yml with %s', (_, typed) =>
   it('gives a password to nothing but standard input', () => {
     const before = pipeline['.registry'].before_script as string[];
     const program = typed.builder === 'buildah' ? 'buildah' : 'docker';
+    if (typed.builder === 'buildkit' && typed.insecureRegistry) {
+      // Here "docker login" cannot do it; the shell's own printf has no arguments that others could see.
+      expect(before.at(-1)).toMatch(
+        /\n {2}printf '%s:%s' "\$(CI_)?REGISTRY_USER" "\$(CI_)?REGISTRY_PASSWORD" \| base64 \|.*\n[\s\S]*\} >~\/\.docker\/config\.json\n$/,
+      );
+      return;
+    }
     expect(before.at(-1)).toMatch(
       new RegExp(
         String.raw`^printf %s "\$(CI_)?REGISTRY_PASSWORD" \| ${program} login --username "\$(CI_)?REGISTRY_USER" --password-stdin "\$(CI_)?REGISTRY"$`,
@@ -94,51 +100,23 @@ describe.each(Object.entries(scenarios))('.gitlab-ci.yml with %s', (_, typed) =>
   });
 });
 
-const node = tool('node/bin/node');
-const gitlabCiLocal = tool('gitlab-ci-local/dist/index.js');
+describe.skipIf(!needs(hasGitLabCiLocal, 'gitlab-ci-local in test/tools, and git'))(
+  "GitLab's schema for pipelines, as gitlab-ci-local holds it",
+  () => {
+    it.each(Object.entries(scenarios))('accepts the pipeline with %s', async (_, typed) => {
+      const { status, stdout, stderr } = await listJobs(renderAll(typed)['.gitlab-ci.yml']!);
+      expect(status, stderr).toBe(0);
+      expect(stderr).toContain('json schema validated');
+      expect((JSON.parse(stdout) as { name: string }[]).map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['build', 'tag branch', 'tag latest', 'tag version']),
+      );
+    });
 
-describe.skipIf(
-  !needs(
-    Boolean(node && gitlabCiLocal) && isInstalled('git', '--version'),
-    'gitlab-ci-local in test/tools, and git',
-  ),
-)("GitLab's schema for pipelines, as gitlab-ci-local holds it", () => {
-  /** Lists the jobs of a pipeline; gitlab-ci-local checks the schema first, and ends with 1 where it fails. */
-  const list = (folder: string) => {
-    const git = (...words: string[]) => run(folder, ['git', ...words]);
-    git('init', '--quiet', '--initial-branch', 'main');
-    git('remote', 'add', 'origin', 'https://gitlab.example.com/team/app.git');
-    git(
-      '-c',
-      'user.name=a',
-      '-c',
-      'user.email=a@example.com',
-      'commit',
-      '--quiet',
-      '--allow-empty',
-      '-m',
-      'x',
-    );
-    return run(folder, [node!, gitlabCiLocal!, '--list-json']);
-  };
-
-  it.each(Object.entries(scenarios))('accepts the pipeline with %s', (_, typed) => {
-    const { status, stdout, stderr } = list(writeAll(typed));
-    expect(status, stderr).toBe(0);
-    expect(stderr).toContain('json schema validated');
-    expect((JSON.parse(stdout) as { name: string }[]).map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['build', 'tag branch', 'tag latest', 'tag version']),
-    );
-  });
-
-  it('would refuse a key that GitLab does not know', () => {
-    const folder = writeAll();
-    appendFileSync(
-      join(folder, '.gitlab-ci.yml'),
-      '\nextra:\n  script: [echo]\n  stage: build\n  imagee: x\n',
-    );
-    const { status, stderr } = list(folder);
-    expect(status).toBe(1);
-    expect(stderr).toContain('imagee');
-  });
-});
+    it('would refuse a key that GitLab does not know', async () => {
+      const extra = '\nextra:\n  script: [echo]\n  stage: build\n  imagee: x\n';
+      const { status, stderr } = await listJobs(renderAll()['.gitlab-ci.yml']! + extra);
+      expect(status).toBe(1);
+      expect(stderr).toContain('imagee');
+    });
+  },
+);

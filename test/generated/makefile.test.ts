@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { needs } from '../support/needs.ts';
-import { targetsOf } from '../support/own-tools.ts';
+import { shellcheckRecipe, targetsOf } from '../support/own-tools.ts';
 import { isInstalled, renderAll, run, writeAll } from '../support/rendered.ts';
 
 const text = renderAll().Makefile!;
@@ -85,15 +85,7 @@ describe.skipIf(
     expect(run(folder, ['shellcheck', path])).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 
-  it.each(targets)('finds nothing in the recipe of %s', target => {
-    const folder = writeAll();
-    const { stdout } = run(folder, ['make', '--dry-run', target]);
-    // make gives each line to a shell of its own, unless it ends with a backslash.
-    const lines = stdout.replaceAll('\\\n', '\0').trim().split('\n');
-    const recipes = lines.map((line, number) => {
-      writeFileSync(join(folder, `recipe-${number}`), `#!/bin/sh\n${line.replaceAll('\0', '\\\n')}\n`);
-      return `recipe-${number}`;
-    });
-    expect(run(folder, ['shellcheck', ...recipes])).toEqual({ status: 0, stdout: '', stderr: '' });
+  it.each([...targets, 'binfmt'])('finds nothing in the recipe of %s', target => {
+    expect(shellcheckRecipe(writeAll(several), target)).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 });

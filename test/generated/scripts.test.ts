@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import type { TypedAnswers } from '../../generators/app/questions.ts';
 import { scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
+import { compile } from '../support/own-tools.ts';
 import { pathsWith, planWith, run, tool, writeAll } from '../support/rendered.ts';
 
 const folders = Object.entries(scenarios).map(([name, typed]) => ({ name, typed, folder: writeAll(typed) }));
@@ -20,32 +20,8 @@ for (const { typed, folder } of folders) {
 }
 
 it('the scripts pass tsc --strict, and hold only what Node strips: no enums, no namespaces, no parameter properties', () => {
-  const options: ts.CompilerOptions = {
-    target: ts.ScriptTarget.ES2023,
-    lib: ['lib.es2023.d.ts'],
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    types: ['node'],
-    typeRoots: [fileURLToPath(new URL('../../node_modules/@types', import.meta.url))],
-    strict: true,
-    noUnusedLocals: true,
-    noUnusedParameters: true,
-    verbatimModuleSyntax: true,
-    erasableSyntaxOnly: true,
-    allowImportingTsExtensions: true,
-    noEmit: true,
-    skipLibCheck: true,
-  };
-  const program = ts.createProgram(
-    folders.flatMap(({ typed, folder }) => scriptsOf(typed).map(path => join(folder, path))),
-    options,
-  );
-  const problems = ts
-    .getPreEmitDiagnostics(program)
-    .map(
-      ({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
-    );
-  expect(problems).toEqual([]);
+  const paths = folders.flatMap(({ typed, folder }) => scriptsOf(typed).map(path => join(folder, path)));
+  expect(compile(paths)).toEqual([]);
   expect([...scripts.keys()]).toContain('scripts/register.ts');
 }, 120_000);
 
