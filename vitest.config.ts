@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     // The slowest tests wait for containers and terminals more than they compute.
     minWorkers: 1,
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', './test/support/summary-reporter.ts'],
     projects: [
       {

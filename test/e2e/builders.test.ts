@@ -9,17 +9,13 @@ import { engine } from './support/engines.ts';
 import { canRunPipelines, Project, page, steps } from './support/pipeline.ts';
 import { eventually, type Outcome, output, run } from './support/program.ts';
 import { Repository } from './support/repository.ts';
-import { bridgeAddress, fillHub, Registry } from './support/surroundings.ts';
+import { bridgeAddress, fillHub, hasImages, imagesLoaded, Registry } from './support/surroundings.ts';
 
 const modern = engine('modern');
 const able =
   needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)') &&
   needs(await canRunPipelines(), 'rsync, and gitlab-ci-local in test/tools') &&
-  needs(
-    (await run(['docker', 'image', 'inspect', 'quay.io/buildah/stable'], { cwd: '/', env: modern!.env }))
-      .code === 0,
-    'the images of .ci/images',
-  );
+  needs(await hasImages(modern), 'the images of .ci/images');
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
@@ -79,6 +75,8 @@ describe.skipIf(!able)('the builder', () => {
   let registry: Registry;
   let hub: Registry;
   let url: string;
+
+  beforeAll(imagesLoaded, 900_000);
 
   beforeAll(async () => {
     const { hostAddress, engineAddress } = modern!;

@@ -7,14 +7,12 @@ import { needs } from '../support/needs.ts';
 import { engine } from './support/engines.ts';
 import { output, run } from './support/program.ts';
 import { Repository } from './support/repository.ts';
+import { hasImages, imagesLoaded } from './support/surroundings.ts';
 
 const modern = engine('modern');
 const able =
   needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)') &&
-  needs(
-    (await run(['docker', 'image', 'inspect', 'e2e/tinyproxy'], { cwd: '/', env: modern!.env })).code === 0,
-    'the images of .ci/images',
-  );
+  needs(await hasImages(modern), 'the images of .ci/images');
 
 describe.skipIf(!able)(
   'where GitLab has a private authority and a name that DNS does not know, behind a proxy',
@@ -37,6 +35,8 @@ describe.skipIf(!able)(
     };
 
     let certificate: ReturnType<typeof selfSigned>;
+
+    beforeAll(imagesLoaded, 900_000);
 
     beforeAll(async () => {
       certificate = selfSigned(name);

@@ -1,9 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Engine } from './engines.ts';
 import { eventually, output } from './program.ts';
+
+/** Whether the images of `.ci/images` are there, or on their way: `E2E_IMAGES` is a file that says when. */
+export async function hasImages(on: Engine | undefined): Promise<boolean> {
+  if (!on || process.env.E2E_IMAGES) return on !== undefined;
+  // The last that `.ci/images load` makes.
+  const names = ['docker', 'image', 'ls', '--quiet', 'moby/buildkit'];
+  return (await output(names, { cwd: '/', env: on.env })).trim() !== '';
+}
+
+/** Waits until those images are there. */
+export async function imagesLoaded(): Promise<void> {
+  const ready = process.env.E2E_IMAGES;
+  while (ready && !existsSync(ready)) {
+    if (existsSync(`${ready}.failed`)) throw new Error('.ci/images failed.');
+    await new Promise(resolve => setTimeout(resolve, 500));
+  }
+}
 
 /** Where containers of an engine, and the engine itself, reach ports that it publishes. */
 export const bridgeAddress = '10.213.0.1';
