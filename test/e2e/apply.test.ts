@@ -25,7 +25,7 @@ async function registered(name: EngineName) {
 const configFiles = ({ folder }: Repository): string[] => readdirSync(join(folder, 'config')).sort();
 const asRegistered = ['.runner_system_id', 'config.toml', 'template.toml'];
 
-describe.each<EngineName>(['modern', 'old'])('make apply on the %s engine', name => {
+describe.each<EngineName>(['modern'])('make apply on the %s engine', name => {
   describe.skipIf(!needs(engine(name) !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
     'with a registered runner',
     () => {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 import { filesOf } from '../../generators/app/files.ts';
 import { planRepository, type RunnerRepository } from '../../generators/app/plan.ts';
 import type { TypedAnswers } from '../../generators/app/questions.ts';
@@ -31,6 +31,10 @@ const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true });
 });
+
+// Tests that wait for programs give vitest no moment for messages between its processes, on which it gives up
+// after a minute.
+afterEach(() => new Promise(resolve => setImmediate(resolve)));
 
 /** A new empty folder, which is removed when the tests of the file have ended. */
 export function temporaryFolder(): string {
