@@ -21,14 +21,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const port = { registry: 5443, hub: 5444 };
 
-/** Each way to build images, and what of it the tests look at. */
+/** Each way to build images but the socket, which pipeline.test.ts has, and what of it the tests look at. */
 const ways: Record<string, { options: string[]; builds: RegExp; cached: RegExp; notThere: string[] }> = {
-  socket: {
-    options: ['--builder', 'socket'],
-    builds: /docker build/,
-    cached: /CACHED/,
-    notThere: [],
-  },
   'socket-proxy': {
     options: ['--builder', 'socket-proxy', '--docker-image', 'docker:cli'],
     builds: /docker build/,
@@ -175,7 +169,7 @@ describe.skipIf(!able)('the builder', () => {
       expect(code).toBe(0);
     });
 
-    it('gives jobs no socket and no privileges, but for the socket itself', () => {
+    it('gives jobs no socket and no privileges', () => {
       const { docker } = repository.config().runners[0];
       expect(docker.privileged).toBe(false);
       for (const path of notThere) expect(JSON.stringify(docker.volumes)).not.toContain(path);

@@ -19,9 +19,9 @@ for (const { typed, folder } of folders) {
   }
 }
 
-it('the scripts pass tsc --strict, and hold only what Node strips: no enums, no namespaces, no parameter properties', () => {
+it('the scripts pass tsc --strict, and hold only what Node strips: no enums, no namespaces, no parameter properties', async () => {
   const paths = folders.flatMap(({ typed, folder }) => scriptsOf(typed).map(path => join(folder, path)));
-  expect(compile(paths)).toEqual([]);
+  expect(await compile(paths)).toEqual([]);
   expect([...scripts.keys()]).toContain('scripts/register.ts');
 }, 120_000);
 

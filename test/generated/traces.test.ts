@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { builders, type TypedAnswers } from '../../generators/app/questions.ts';
 import { scenarios } from '../support/answers.ts';
+import { rows } from '../support/option-pairs.ts';
 import { planWith, renderAll } from '../support/rendered.ts';
 
 type Plan = ReturnType<typeof planWith>;
@@ -57,6 +58,14 @@ const traces: Record<string, Trace> = {
   'a service that jobs build with': {
     words: /^networks:|depends_on|client-certs|network_mode = |what it works with/m,
     isChosen: ({ compose, mirror }) => compose.service !== undefined || mirror !== undefined,
+  },
+  'open security profiles': {
+    words: /seccomp|apparmor/i,
+    isChosen: ({ builder }) => builder === 'buildah' || builder === 'buildkit',
+  },
+  'a limit of the cache': {
+    words: /maxUsedSpace|at most \d+ GB/i,
+    isChosen: ({ compose }) => compose.service === 'docker' || compose.service === 'buildkit',
   },
   platforms: {
     words: /binfmt|--platform\b|containerd-snapshotter|checkPlatforms|emulator|\*\*Platforms/i,
@@ -139,6 +148,8 @@ const cases: [string, TypedAnswers][] = [
     { ...typed, description: 'A Runner', tags: 'linux' },
   ]),
   ...single,
+  // And everything beside everything else.
+  ...rows.map((row): [string, TypedAnswers] => [JSON.stringify(row), row as TypedAnswers]),
 ];
 
 describe.each(cases)('with %s', (_, typed) => {
