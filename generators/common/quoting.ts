@@ -23,7 +23,8 @@ function yamlItem(item: string): string {
 function isPlainText(text: string): boolean {
   return (
     /^[\p{L}_/$][\p{L}\p{N}_/$.-]*([ :][\p{L}\p{N}_/$.-]+)*$/u.test(text) &&
-    !/^(y|n|yes|no|on|off|true|false|null)$/i.test(text)
+    // e7 is a number to some readers of YAML 1.1.
+    !/^(y|n|yes|no|on|off|true|false|null|e\d+)$/i.test(text)
   );
 }
 
