@@ -62,6 +62,16 @@ export interface Names {
 /** Pure: the same answers and names always give the same plan. */
 export type Builder = (answers: Answers, names: Names) => BuilderPlan;
 
+/** The mount by which jobs have that certificate. */
+export function clientCertificateMount({ clientCertificates }: Names): string {
+  return `${clientCertificates}:/certs/client:ro`;
+}
+
+/** The volume of that mount, which the service fills. */
+export function clientCertificateVolume({ clientCertificates }: Names): ComposeResource {
+  return { key: 'client-certs', name: clientCertificates, why: 'Jobs mount it: scripts/settings.ts.' };
+}
+
 /** The entry that puts job containers on the network of the service that they build with. */
 export function onNetwork({ network }: Names, service: string): ConfigEntry {
   return {

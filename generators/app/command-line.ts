@@ -1,7 +1,6 @@
 import { refuseUnknownOptions, switchOption, typedOption } from '../common/options.ts';
 import { Refusal } from '../common/refusal.ts';
-import type { TypedAnswers } from './questions.ts';
-import { answerNames, questions } from './questions.ts';
+import { answerNames, questions, type TypedAnswers } from './questions.ts';
 import type { WriteOptions } from './write-rules.ts';
 
 // Options of yo, of Yeoman's environment and of every generator.

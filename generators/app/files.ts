@@ -46,14 +46,13 @@ export const files: readonly RepositoryFile[] = [
   { path: 'config/template.toml', data: ({ config }) => ({ config }) },
   {
     path: 'docker-compose.yml',
-    data: ({ runnerImage, compose, mirror, privateCa, proxy, extraHosts, cacheSize }) => ({
+    data: ({ runnerImage, compose, mirror, privateCa, proxy, extraHosts }) => ({
       runnerImage,
       compose,
       mirror,
       privateCa,
       proxy,
       extraHosts,
-      cacheSize,
     }),
   },
   {
@@ -75,7 +74,13 @@ export const files: readonly RepositoryFile[] = [
   { path: 'scripts/dind.ts', data: () => ({}), when: of('dind') },
   {
     path: 'scripts/doctor.ts',
-    data: ({ builder, platforms, privateCa, mirror }) => ({ builder, platforms, privateCa, mirror }),
+    data: ({ builder, usesHostEngine, platforms, privateCa, mirror }) => ({
+      builder,
+      usesHostEngine,
+      platforms,
+      privateCa,
+      mirror,
+    }),
   },
   { path: 'scripts/engine.ts' },
   { path: 'scripts/env.ts' },

@@ -3,7 +3,7 @@ import { type Engine, frozenClientApi, refuses } from '../common/engine.ts';
 import { shell } from '../common/quoting.ts';
 import { filesOf } from './files.ts';
 import type { RunnerRepository } from './plan.ts';
-import type { Answers } from './questions.ts';
+import { type Answers, usesHostEngine } from './questions.ts';
 import { render } from './render.ts';
 
 /**
@@ -65,7 +65,6 @@ export function engineWarning(
   engine: Engine,
   { builder, dockerImage: image }: Pick<Answers, 'builder' | 'dockerImage'>,
 ): string | undefined {
-  // Only these two ways have jobs talk to the engine of the host.
-  if (!['socket', 'socket-proxy'].includes(builder) || !refuses(engine, image)) return undefined;
+  if (!usesHostEngine(builder) || !refuses(engine, image)) return undefined;
   return `The local Docker Engine (${engine.version}) takes clients from API ${engine.minApiVersion}; ${image} speaks ${frozenClientApi(image)} and will be refused. Choose --docker-image docker:cli, or see "make doctor".`;
 }

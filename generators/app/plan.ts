@@ -1,7 +1,7 @@
 import { frozenClientApi } from '../common/engine.ts';
 import type { BuilderPlan, ComposeResource, ConfigEntry, Names, Variable } from './builder.ts';
 import { planOfBuilder } from './builders.ts';
-import type { Answers, BuilderName } from './questions.ts';
+import { type Answers, type BuilderName, usesHostEngine } from './questions.ts';
 
 /** The repository to write, decided in full: templates only print it. */
 export interface RunnerRepository {
@@ -12,6 +12,8 @@ export interface RunnerRepository {
   readonly concurrent: number;
   readonly runnerImage: string;
   readonly builder: BuilderName;
+  /** Whether jobs build with the engine of the host. */
+  readonly usesHostEngine: boolean;
   /** What each job container starts from. */
   readonly executor: {
     readonly image: string;
@@ -106,6 +108,7 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
     concurrent: answers.concurrent,
     runnerImage: answers.runnerImage,
     builder: answers.builder,
+    usesHostEngine: usesHostEngine(answers.builder),
     executor: {
       image: answers.dockerImage,
       volumes: builder.volumes,
@@ -269,7 +272,7 @@ function extraHosts(
 
 function planMirror({ mirror, builder }: Answers, { compose }: BuilderPlan): Mirror | undefined {
   if (!mirror) return undefined;
-  const isForHost = builder === 'socket' || builder === 'socket-proxy';
+  const isForHost = usesHostEngine(builder);
   // What runs beside a job is on a network of its own, and comes by the address of Docker's default bridge.
   const address = isForHost ? '127.0.0.1' : compose.service ? undefined : '172.17.0.1';
   return { address, isForHost };

@@ -8,6 +8,7 @@ import {
   defaultFor,
   questions,
   type TypedAnswers,
+  usesHostEngine,
 } from './questions.ts';
 
 /** What Inquirer has so far: text, or yes and no as booleans. */
@@ -88,7 +89,7 @@ function promptFor(
   const isRefused = (answered: Answered) =>
     name === 'dockerImage' &&
     engine !== undefined &&
-    soFar('builder', answered).startsWith('socket') &&
+    usesHostEngine(checked(answered).builder) &&
     refuses(engine, byDefault(answered));
   return {
     name,

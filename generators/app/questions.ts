@@ -32,6 +32,11 @@ export const builders = {
 
 export type BuilderName = keyof typeof builders;
 
+/** Whether jobs build with the engine of the host, which is then configured by its own files and not by ours. */
+export function usesHostEngine(builder: BuilderName): boolean {
+  return builder === 'socket' || builder === 'socket-proxy';
+}
+
 const dindCaches = {
   registry: 'an engine for each job, which starts empty and takes layers from the registry',
   volume: 'one engine for all jobs, which keeps its layers on a volume',

@@ -70,10 +70,7 @@ export function checkGitLabUrl(text: string): string {
  * GitLab's own limits.
  */
 export function checkTags(text: string): string[] {
-  const tags = printable(text, 'The tags')
-    .split(',')
-    .map(tag => tag.trim())
-    .filter(tag => tag !== '');
+  const tags = items(printable(text, 'The tags'));
   if (tags.some(tag => tag.includes('$'))) {
     throw new Refusal("A tag must not contain $: GitLab would read it as a variable in a job's tags.");
   }
@@ -126,10 +123,7 @@ export function checkRegistry(text: string): string {
 
 /** A whole number from 1. */
 export function checkConcurrent(text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text.trim())) {
-    throw new Refusal('The number of concurrent jobs must be a whole number from 1 (to 99999).');
-  }
-  return Number(text);
+  return wholeNumber(text, 'The number of concurrent jobs must be a whole number from 1 (to 99999).');
 }
 
 /** yes or no, also as true or false. */
@@ -169,11 +163,14 @@ export function checkDindImage(text: string): string {
   return image;
 }
 
-/** Gigabytes (10^9 bytes) of a cache. */
+/** GB of a cache, as its builder counts them. */
 export function checkCacheSize(text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text.trim())) {
-    throw new Refusal('The size of the cache is a whole number of GB, from 1 (to 99999).');
-  }
+  return wholeNumber(text, 'The size of the cache is a whole number of GB, from 1 (to 99999).');
+}
+
+/** @throws Refusal with that sentence, if it is no whole number from 1 to 99999 */
+function wholeNumber(text: string, sentence: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text.trim())) throw new Refusal(sentence);
   return Number(text);
 }
 
@@ -187,15 +184,15 @@ function quoted(text: string): string {
 /** What was typed in a list, without empty parts and duplicates; `word` stands for an empty list. */
 function list(text: string, word: string, what: string): string[] {
   const typed = printable(text, what);
-  if (typed === word) return [];
-  return [
-    ...new Set(
-      typed
-        .split(',')
-        .map(item => item.trim())
-        .filter(item => item !== ''),
-    ),
-  ];
+  return typed === word ? [] : [...new Set(items(typed))];
+}
+
+/** The parts of a comma-separated text that are not empty. */
+function items(text: string): string[] {
+  return text
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '');
 }
 
 /** Platforms as BuildKit and Buildah write them (containerd's `platforms` package); none at all is the host's. */

@@ -64,11 +64,14 @@ export function readRunners(toml: string): RegisteredRunner[] {
     });
 }
 
-/** One `key = value`, and where it stands: lines from 0, and in the last of them what follows the value. */
-interface Entry {
+/** A value, and how it is written; an empty text means: not there. */
+interface Written {
   value: Value;
-  /** The value as it is written. */
   text: string;
+}
+
+/** One `key = value`, and where it stands: lines from 0, and in the last of them what follows the value. */
+interface Entry extends Written {
   first: number;
   last: number;
   rest: string;
@@ -185,15 +188,12 @@ export function jobSetting(table: keyof typeof governed, key: string): string[] 
 
 /** The network that job containers join, if template.toml names one. */
 export function jobNetwork(): string | undefined {
-  const value = wanted('runners.docker').get('network_mode')?.value;
-  return value ? String(value) : undefined;
+  return jobSetting('runners.docker', 'network_mode')[0];
 }
 
-function wanted(name: keyof typeof governed): Map<string, Pick<Entry, 'text' | 'value'>> {
+function wanted(name: keyof typeof governed): Map<string, Written> {
   const tables = readTables(readFileSync(new URL('config/template.toml', root), 'utf8'));
-  const entries = new Map<string, Pick<Entry, 'text' | 'value'>>(
-    governed[name].map(key => [key, { text: '', value: '' }]),
-  );
+  const entries = new Map<string, Written>(governed[name].map(key => [key, { text: '', value: '' }]));
   for (const [key, entry] of tables.find(table => table.name === name)?.entries ?? [])
     entries.set(key, entry);
   if (name === 'runners.docker') {
@@ -221,17 +221,13 @@ export function bringInLine(toml: string): { text: string; changes: Change[] } {
   const changes: Change[] = [];
   const names = readRunners(toml).map(({ name }) => name);
 
-  const bring = (table: Table, key: string, wantedEntry: Pick<Entry, 'text' | 'value'>) => {
+  const bring = (table: Table, key: string, wantedEntry: Written) => {
     const entry = table.entries.get(key);
-    const isList = key === 'environment';
-    const { kept, replaced } = isList
-      ? ownVariables(entry?.value, wantedEntry.value)
-      : { kept: [], replaced: [] };
-    const to =
-      kept.length > 0 ? asList([...kept, ...[wantedEntry.value].flat().filter(Boolean)]) : wantedEntry;
+    const { from, to } =
+      key === 'environment'
+        ? mergeVariables(entry?.value, wantedEntry)
+        : { from: entry?.text ?? '', to: wantedEntry };
     if (isSame(entry?.value, to.value)) return;
-    // What else is in the environment can be a secret.
-    const from = isList ? asList(replaced).text : (entry?.text ?? '');
     changes.push({ runner: names[table.runner - 1] ?? '', key, from, to: wantedEntry.text });
     if (entry) {
       const start = /^\s*[\w-]+\s*=\s*/.exec(lines[entry.first] ?? '')?.[0] ?? `${key} = `;
@@ -259,22 +255,24 @@ export function bringInLine(toml: string): { text: string; changes: Change[] } {
   return { text: text.join('\n'), changes };
 }
 
-function asList(items: string[]): Pick<Entry, 'text' | 'value'> {
+function asList(items: string[]): Written {
   const text = `[${items.map(item => JSON.stringify(item)).join(', ')}]`;
   return { text: items.length > 0 ? text : '', value: items };
 }
 
-/** The variables in `environment` that are somebody's own, and those whose place template.toml takes. */
-function ownVariables(
-  present: Value | undefined,
-  wantedVariables: Value,
-): { kept: string[]; replaced: string[] } {
+/**
+ * The variables that template.toml wants, beside those in `environment` that are somebody's own. Only what they
+ * take the place of is shown as it was: the others can be secrets.
+ */
+function mergeVariables(present: Value | undefined, wantedEntry: Written): { from: string; to: Written } {
+  const itemsOf = (value: Value = []) => [value].flat().filter(Boolean);
   const nameOf = (variable: string) => variable.split('=')[0] ?? '';
-  const names = [wantedVariables].flat().map(nameOf);
+  const names = itemsOf(wantedEntry.value).map(nameOf);
   const isOurs = (variable: string) =>
     names.includes(nameOf(variable)) || /^(SSL_CERT_DIR|https?_proxy|no_proxy)=/i.test(variable);
-  const variables = [present ?? []].flat().filter(Boolean);
-  return { kept: variables.filter(one => !isOurs(one)), replaced: variables.filter(isOurs) };
+  const kept = itemsOf(present).filter(one => !isOurs(one));
+  const from = asList(itemsOf(present).filter(isOurs)).text;
+  return { from, to: kept.length > 0 ? asList([...kept, ...itemsOf(wantedEntry.value)]) : wantedEntry };
 }
 
 /** Whether two values mean the same; a key that is not there is empty, or false. */

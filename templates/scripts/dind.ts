@@ -61,14 +61,7 @@ export async function checkInside(seen: (key: string) => string, _: Engine, note
     checkClient(seen, note, { takes: `the engine answers "${seen('refusal')}"`, ways: 'an older engine.' });
     return;
   }
-  if (/docker.*not found/i.test(seen('refusal'))) {
-    note(
-      'failed',
-      'docker client',
-      `there is no docker command in ${executor.image}.`,
-      'Name an image that has one, such as docker:cli, in scripts/settings.ts; then: make apply',
-    );
-  }
+  if (/docker.*not found/i.test(seen('refusal'))) noteNoClient(note);
   // Without a job there is no service; so one is started, to see whether it may.
   const container = ['docker', 'run', '--rm', '--privileged', '--entrypoint', 'sh', serviceImage];
   const { status, stdout, stderr } = await run([...container, '-c', 'mount -t tmpfs none /mnt && dockerd --version']);

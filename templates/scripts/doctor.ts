@@ -79,7 +79,7 @@ async function main(): Promise<void> {
 <% if (mirror?.isForHost) { -%>
   if (engine) await check('mirror', checkMirror);
 <% } -%>
-<% if (builder.startsWith('socket')) { -%>
+<% if (usesHostEngine) { -%>
   if (engine && pipeline?.registry) await check('registry', () => checkRegistry(pipeline.registry));
 <% } -%>
   if (compose) {
@@ -309,7 +309,7 @@ function checkGitLabInside(gitlabUrl: string, answer: string): void {
   }
 }
 
-<% if (builder.startsWith('socket')) { -%>
+<% if (usesHostEngine) { -%>
 /** Asks the engine itself, which does the pushing, to look for an image that is not there. */
 async function checkRegistry(registry: string): Promise<void> {
   const { stderr } = await run(['docker', 'pull', `${registry}/doctor/no-such-image:none`]);
@@ -338,7 +338,7 @@ async function checkRegistry(registry: string): Promise<void> {
 <% if (platforms.length > 0) { -%>
 /** Whether the kernel can run programs of each platform that images are built for. */
 async function checkPlatforms(): Promise<void> {
-<% if (builder.startsWith('socket') && platforms.length > 1) { -%>
+<% if (usesHostEngine && platforms.length > 1) { -%>
   const { stdout: store } = await run(['docker', 'info', '--format', '{{json .DriverStatus}}']);
   if (!store.includes('io.containerd.snapshotter')) {
     note(
@@ -522,16 +522,21 @@ async function checkTags(
   }
 }
 
+/** What docker says of a container in that format, word by word; last comes its health, if it has a check. */
+async function inspect(id: string, format: string): Promise<string[]> {
+  const health = '{{if .State.Health}}{{.State.Health.Status}}{{end}}';
+  const { stdout } = await run(['docker', 'inspect', '--format', `${format} ${health}`, id]);
+  return stdout.trim().split(' ');
+}
+
 /** Whether what docker-compose.yml has beside the runner runs. */
 async function checkServices(compose: string[]): Promise<void> {
   const { stdout } = await run([...compose, 'config', '--services']);
   const others = stdout.trim().split('\n').filter(service => service !== 'runner' && service !== '');
   for (const service of others) {
     const id = (await run([...compose, 'ps', '--all', '-q', service])).stdout.trim();
-    const health = '{{if .State.Health}}{{.State.Health.Status}}{{end}}';
-    const format = `{{.State.Status}} {{.State.ExitCode}} ${health}`;
-    const inspected = id === '' ? '' : (await run(['docker', 'inspect', '--format', format, id])).stdout;
-    const [state = '', exitCode = '', condition = ''] = inspected.trim().split(' ');
+    const [state = '', exitCode = '', condition = ''] =
+      id === '' ? [] : await inspect(id, '{{.State.Status}} {{.State.ExitCode}}');
     if (state === '') note('warning', 'services', `${service} is not running.`, 'Run: make up');
     else if (state === 'exited' && exitCode === '0') note('ok', 'services', `${service} has done its work`);
     else if (state !== 'running' || condition === 'unhealthy') {
@@ -550,10 +555,8 @@ async function checkContainer(compose: string[], config: RunnerConfig | undefine
     if (config) note('warning', 'container', 'the runner is not running.', 'Run: make up');
     return;
   }
-  const health = '{{if .State.Health}}{{.State.Health.Status}}{{end}}';
-  const format = `{{.State.Status}} {{.RestartCount}} {{.State.StartedAt}} ${health}`;
-  const inspected = await run(['docker', 'inspect', '--format', format, id]);
-  const [state = '', restarts = '0', startedAt = '', condition = ''] = inspected.stdout.trim().split(' ');
+  const format = '{{.State.Status}} {{.RestartCount}} {{.State.StartedAt}}';
+  const [state = '', restarts = '0', startedAt = '', condition = ''] = await inspect(id, format);
   const isNew = Date.now() - Date.parse(startedAt) < 60_000;
   if (state !== 'running' || (restarts !== '0' && isNew)) {
     const detail = `the runner's container does not stay up: it is ${state}, after ${restarts} restarts.`;

@@ -16,15 +16,15 @@ import { BlockList, isIP, type Socket } from 'node:net';
 <% if (extraHosts.length > 0) { -%>
 
 /** Names that DNS does not know; docker-compose.yml and config/template.toml have them for containers. */
-const extraHosts: Record<string, string> = {
+const extraHosts = new Map([
 <% for (const entry of extraHosts) { -%>
 <% const [name, address] = [entry.slice(0, entry.indexOf(':')), entry.slice(entry.indexOf(':') + 1)] -%>
-  <%- typescript(name) %>: <%- typescript(address === 'host-gateway' ? '127.0.0.1' : address) %>,
+  [<%- typescript(name) %>, <%- typescript(address === 'host-gateway' ? '127.0.0.1' : address) %>],
 <% } -%>
-};
+]);
 
 const lookup: LookupFunction = (name, options, callback) => {
-  const address = Object.hasOwn(extraHosts, name.toLowerCase()) ? extraHosts[name.toLowerCase()] : undefined;
+  const address = extraHosts.get(name.toLowerCase());
   if (address === undefined) askDns(name, options, callback);
   else if (options.all) callback(null, [{ address, family: address.includes(':') ? 6 : 4 }]);
   else callback(null, address, address.includes(':') ? 6 : 4);
@@ -78,7 +78,7 @@ export async function routeTo(url: URL): Promise<RequestOptions> {
   }
 <% } -%>
 <% if (extraHosts.length > 0) { -%>
-  return Object.hasOwn(extraHosts, url.hostname) ? { lookup } : {};
+  return extraHosts.has(url.hostname) ? { lookup } : {};
 <% } else { -%>
   return {};
 <% } -%>

@@ -35,17 +35,7 @@ export function checkPipeline(text: string, note: Note): void {
   }
 }
 
-<%- include('/_parts/scripts/client-probe.ts') -%>
-
-/** @param seen what the probe found */
-export function checkInside(seen: (key: string) => string, engine: Engine, note: Note): void {
-  checkClient(seen, note, {
-    takes: `this engine (${engine.version}) takes ${engine.minApiVersion} and newer`,
-    ways:
-      'Docker Engine 29.3 or later, which takes 1.40 again;\n' +
-      '"min-api-version": "1.40" in /etc/docker/daemon.json (Engine 29), then: sudo systemctl restart docker',
-  });
-}
+<%- include('/_parts/scripts/client-of-host.ts') -%>
 
 /** What it means that no engine answers a job, and what to do. */
 function unreachable(refusal: string): [detail: string, remedy: string] {

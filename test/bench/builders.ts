@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { completeAnswers } from '../../generators/app/answers.ts';
 import { planRepository } from '../../generators/app/plan.ts';
-import type { TypedAnswers } from '../../generators/app/questions.ts';
+import { type AnswerName, questions, type TypedAnswers } from '../../generators/app/questions.ts';
 import { engine } from '../e2e/support/engines.ts';
 import { eventually } from '../e2e/support/program.ts';
 import { bridgeAddress, Registry } from '../e2e/support/surroundings.ts';
@@ -62,7 +62,7 @@ export async function builderRows(command: string): Promise<Row[]> {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'));
     const { executor, config, compose, pipeline } = planRepository(completeAnswers(typed), basename(folder));
     const options = Object.entries(typed).flatMap(([key, value]) => {
-      const option = `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
+      const option = `--${questions[key as AnswerName].option}`;
       return value === 'yes' ? [option] : [option, value];
     });
     sh([command, folder, '--defaults', ...options], folder);

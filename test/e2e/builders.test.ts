@@ -22,18 +22,16 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 const port = { registry: 5443, hub: 5444 };
 
 /** Each way to build images but the socket, which pipeline.test.ts has, and what of it the tests look at. */
-const ways: Record<string, { options: string[]; builds: RegExp; cached: RegExp; notThere: string[] }> = {
+const ways: Record<string, { options: string[]; builds: RegExp; cached: RegExp }> = {
   'socket-proxy': {
     options: ['--builder', 'socket-proxy', '--docker-image', 'docker:cli'],
     builds: /docker build/,
     cached: /CACHED/,
-    notThere: ['/var/run/docker.sock'],
   },
   'dind, an engine for each job': {
     options: ['--builder', 'dind', '--mirror'],
     builds: /docker build/,
     cached: /importing cache manifest from .*\n[\s\S]*CACHED/,
-    notThere: ['/var/run/docker.sock'],
   },
   'dind, one engine for all': {
     options: [
@@ -47,19 +45,16 @@ const ways: Record<string, { options: string[]; builds: RegExp; cached: RegExp; 
     ],
     builds: /docker buildx build/,
     cached: /CACHED/,
-    notThere: ['/var/run/docker.sock'],
   },
   buildkit: {
     options: ['--builder', 'buildkit', '--mirror', '--platforms', 'linux/amd64,linux/arm64'],
     builds: /docker buildx build/,
     cached: /CACHED/,
-    notThere: ['/var/run/docker.sock'],
   },
   buildah: {
     options: ['--builder', 'buildah', '--mirror', '--platforms', 'linux/amd64,linux/arm64'],
     builds: /buildah build/,
     cached: /Using cache/,
-    notThere: ['/var/run/docker.sock'],
   },
 };
 
@@ -103,7 +98,7 @@ describe.skipIf(!able)('the builder', () => {
     await gitlab?.stop();
   });
 
-  describe.each(Object.entries(ways))('%s', (_, { options, builds, cached, notThere }) => {
+  describe.each(Object.entries(ways))('%s', (_, { options, builds, cached }) => {
     let repository: Repository;
     let project: Project;
     let first: Outcome;
@@ -172,7 +167,7 @@ describe.skipIf(!able)('the builder', () => {
     it('gives jobs no socket and no privileges', () => {
       const { docker } = repository.config().runners[0];
       expect(docker.privileged).toBe(false);
-      for (const path of notThere) expect(JSON.stringify(docker.volumes)).not.toContain(path);
+      expect(JSON.stringify(docker.volumes)).not.toContain('/var/run/docker.sock');
       expect(JSON.stringify(docker.cap_add ?? [])).toBe('[]');
     });
 

@@ -258,7 +258,7 @@ describe('random answers come back from', () => {
       }
     });
     const constants = (text: string) => `return {
-      hosts: ${text.includes('const extraHosts') ? 'extraHosts' : '{}'},
+      hosts: ${text.includes('const extraHosts') ? 'Object.fromEntries(extraHosts)' : '{}'},
       proxy: ${text.includes('const proxy =') ? 'proxy' : 'undefined'},
       exceptions: ${text.includes('const exceptions =') ? 'exceptions' : '[]'},
     };`;

@@ -1,8 +1,8 @@
-import { type Builder, onNetwork } from '../builder.ts';
+import { type Builder, clientCertificateMount, clientCertificateVolume, onNetwork } from '../builder.ts';
 
 /** Rootless BuildKit, beside the runner; jobs reach it by TLS, each side with a certificate. */
 export const buildkit: Builder = (_, names) => ({
-  volumes: [`${names.clientCertificates}:/certs/client:ro`],
+  volumes: [clientCertificateMount(names)],
   volumesWhy: 'The certificate by which jobs show themselves to BuildKit.',
   config: [onNetwork(names, 'BuildKit')],
   pipeline: {
@@ -22,7 +22,7 @@ export const buildkit: Builder = (_, names) => ({
     volumes: [
       { key: 'buildkit-cache', why: 'Layers, kept between jobs; buildkit/buildkitd.toml limits its size.' },
       { key: 'buildkit-certs', why: 'Keys of the authority and of BuildKit; jobs never see them.' },
-      { key: 'client-certs', name: names.clientCertificates, why: 'Jobs mount it: scripts/settings.ts.' },
+      clientCertificateVolume(names),
     ],
   },
 });

@@ -1,4 +1,12 @@
-import { type Builder, type BuilderPlan, type Names, onNetwork, type Variable } from '../builder.ts';
+import {
+  type Builder,
+  type BuilderPlan,
+  clientCertificateMount,
+  clientCertificateVolume,
+  type Names,
+  onNetwork,
+  type Variable,
+} from '../builder.ts';
 import type { Answers } from '../questions.ts';
 
 /** Where the client finds the engine, and how the two know each other: one set, or they never meet. */
@@ -51,7 +59,7 @@ function besideEachJob({ dindImage, platforms, mirror, insecureRegistry }: Answe
 
 function oneForAll({ platforms }: Answers, names: Names): BuilderPlan {
   return {
-    volumes: [`${names.clientCertificates}:/certs/client:ro`],
+    volumes: [clientCertificateMount(names)],
     volumesWhy: 'The certificate by which jobs show themselves to the engine of docker-compose.yml.',
     config: [onNetwork(names, 'the engine')],
     pipeline: {
@@ -65,7 +73,7 @@ function oneForAll({ platforms }: Answers, names: Names): BuilderPlan {
       volumes: [
         { key: 'docker-data', why: 'Images and layers, kept between jobs.' },
         { key: 'docker-certs', why: 'Keys of the authority and of the engine; jobs never see them.' },
-        { key: 'client-certs', name: names.clientCertificates, why: 'Jobs mount it: scripts/settings.ts.' },
+        clientCertificateVolume(names),
       ],
     },
   };

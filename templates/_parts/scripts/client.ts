@@ -19,15 +19,19 @@ function checkClient(seen: (key: string) => string, note: Note, refused: { takes
       'Upgrade Docker Engine, or name an older image, such as docker:stable.',
     );
   } else if (/docker.*not found/i.test(refusal)) {
-    note(
-      'failed',
-      check,
-      `there is no docker command in ${image}.`,
-      'Name an image that has one, such as docker:cli, in scripts/settings.ts; then: make apply',
-    );
+    noteNoClient(note);
   } else if (refusal !== '' || seen('client') === '') {
     note('failed', check, ...unreachable(refusal || 'docker printed nothing'));
   } else {
     note('ok', check, `${image} speaks API ${seen('client')} with ${engineName}`);
   }
+}
+
+function noteNoClient(note: Note): void {
+  note(
+    'failed',
+    'docker client',
+    `there is no docker command in ${executor.image}.`,
+    'Name an image that has one, such as docker:cli, in scripts/settings.ts; then: make apply',
+  );
 }

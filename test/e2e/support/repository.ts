@@ -83,29 +83,22 @@ export class Repository {
 
   /** Takes the volumes off the engine that its containers have made. */
   async removeVolumes(): Promise<void> {
-    const project = /^COMPOSE_PROJECT_NAME=(.*)$/m.exec(this.read('.env.example'))?.[1];
-    const label = ['--filter', `label=com.docker.compose.project=${project}`];
-    const volumes = (await this.docker('volume', 'ls', '--quiet', ...label)).trim();
-    if (volumes !== '') await this.docker('volume', 'rm', '--force', ...volumes.split('\n'));
+    const volumes = await this.#listed('volume', 'ls');
+    if (volumes.length > 0) await this.docker('volume', 'rm', '--force', ...volumes);
   }
 
   async dispose(): Promise<void> {
-    const project = /^COMPOSE_PROJECT_NAME=(.*)$/m.exec(this.read('.env.example'))?.[1];
-    const containers = await this.docker(
-      'ps',
-      '-aq',
-      '--filter',
-      `label=com.docker.compose.project=${project}`,
-    );
-    if (containers.trim()) await this.docker('rm', '--force', '--volumes', ...containers.trim().split('\n'));
-    const networks = await this.docker(
-      'network',
-      'ls',
-      '-q',
-      '--filter',
-      `label=com.docker.compose.project=${project}`,
-    );
-    if (networks.trim()) await this.docker('network', 'rm', ...networks.trim().split('\n'));
+    const containers = await this.#listed('ps', '--all');
+    if (containers.length > 0) await this.docker('rm', '--force', '--volumes', ...containers);
+    const networks = await this.#listed('network', 'ls');
+    if (networks.length > 0) await this.docker('network', 'rm', ...networks);
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** What such a list of docker's holds of this repository's Compose project. */
+  async #listed(...words: string[]): Promise<string[]> {
+    const project = /^COMPOSE_PROJECT_NAME=(.*)$/m.exec(this.read('.env.example'))?.[1];
+    const filter = ['--filter', `label=com.docker.compose.project=${project}`];
+    return (await this.docker(...words, '--quiet', ...filter)).trim().split('\n').filter(Boolean);
   }
 }
