@@ -92,7 +92,7 @@ export default class GitLabRunnerDocker extends Generator {
       );
       for (const name of answerNames) {
         const value = answered[name];
-        if (value !== undefined) typed[name] = asTyped(value);
+        if (value !== undefined) typed[name] = asTyped(name, value);
       }
     }
     this.#answers = completeAnswers(typed);
@@ -130,6 +130,7 @@ export default class GitLabRunnerDocker extends Generator {
     if (steps.length > 0) this.log('\nChanged since the last time:');
     for (const step of steps) this.log(`  ${step}`);
     this.log('\nNext:');
-    for (const command of nextSteps(relative(this.contextRoot, this.#folder))) this.log(`  ${command}`);
+    const directory = relative(this.contextRoot, this.#folder);
+    for (const command of nextSteps(directory, exists('config/config.toml'))) this.log(`  ${command}`);
   }
 }

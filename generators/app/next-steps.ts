@@ -10,10 +10,12 @@ import { render } from './render.ts';
  * The commands that come next.
  *
  * @param directory where the repository is, seen from where the user is; empty if it is there
+ * @param isRegistered whether a runner is registered there already
  */
-export function nextSteps(directory: string): string[] {
+export function nextSteps(directory: string, isRegistered = false): string[] {
   const folder = directory.startsWith('-') ? `./${directory}` : directory;
-  return [...(folder === '' ? [] : [`cd ${shell(folder)}`]), 'make doctor', 'make register', 'make up'];
+  const commands = isRegistered ? ['make doctor'] : ['make doctor', 'make register', 'make up'];
+  return [...(folder === '' ? [] : [`cd ${shell(folder)}`]), ...commands];
 }
 
 /**

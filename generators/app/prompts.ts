@@ -50,7 +50,7 @@ function promptFor(
   const soFar = (other: AnswerName, answered: Answered): string => {
     const builder = String(answered.builder ?? given.builder ?? known.builder ?? questions.builder.default);
     const saved = reconsider(known, builder);
-    return asTyped(answered[other] ?? given[other] ?? saved[other] ?? defaultFor(other, builder));
+    return asTyped(other, answered[other] ?? given[other] ?? saved[other] ?? defaultFor(other, builder));
   };
   const checked = (answered: Answered) => {
     const others = (['builder', 'dindCache', 'httpProxy'] as const).map(other => [

@@ -84,6 +84,8 @@ export interface Question<T> {
   readonly default: string;
   /** Where a builder needs another default. */
   readonly defaultOf?: { readonly [Name in BuilderName]?: string };
+  /** How an empty list is typed; without this, by no text at all. */
+  readonly none?: string;
   /** Where given, only these are answers, each with a sentence on what it means. */
   readonly choices?: Readonly<Record<string, string>>;
   /** A yes-or-no question; as an option it takes no value. */
@@ -122,6 +124,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Tags of the runner, comma-separated (a single comma: none)',
     help: 'comma-separated; a job must ask for tags that the runner has',
     default: 'docker',
+    none: ',',
     check: checkTags,
   },
   runUntagged: {
@@ -207,6 +210,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Platforms of the images, comma-separated ("host": that of this host)',
     help: 'platforms of the images, such as linux/amd64,linux/arm64; "host" for that of the host',
     default: 'host',
+    none: 'host',
     rare: true,
     check: checkPlatforms,
   },
@@ -249,6 +253,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Hosts and domains to reach without that proxy, comma-separated ("none")',
     help: 'hosts, .domains and addresses to reach without the proxy, comma-separated, or "none"',
     default: 'none',
+    none: 'none',
     rare: true,
     matters: ({ httpProxy }) => httpProxy !== undefined,
     mattersFor: '--http-proxy',
@@ -267,6 +272,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Names that DNS does not know, as name:address, comma-separated ("none")',
     help: 'names that DNS does not know, as name:address, comma-separated, or "none"',
     default: 'none',
+    none: 'none',
     rare: true,
     check: checkExtraHosts,
   },
@@ -282,7 +288,8 @@ export function defaultFor(name: AnswerName, builder: string): string {
 }
 
 /** An answer as a user would type it; `check` reads it back. */
-export function asTyped(value: Answers[AnswerName]): string {
+export function asTyped(name: AnswerName, value: Answers[AnswerName]): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return value === undefined ? 'none' : Array.isArray(value) ? value.join(',') : String(value);
+  if (Array.isArray(value)) return value.length > 0 ? value.join(',') : (questions[name].none ?? '');
+  return value === undefined ? 'none' : String(value);
 }

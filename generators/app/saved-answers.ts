@@ -33,7 +33,7 @@ export function loadAnswers(folder: string): TypedAnswers {
  */
 export function saveAnswers(folder: string, answers: Answers): void {
   const store = readStore(folder);
-  const typed = Object.fromEntries(answerNames.map(name => [name, asTyped(answers[name])]));
+  const typed = Object.fromEntries(answerNames.map(name => [name, asTyped(name, answers[name])]));
   if (isDeepStrictEqual(store[section], typed)) return;
   replaceFile(storePath(folder), `${JSON.stringify({ ...store, [section]: typed }, null, 2)}\n`);
 }

@@ -208,6 +208,14 @@ async function checkEngine(): Promise<Engine> {
 async function checkCompose(): Promise<string[]> {
   const compose = await requireCompose();
   const { stdout } = await run([...compose, 'version', '--short']);
+<% if (builder === 'buildkit') { -%>
+  if (compose[0] === 'docker-compose') {
+    throw new Failure(
+      `Compose ${stdout.trim()} does not know the security option systempaths=unconfined, without which BuildKit does not start.`,
+      'Install Compose 2, for example: sudo apt-get install docker-compose-plugin',
+    );
+  }
+<% } -%>
   note('ok', 'compose', `${compose.join(' ')} ${stdout.trim()}`);
   return compose;
 }

@@ -74,7 +74,8 @@ export async function routeTo(url: URL): Promise<RequestOptions> {
     if (url.protocol === 'https:') return { socket: await tunnel(url), agent: false } as RequestOptions;
     // By plain HTTP a proxy takes the whole address as the path.
     const { hostname, port } = new URL(proxy);
-    return { hostname, port, path: url.href, headers: { Host: url.host } };
+    // One connection a call: a proxy may close what Node.js would use again.
+    return { hostname, port, path: url.href, headers: { Host: url.host }, agent: false };
   }
 <% } -%>
 <% if (extraHosts.length > 0) { -%>

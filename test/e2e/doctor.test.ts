@@ -12,6 +12,7 @@ import { Repository } from './support/repository.ts';
 
 const modern = engine('modern');
 const strict = engine('strict');
+const old = engine('old');
 
 interface Finding {
   check: string;
@@ -421,6 +422,35 @@ describe.skipIf(!needs(strict !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
       expect(remedy).toMatch(/docker:cli[\s\S]*29\.3[\s\S]*"min-api-version": "1\.40"/);
       repository.edit('scripts/settings.ts', "'docker:stable'", "'docker:cli'");
       expect((await examine(repository)).found('docker client')).toMatchObject([{ verdict: 'ok' }]);
+    });
+  },
+);
+
+describe.skipIf(!needs(old !== undefined, 'an old Docker Engine (E2E_ENGINES)'))(
+  'make doctor where Compose is of version 1',
+  () => {
+    it('says that BuildKit cannot start there, and which Compose it needs', async () => {
+      const gitlab = await GitLabServer.start({ host: '0.0.0.0' });
+      const url = gitlab.url.replace('127.0.0.1', old!.hostAddress);
+      // A small image: this engine copies all of it for each container.
+      const options = ['--gitlab-url', url, '--builder', 'buildkit', '--docker-image', 'busybox:latest'];
+      const repository = await Repository.scaffold(old!, options);
+      try {
+        const { ok, found } = await examine(repository);
+        expect(ok).toBe(false);
+        expect(found('compose')).toMatchObject([
+          { verdict: 'failed', remedy: expect.stringContaining('docker-compose-plugin') },
+        ]);
+        // What it foretells, with an image that is there.
+        repository.edit('docker-compose.yml', 'moby/buildkit:v0.34.2-rootless', 'busybox:latest');
+        const words = ['docker-compose', 'up', '--detach', '--no-deps', 'buildkit'];
+        const { code, output } = await run(words, repository.at());
+        expect(code).not.toBe(0);
+        expect(output).toContain('invalid --security-opt 2: "systempaths=unconfined"');
+      } finally {
+        await repository.dispose();
+        await gitlab.stop();
+      }
     });
   },
 );

@@ -106,6 +106,26 @@ describe.skipIf(!able)('the sample .gitlab-ci.yml', () => {
     for (const created of projects) await created.dispose();
   });
 
+  it('builds in two jobs at once, of which neither disturbs the other', async () => {
+    const registries = ownRegistry(modern!);
+    const pair = await Promise.all(
+      ['one', 'other'].map(async name => {
+        // Two repositories of one name, as two users of a host may have them.
+        const created = await create(await Repository.scaffold(modern!, [], 'same-'), registries);
+        await created.branch(name);
+        await created.merge();
+        return created;
+      }),
+    );
+    const jobs = ['build', 'tag latest'];
+    for (const outcome of await Promise.all(pair.map(one => one.pipeline({}, { jobs })))) {
+      expectSuccess(outcome);
+    }
+    const pages = await Promise.all(pair.map(one => page(one.repository, `${one.image}:latest`)));
+    expect(pages).toEqual(pair.map(({ repository }) => repository.read('example/index.html')));
+    expect(pages[0]).not.toBe(pages[1]);
+  });
+
   it("is valid by GitLab's own schema", () => {
     expect(main.output).toContain('json schema validated');
   });

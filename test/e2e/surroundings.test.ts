@@ -4,10 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { selfSigned } from '../support/certificates.ts';
 import { GitLabServer } from '../support/gitlab-server.ts';
 import { needs } from '../support/needs.ts';
+import { asRunner } from './support/as-runner.ts';
 import { engine } from './support/engines.ts';
-import { output, run } from './support/program.ts';
+import { canRunPipelines, Project } from './support/pipeline.ts';
+import { eventually, output, run } from './support/program.ts';
 import { Repository } from './support/repository.ts';
-import { hasImages, imagesLoaded } from './support/surroundings.ts';
+import { hasImages, imagesLoaded, Registry } from './support/surroundings.ts';
 
 const modern = engine('modern');
 const able =
@@ -110,5 +112,84 @@ describe.skipIf(!able)(
       expect(code).not.toBe(0);
       expect(text).toContain(`the proxy http://${modern!.engineAddress}:9 cannot be reached`);
     });
+  },
+);
+
+describe.skipIf(!able || !needs(await canRunPipelines(), 'rsync, and gitlab-ci-local in test/tools'))(
+  'where the registry speaks plain HTTP, and is reached through a proxy only',
+  () => {
+    const port = { registry: 5445, proxy: 3130 };
+    const at = { cwd: '/', env: modern?.env ?? {} };
+    let gitlab: GitLabServer;
+    let registry: Registry;
+    let repository: Repository;
+    let project: Project;
+
+    beforeAll(imagesLoaded, 900_000);
+
+    beforeAll(async () => {
+      gitlab = await GitLabServer.start({ host: '0.0.0.0' });
+      registry = await Registry.start(modern!, port.registry, undefined, true);
+      const proxy = ['--name', 'e2e-plain-proxy', '--publish', `${port.proxy}:3128`, 'e2e/tinyproxy'];
+      await output(['docker', 'run', '--detach', ...proxy], at);
+      repository = await Repository.scaffold(
+        modern!,
+        [
+          ...['--gitlab-url', gitlab.url.replace('127.0.0.1', modern!.hostAddress), '--builder', 'buildkit'],
+          ...['--registry', `${registry.address}/images`, '--insecure-registry', registry.address],
+          ...['--http-proxy', `http://${modern!.engineAddress}:${port.proxy}`],
+        ],
+        'plain-',
+      );
+      // Whatever BuildKit pulls here comes from that registry too.
+      const base = `${registry.address}/library/busybox:latest`;
+      repository.edit('example/Dockerfile', 'FROM busybox:latest', `FROM ${base}`);
+      // The engine trusts what is on its own loopback, without TLS.
+      const local = `127.0.0.1:${port.registry}`;
+      const login = ['docker', 'login', '--username', modern!.user, '--password-stdin', local];
+      await eventually(() => output(login, { ...at, input: modern!.password }));
+      await registry.docker('tag', 'busybox:latest', `${local}/library/busybox:latest`);
+      await registry.docker('push', '--quiet', `${local}/library/busybox:latest`);
+      await registry.docker('rmi', `${local}/library/busybox:latest`);
+      repository.writeEnv({ RUNNER_TOKEN: gitlab.addRunner({ tagList: ['docker'] }).token });
+      for (const target of ['register', 'up']) {
+        const { code, output: text } = await repository.make(target);
+        expect(code, text).toBe(0);
+      }
+      project = await Project.create(repository, path => ({
+        image: `${registry.address}/images/${path.replace('/', '-')}`,
+        variables: { REGISTRY_USER: modern!.user, REGISTRY_PASSWORD: modern!.password },
+      }));
+    }, 120_000);
+
+    afterAll(async () => {
+      await repository?.make('down');
+      await repository?.removeVolumes();
+      await repository?.dispose();
+      await output(['docker', 'rm', '--force', 'e2e-plain-proxy'], at);
+      await registry?.stop();
+      await gitlab?.stop();
+    });
+
+    it('builds, pushes and tags the image by that way, and shows no password', async () => {
+      await eventually(async () => expect((await repository.make('doctor')).code).toBe(0), 60);
+      const { code, output: text } = await project.pipeline(
+        {},
+        { asRunner: asRunner(repository), jobs: ['build', 'tag latest'] },
+      );
+      expect(text).not.toContain('FAIL');
+      expect(code, text).toBe(0);
+      expect(text).not.toContain(modern!.password);
+      const name = project.image.slice(registry.address.length);
+      const asked = await output(['sh', '-c', 'docker logs e2e-plain-proxy 2>&1'], at);
+      const way = `http://${registry.address}/v2`;
+      expect(asked).toContain(`GET ${way}/library/busybox/manifests/`);
+      expect(asked).toContain(`PUT ${way}${name}/manifests/latest`);
+      const list = await fetch(`http://${modern!.engineAddress}:${port.registry}/v2${name}/tags/list`, {
+        headers: { authorization: `Basic ${btoa(`${modern!.user}:${modern!.password}`)}` },
+      });
+      const { tags } = (await list.json()) as { tags: string[] };
+      expect(tags.sort()).toEqual([expect.stringMatching(/^[0-9a-f]{40}$/), 'latest']);
+    }, 120_000);
   },
 );

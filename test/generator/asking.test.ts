@@ -40,7 +40,7 @@ describe('in a terminal', () => {
     const { asked } = await runGenerator(folder, { options: terminal });
     expect(asked).toEqual([...open, more]);
     expect(saved(folder)).toEqual(
-      Object.fromEntries(answerNames.map(name => [name, asTyped(answersWith()[name])])),
+      Object.fromEntries(answerNames.map(name => [name, asTyped(name, answersWith()[name])])),
     );
   });
 

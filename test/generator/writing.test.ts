@@ -84,7 +84,7 @@ describe('a run with the defaults', () => {
     const folder = newFolder();
     await runGenerator(folder);
     expect(savedIn(folder)).toEqual(
-      Object.fromEntries(answerNames.map(name => [name, asTyped(answersWith()[name])])),
+      Object.fromEntries(answerNames.map(name => [name, asTyped(name, answersWith()[name])])),
     );
   });
 });

@@ -18,7 +18,7 @@ const moreQuestions =
 
 /** Every answer as it is saved where the user takes the default. */
 const defaults = Object.fromEntries(
-  answerNames.map(name => [name, asTyped(questions[name].check(questions[name].default))]),
+  answerNames.map(name => [name, asTyped(name, questions[name].check(questions[name].default))]),
 );
 
 /** Scaffolds `runner` with the defaults, before the terminal is opened. */

@@ -21,7 +21,7 @@ describe.each(answerNames)('whatever is typed for %s', name => {
         } else {
           count.accepted += 1;
           const answer = questions[name].check(typed);
-          expect(questions[name].check(asTyped(answer))).toEqual(answer);
+          expect(questions[name].check(asTyped(name, answer))).toEqual(answer);
         }
       }),
       { numRuns: 2000 },

@@ -183,7 +183,7 @@ describe('usable', () => {
 describe('reconsider', () => {
   const saved = (typed: TypedAnswers): TypedAnswers => {
     const answers = answersWith(typed);
-    return Object.fromEntries(answerNames.map(name => [name, asTyped(answers[name])]));
+    return Object.fromEntries(answerNames.map(name => [name, asTyped(name, answers[name])]));
   };
 
   it.each(builderNames.flatMap(from => builderNames.map(to => [from, to] as const)))(

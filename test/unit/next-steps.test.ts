@@ -9,6 +9,10 @@ describe('nextSteps', () => {
     expect(nextSteps('')).toEqual(['make doctor', 'make register', 'make up']);
   });
 
+  it('does not lead a registered runner to registering again', () => {
+    expect(nextSteps('runner', true)).toEqual(['cd runner', 'make doctor']);
+  });
+
   it.each([
     ['my-runner', 'cd my-runner'],
     ['../my runner', `cd '../my runner'`],

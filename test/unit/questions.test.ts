@@ -38,7 +38,7 @@ describe.each(answerNames)('the question %s', name => {
   it('is saved as a user would type it, and read back as the same answer', () => {
     for (const typed of [otherAnswers[name], question.default]) {
       const answer = question.check(typed);
-      expect(question.check(asTyped(answer))).toEqual(answer);
+      expect(question.check(asTyped(name, answer))).toEqual(answer);
     }
   });
 
@@ -119,14 +119,17 @@ describe('defaultFor', () => {
 
 describe('asTyped', () => {
   it('writes each kind of answer as text', () => {
-    expect([true, false, 3, 'text', ['a', 'b'], [], undefined].map(asTyped)).toEqual([
-      'yes',
-      'no',
-      '3',
-      'text',
-      'a,b',
-      '',
-      'none',
-    ]);
+    expect(
+      [true, false, 3, 'text', ['a', 'b'], undefined].map(value => asTyped('extraHosts', value)),
+    ).toEqual(['yes', 'no', '3', 'text', 'a,b', 'none']);
+  });
+
+  it('writes an empty list in the words of its question, so that a prompt can show it', () => {
+    const empty = answerNames.filter(name => questions[name].none !== undefined);
+    expect(empty).toEqual(['tags', 'platforms', 'proxyExceptions', 'extraHosts']);
+    for (const name of empty) {
+      expect(asTyped(name, [])).not.toBe('');
+      expect(questions[name].check(asTyped(name, []))).toEqual([]);
+    }
   });
 });

@@ -25,7 +25,7 @@ export async function imagesLoaded(): Promise<void> {
 /** Where containers of an engine, and the engine itself, reach ports that it publishes. */
 export const bridgeAddress = '10.213.0.1';
 
-/** A registry of an engine's own, as a container: with TLS and a password, or as a hub without either. */
+/** A registry of an engine's own, as a container: with TLS, a password, or neither as a hub is. */
 export class Registry {
   /** The same for the engine, for containers and for builders. */
   readonly address: string;
@@ -38,8 +38,16 @@ export class Registry {
     this.address = `${bridgeAddress}:${port}`;
   }
 
-  /** @param tls the certificate that it shows, and that the engine trusts from then on */
-  static async start(engine: Engine, port: number, tls?: { key: string; cert: string }): Promise<Registry> {
+  /**
+   * @param tls the certificate that it shows, and that the engine trusts from then on
+   * @param isLocked whether it asks for the user and the password of the engine's own registry
+   */
+  static async start(
+    engine: Engine,
+    port: number,
+    tls?: { key: string; cert: string },
+    isLocked = tls !== undefined,
+  ): Promise<Registry> {
     const registry = new Registry(engine, port);
     const folder = registry.#folder;
     const options = ['--volume', `${folder}:/e2e:ro`, '--publish', `${port}:5000`];
@@ -55,6 +63,8 @@ export class Registry {
         '--env',
         'REGISTRY_HTTP_TLS_CERTIFICATE=/e2e/cert.pem',
       );
+    }
+    if (isLocked) {
       options.push('--volume', `${join(process.env.E2E_ENGINES ?? '', 'modern/htpasswd')}:/htpasswd:ro`);
       options.push('--env', 'REGISTRY_AUTH=htpasswd', '--env', 'REGISTRY_AUTH_HTPASSWD_REALM=test');
       options.push('--env', 'REGISTRY_AUTH_HTPASSWD_PATH=/htpasswd');
