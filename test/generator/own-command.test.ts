@@ -51,7 +51,7 @@ describe('the own command', () => {
     expect(status).toBe(0);
     expect(answers(join(folder, '007'))).toMatchObject({
       description: '1e3',
-      tags: '',
+      tags: ',',
       runUntagged: 'yes',
       concurrent: '12',
     });

@@ -22,7 +22,7 @@ describe('a second run with the same answers', () => {
     const times = (): number[] => Object.keys(before).map(path => statSync(join(folder, path)).mtimeMs);
     const beforeTimes = times();
     const { announced } = await runGenerator(folder);
-    expect(announced.identical).toEqual(pathsWith());
+    expect(announced.identical.toSorted()).toEqual(pathsWith().toSorted());
     expect(textsBelow(folder)).toEqual(before);
     expect(times()).toEqual(beforeTimes);
   });
@@ -32,7 +32,7 @@ describe('a second run with the same answers', () => {
     chmodSync(join(folder, 'scripts/run'), 0o700);
     const { announced, refusal } = await runGenerator(folder);
     expect(refusal).toBeUndefined();
-    expect(announced.identical).toEqual(pathsWith());
+    expect(announced.identical.toSorted()).toEqual(pathsWith().toSorted());
     expect(statSync(join(folder, 'Makefile')).mode & 0o777).toBe(0o600);
     expect(statSync(join(folder, 'scripts/run')).mode & 0o777).toBe(0o700);
   });
