@@ -18,8 +18,11 @@ const of =
 /** Every file that there can be. One without data is its template as it stands. */
 export const files: readonly RepositoryFile[] = [
   { path: '.editorconfig' },
-  { path: '.env.example', data: ({ gitlabUrl, composeProject }) => ({ gitlabUrl, composeProject }) },
-  { path: '.gitignore', data: ({ privateCa }) => ({ privateCa }) },
+  {
+    path: '.env.example',
+    data: ({ gitlabUrl, composeProject, backup }) => ({ gitlabUrl, composeProject, backup }),
+  },
+  { path: '.gitignore', data: ({ privateCa, backup }) => ({ privateCa, backup }) },
   {
     path: '.gitlab-ci.yml',
     data: ({ executor, tags, pipeline, platforms, proxy, mirror, insecureRegistry }) => ({
@@ -32,7 +35,7 @@ export const files: readonly RepositoryFile[] = [
       insecureRegistry,
     }),
   },
-  { path: 'Makefile', data: ({ platforms }) => ({ platforms }) },
+  { path: 'Makefile', data: ({ platforms, backup }) => ({ platforms, backup }) },
   {
     path: 'README.md',
     data: repository => ({ ...repository, paths: filesOf(repository).map(({ path }) => path) }),
@@ -68,6 +71,13 @@ export const files: readonly RepositoryFile[] = [
   { path: 'docker-proxy/haproxy.cfg', when: of('socket-proxy') },
   { path: 'example/Dockerfile' },
   { path: 'example/index.html' },
+  {
+    path: 'renovate.json',
+    data: ({ renovate }) => ({ ...renovate }),
+    when: ({ renovate }) => renovate !== undefined,
+  },
+  { path: 'scripts/apply.ts' },
+  { path: 'scripts/backup.sh', executable: true, when: ({ backup }) => backup },
   { path: 'scripts/buildah.ts', when: of('buildah') },
   { path: 'scripts/buildkit.ts', when: of('buildkit') },
   { path: 'scripts/config.ts' },
@@ -93,6 +103,7 @@ export const files: readonly RepositoryFile[] = [
   },
   { path: 'scripts/package.json' },
   { path: 'scripts/register.ts' },
+  { path: 'scripts/rotate.ts' },
   {
     path: 'scripts/route.ts',
     data: ({ proxy, extraHosts }) => ({ proxy, extraHosts }),
@@ -112,6 +123,8 @@ export const files: readonly RepositoryFile[] = [
   },
   { path: 'scripts/socket-proxy.ts', data: () => ({}), when: of('socket-proxy') },
   { path: 'scripts/socket.ts', data: () => ({}), when: of('socket') },
+  { path: 'scripts/status.ts' },
+  { path: 'scripts/upgrade.ts' },
 ];
 
 /** The files of that repository. */

@@ -41,6 +41,10 @@ export interface RunnerRepository {
   readonly insecureRegistry: string | undefined;
   /** Names that DNS does not know, `name:address`. */
   readonly extraHosts: readonly string[];
+  /** Whether what cannot be made anew is backed up. */
+  readonly backup: boolean;
+  /** What Renovate, which proposes newer images, has to be told. */
+  readonly renovate: { readonly runnerRepository: string } | undefined;
 }
 
 /** Where the sample pipeline pushes to, as text of a shell script or of `variables` in a job, and how it builds. */
@@ -151,6 +155,10 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
     proxy,
     insecureRegistry: answers.insecureRegistry,
     extraHosts: answers.extraHosts,
+    backup: answers.backup,
+    renovate: answers.renovate
+      ? { runnerRepository: answers.runnerImage.replace(/(:[^/]*)?(@.*)?$/, '') }
+      : undefined,
   };
 }
 

@@ -31,7 +31,8 @@ export function prompts(known: TypedAnswers, given: TypedAnswers, engine: Engine
   const gate = {
     name: more,
     type: 'confirm',
-    message: 'More questions? (platforms, pull policy, mirror, private CA, proxy, plain HTTP, extra hosts)',
+    message:
+      'More questions? (platforms, pull policy, mirror, private CA, proxy, plain HTTP, extra hosts, backup, Renovate)',
     default: false,
   };
   return [...usual, ...(rare.length > 0 ? [gate] : []), ...rare].map(item =>

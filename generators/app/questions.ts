@@ -66,6 +66,8 @@ export interface Answers {
   readonly proxyExceptions: readonly string[];
   readonly insecureRegistry: string | undefined;
   readonly extraHosts: readonly string[];
+  readonly backup: boolean;
+  readonly renovate: boolean;
 }
 
 export type AnswerName = keyof Answers;
@@ -275,6 +277,24 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     none: 'none',
     rare: true,
     check: checkExtraHosts,
+  },
+  backup: {
+    option: 'backup',
+    message: 'Also back up config.toml and .env, encrypted with age?',
+    help: 'also make backup and make restore, encrypted with age',
+    default: 'no',
+    yesNo: true,
+    rare: true,
+    check: checkYesNo,
+  },
+  renovate: {
+    option: 'renovate',
+    message: 'Also a configuration of Renovate, which proposes newer images?',
+    help: 'also a renovate.json, for newer images by merge requests',
+    default: 'no',
+    yesNo: true,
+    rare: true,
+    check: checkYesNo,
   },
 };
 

@@ -1,7 +1,7 @@
 // config/config.toml: what is in it, and how it is brought in line with settings.ts and config/template.toml.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { explainContainer, shellInRunner } from './engine.ts';
+import { explainContainer, isInterrupted, shellInRunner } from './engine.ts';
 import { Failure, root } from './env.ts';
 import { concurrent, executor } from './settings.ts';
 
@@ -10,10 +10,13 @@ export type Value = string | string[];
 
 /** One [[runners]] entry of config.toml. */
 export interface RegisteredRunner {
+  /** Counts the entries of config.toml, from 1. */
+  number: number;
   name: string;
   id: string;
   url: string;
   token: string;
+  tokenObtainedAt: string;
   tokenExpiresAt: string;
   executor: string;
   image: string;
@@ -41,6 +44,42 @@ export async function readConfig(): Promise<RunnerConfig | undefined> {
   return { mode: stdout.slice(0, end), text, runners: readRunners(text) };
 }
 
+/**
+ * Writes config.toml anew, in one step: until then it stays as it is, whatever fails or is interrupted.
+ * @param before what it was when this text was made from it
+ * @throws Failure with that remedy if it was changed meanwhile, or cannot be written
+ */
+export async function writeConfig(before: string, text: string, remedy: string): Promise<void> {
+  try {
+    // It prints what has arrived, and the file as it is then.
+    const script =
+      'rm -f .register.*; tee .register.toml; cp config.toml .register.before; cat .register.before';
+    const { status, stdout, stderr } = await shellInRunner(script, text);
+    if (isInterrupted()) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
+    if (status !== 0 || stdout !== text + before) {
+      const why = status === 0 ? 'it was changed meanwhile.' : explainContainer(stderr);
+      throw new Failure(`config/config.toml was left as it is: ${why}`, remedy);
+    }
+    await replaceConfig(remedy);
+  } catch (error) {
+    await shellInRunner('rm -f .register.*');
+    throw error;
+  }
+}
+
+/**
+ * Puts the copy in the place of config.toml, unless somebody else has changed that meanwhile.
+ * @throws Failure with that remedy
+ */
+export async function replaceConfig(remedy: string): Promise<void> {
+  const committed = await shellInRunner(
+    `if [ -f config.toml ] && ! cmp -s config.toml .register.before; then echo "it was changed meanwhile" >&2; exit 1; fi
+     chmod 600 .register.toml; mv -f .register.toml config.toml; rm -f .register.before`,
+  );
+  if (committed.status === 0) return;
+  throw new Failure(`config/config.toml was left as it is: ${explainContainer(committed.stderr)}`, remedy);
+}
+
 /** The [[runners]] of a config.toml as GitLab Runner writes it. */
 export function readRunners(toml: string): RegisteredRunner[] {
   const tables = readTables(toml);
@@ -52,10 +91,12 @@ export function readRunners(toml: string): RegisteredRunner[] {
       )?.entries;
       const text = (key: string) => String(entries.get(key)?.value ?? '');
       return {
+        number: runner,
         name: text('name'),
         id: text('id'),
         url: text('url'),
         token: text('token'),
+        tokenObtainedAt: text('token_obtained_at'),
         tokenExpiresAt: text('token_expires_at'),
         executor: text('executor'),
         image: String(docker?.get('image')?.value ?? ''),
@@ -154,6 +195,22 @@ function unescapeText(quoted: string): string {
   } catch {
     return quoted; // It has an escape that JSON does not know, such as \e.
   }
+}
+
+/** The text of config.toml with other values for keys of one runner, as TOML writes them; all else stays. */
+export function withKeys(toml: string, runner: number, keys: Record<string, string>): string {
+  const table = readTables(toml).find(({ name, runner: number }) => name === 'runners' && number === runner);
+  const lines: (string | undefined)[] = toml.split('\n');
+  if (!table) return toml;
+  for (const [key, text] of Object.entries(keys)) {
+    const entry = table.entries.get(key);
+    const [start = `  ${key} = `] = /^\s*[\w-]+\s*=\s*/.exec(lines[entry?.first ?? -1] ?? '') ?? [];
+    const at = entry?.first ?? table.first;
+    const line = start + text + (entry?.rest ?? '');
+    if (entry) lines.fill(undefined, entry.first, entry.last + 1);
+    lines[at] = entry ? line : `${lines[at]}\n${line}`;
+  }
+  return lines.filter(line => line !== undefined).join('\n');
 }
 
 /** A key of config.toml that is not as settings.ts and template.toml want it; an empty text means: not there. */

@@ -23,7 +23,17 @@ import {
   sayPatience,
 } from './engine.ts';
 import { type Environment, Failure, keepSecret, mask, readEnvironment, root } from './env.ts';
-import { callGitLab, requireGitLab<%- privateCa ? ', trustedCertificates' : '' %>, verifyRunner } from './gitlab.ts';
+import {
+  callGitLab,
+  gitlabVersion,
+  requireGitLab,
+  runnerChanges,
+<% if (privateCa) { -%>
+  trustedCertificates,
+<% } -%>
+  verifyRunner,
+  versionGap,
+} from './gitlab.ts';
 import { executor, runner } from './settings.ts';
 
 type Verdict = 'ok' | 'warning' | 'failed';
@@ -89,7 +99,7 @@ async function main(): Promise<void> {
       await check('token', () => checkTokens(config));
       await check('tags', () => checkTags(pipeline?.tags ?? [], environment, config));
     }
-    await check('container', () => checkContainer(compose, config));
+    await check('container', () => checkContainer(compose, config, environment));
   }
 
   const failed = findings.some(({ verdict }) => verdict === 'failed');
@@ -459,14 +469,14 @@ async function checkTokens({ runners }: RunnerConfig): Promise<void> {
         'failed',
         'token',
         `${url} does not accept the token of "${name}" (#${id}).`,
-        'Run "make unregister", then "make register" with a new token.',
+        'Create a runner in GitLab, put its token into .env as RUNNER_TOKEN, and run: make rotate',
       );
     } else if (expiry > 0 && days < 14) {
       note(
         'warning',
         'token',
         `the token of "${name}" expires in ${days} days.`,
-        'A running runner renews it by itself; see that it runs: make status',
+        'A running runner renews it by itself; see that it runs: make status. To renew it now: make rotate',
       );
     }
   }
@@ -491,6 +501,10 @@ async function checkTags(
       tags = body.tag_list.map(String);
       runUntagged = body.run_untagged === true;
       source = 'GitLab';
+      const keys = runnerChanges(body).map(({ key }) => key);
+      if (keys.length > 0) {
+        note('warning', 'GitLab settings', `${keys.join(', ')}: not as settings.ts wants it.`, 'See: make plan');
+      }
       if (body.paused === true) {
         note(
           'failed',
@@ -556,7 +570,11 @@ async function checkServices(compose: string[]): Promise<void> {
 }
 
 /** Whether the runner's container runs, and has read the same config.toml. */
-async function checkContainer(compose: string[], config: RunnerConfig | undefined): Promise<void> {
+async function checkContainer(
+  compose: string[],
+  config: RunnerConfig | undefined,
+  environment: Environment | undefined,
+): Promise<void> {
   const { stdout } = await run([...compose, 'ps', '-q', 'runner']);
   const id = stdout.trim();
   if (id === '') {
@@ -584,6 +602,10 @@ async function checkContainer(compose: string[], config: RunnerConfig | undefine
       'Start it from here: make up',
     );
   }
+  const { stdout: version } = await run(['docker', 'exec', id, 'gitlab-runner', '--version']);
+  const ofGitLab = environment && (await gitlabVersion(environment));
+  const gap = versionGap(/^Version: *(\S+)/m.exec(version)?.[1] ?? '', ofGitLab);
+  if (gap) note('warning', 'version', gap, 'Upgrade the one that is older: make upgrade');
   if (condition === 'unhealthy') {
     throw new Failure('the runner is unhealthy: GitLab does not know its token.', 'Run: make verify');
   }

@@ -80,6 +80,33 @@ export async function requireEngine(): Promise<Engine> {
   return { version, apiVersion, minApiVersion };
 }
 
+let interrupted = false;
+
+/** From here on Ctrl-C does not end this program at once: what it has begun is undone first. */
+export function holdInterruptions(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      interrupted = true;
+    });
+  }
+}
+
+/** Whether Ctrl-C was pressed since then. */
+export function isInterrupted(): boolean {
+  return interrupted;
+}
+
+/** Runs a script; a failure is printed with its remedy, and without secrets. */
+export async function start(name: string, main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const remedy = error instanceof Failure ? `\n  ${error.remedy}` : '';
+    console.error(mask(`${name}: ${(error as Error).message}${remedy}`));
+    process.exitCode = interrupted ? 130 : 1;
+  }
+}
+
 let composeCommand: string[] | undefined;
 
 /** @throws Failure if neither `docker compose` nor `docker-compose` is installed */

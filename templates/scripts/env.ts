@@ -1,6 +1,6 @@
 // What both scripts share: the values of .env and the environment, secrets kept out of sight, and failures.
 
-import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 
 /** The repository's folder. */
@@ -69,4 +69,12 @@ export function readEnvironment(): Environment {
     groupId: value('GITLAB_GROUP_ID'),
     registrationToken: keepSecret(value('REGISTRATION_TOKEN')),
   };
+}
+
+/** Writes a value into .env, which only its owner may read. */
+export function keepInEnvironment(name: string, value: string): void {
+  const file = new URL('.env', root);
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [''];
+  const kept = lines.filter(line => !line.startsWith(`${name}=`));
+  writeFileSync(file, [`${name}=${value}`, ...kept].join('\n'), { mode: 0o600 });
 }

@@ -4,10 +4,11 @@ import { existsSync, readFileSync<%- privateCa ? ', statSync' : '' %> } from 'no
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { rootCertificates } from 'node:tls';
-import { Failure, mask, root } from './env.ts';
+import { type Environment, Failure, mask, root } from './env.ts';
 <% if (hasRoute) { -%>
 import { routeTo } from './route.ts';
 <% } -%>
+import { runner } from './settings.ts';
 
 export interface Answer {
   status: number;
@@ -184,6 +185,42 @@ export async function verifyRunner(
     `GitLab answers the check of the runner's token with HTTP ${status}: ${reason(body)}`,
     'Run the same command again in a while.',
   );
+}
+
+/** GitLab's version, such as 19.3.0; undefined where the access token may not ask for it. */
+export async function gitlabVersion({ gitlabUrl, accessToken }: Environment): Promise<string | undefined> {
+  if (accessToken === '') return undefined;
+  const { status, body } = await callGitLab(gitlabUrl, 'GET', '/version', { token: accessToken });
+  return status === 200 ? String(body.version ?? '') : undefined;
+}
+
+/** Why these versions do not go together, if so: https://docs.gitlab.com/runner/#gitlab-runner-versions */
+export function versionGap(ofRunner: string, ofGitLab: string | undefined): string | undefined {
+  const [one, other] = [ofRunner, ofGitLab ?? ''].map(version => /^\d+\.\d+/.exec(version)?.[0]);
+  if (!one || !other || one === other) return undefined;
+  return `GitLab Runner is ${ofRunner} and GitLab ${ofGitLab}: the same major and minor version is recommended.`;
+}
+
+/** What GitLab keeps of a runner, as settings.ts wants it; the names are those of the API. */
+function wantedAttributes(runnerType: unknown): Record<string, unknown> {
+  return {
+    description: runner.description,
+    tag_list: [...runner.tags].sort(),
+    run_untagged: runner.runUntagged,
+    ...(runnerType === 'project_type' ? { locked: runner.locked } : {}),
+    access_level: runner.accessLevel,
+    maximum_timeout: runner.maximumTimeout,
+    paused: runner.paused,
+  };
+}
+
+/** What is not as settings.ts wants it in GitLab's answer to GET /runners/:id. */
+export function runnerChanges(body: Answer['body']): { key: string; from: unknown; to: unknown }[] {
+  const { tag_list, ...kept } = body;
+  const is: typeof body = { ...kept, tag_list: [tag_list ?? []].flat().map(String).sort() };
+  return Object.entries(wantedAttributes(body.runner_type))
+    .filter(([key, to]) => JSON.stringify(is[key]) !== JSON.stringify(to))
+    .map(([key, to]) => ({ key, from: is[key], to }));
 }
 
 /** What a refusal of an access token means. */

@@ -1,26 +1,27 @@
 // Registers the runner with GitLab:  make register
-// Brings a registered runner in line with settings.ts and config/template.toml:  make apply
 //
-//   scripts/run register [--dry-run] [--force | --apply]
+//   scripts/run register [--dry-run] [--force]
 //
 //   --dry-run  print what would be done, tokens masked, and do nothing
 //   --force    add another runner beside the one in config/config.toml
-//   --apply    register nothing; change in config/config.toml what is not as it should be
 //
 // Node 22.18 and later runs this file as it is; `npx tsx scripts/register.ts` does it on Node 20.
 
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { bringInLine, readConfig, readRunners } from './config.ts';
+import { readConfig, readRunners, replaceConfig } from './config.ts';
 import {
   explainContainer,
+  holdInterruptions,
   inRunner,
+  isInterrupted,
   lastLine,
   requireCompose,
   requireEngine,
   run,
   sayPatience,
   shellInRunner,
+  start,
 } from './engine.ts';
 import { type Environment, Failure, keepSecret, mask, readEnvironment } from './env.ts';
 import { accessTokenFailure, callGitLab, reason, requireGitLab, verifyRunner } from './gitlab.ts';
@@ -32,22 +33,10 @@ interface Credentials {
   token: string;
 }
 
-let interrupted = false;
-
-/** From here on Ctrl-C does not end this program at once: what it has begun is undone first. */
-function tidyUpWhenInterrupted(): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      interrupted = true;
-    });
-  }
-}
-
 async function main(): Promise<void> {
   const { values: options } = parseArgs({
-    options: { 'dry-run': { type: 'boolean' }, force: { type: 'boolean' }, apply: { type: 'boolean' } },
+    options: { 'dry-run': { type: 'boolean' }, force: { type: 'boolean' } },
   });
-  if (options.apply) return apply(options['dry-run'] === true);
   const environment = readEnvironment();
   if (options['dry-run']) return showPlan(environment);
 
@@ -71,7 +60,7 @@ async function main(): Promise<void> {
   if (credentials.kind === 'registration token') {
     console.error('Registration tokens are off by default since GitLab 17, and are removed in GitLab 20.');
   }
-  tidyUpWhenInterrupted();
+  holdInterruptions();
   if (credentials.kind === 'access token') {
     const created = await createRunner(environment, credentials.token);
     try {
@@ -250,6 +239,7 @@ function describeRunner({ runnerType, projectId, groupId }: Environment): {
       ...(type === 'project_type' ? { locked: runner.locked } : {}),
       access_level: runner.accessLevel,
       maximum_timeout: runner.maximumTimeout,
+      paused: runner.paused,
     },
   };
 }
@@ -333,6 +323,7 @@ function registerOptions(gitlabUrl: string, kind: Credentials['kind']): string[]
           `--locked=${runner.locked}`,
           `--access-level=${runner.accessLevel}`,
           `--maximum-timeout=${runner.maximumTimeout}`,
+          `--paused=${runner.paused}`,
         ]
       : []),
   ];
@@ -361,71 +352,20 @@ async function register(gitlabUrl: string, { kind, token }: Credentials): Promis
   }
   let done = false;
   try {
-    if (interrupted) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
+    if (isInterrupted()) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
     const variable = tokenVariable(kind);
     const command = await inRunner(registerOptions(gitlabUrl, kind), ['-e', variable]);
     const { status, stderr } = await run(command, { [variable]: token });
-    if (status !== 0 && interrupted) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
+    if (status !== 0 && isInterrupted())
+      throw new Failure('Interrupted.', 'config/config.toml is as it was.');
     if (status !== 0) throw registrationFailure(stderr, kind);
     await commit(gitlabUrl, kind);
     done = true;
   } finally {
     // A container that was interrupted may still be ending, and write once more.
-    if (!done) await shellInRunner(`rm -f .register.*; ${interrupted ? 'sleep 2; rm -f .register.*' : ':'}`);
+    if (!done)
+      await shellInRunner(`rm -f .register.*; ${isInterrupted() ? 'sleep 2; rm -f .register.*' : ':'}`);
   }
-}
-
-/** --apply: what `register` put into config.toml once is changed there, and the registration stays. */
-async function apply(isDryRun: boolean): Promise<void> {
-  await requireEngine();
-  await requireCompose();
-  sayPatience("Starting the runner's container");
-  const config = await readConfig();
-  if (!config || config.runners.length === 0) {
-    throw new Failure('No runner is registered yet.', 'Run: make register');
-  }
-  for (const { token } of config.runners) keepSecret(token);
-  const { text, changes } = bringInLine(config.text);
-  for (const { runner: name, key, from, to } of changes) {
-    console.log(
-      mask(
-        `${name === '' ? '' : `"${name}": `}${key}\n  - ${from || '(not there)'}\n  + ${to || '(not there)'}`,
-      ),
-    );
-  }
-  if (changes.length === 0)
-    console.log('config/config.toml is as settings.ts and config/template.toml want it.');
-  if (changes.length === 0 || isDryRun) return;
-  tidyUpWhenInterrupted();
-  try {
-    // It prints what has arrived, and the file as it is then.
-    const script =
-      'rm -f .register.*; tee .register.toml; cp config.toml .register.before; cat .register.before';
-    const { status, stdout, stderr } = await shellInRunner(script, text);
-    if (interrupted) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
-    if (status !== 0 || stdout !== text + config.text) {
-      const why = status === 0 ? 'it was changed meanwhile.' : explainContainer(stderr);
-      throw new Failure(`config/config.toml was left as it is: ${why}`, 'Run: make apply');
-    }
-    await replaceConfig('Run: make apply');
-  } catch (error) {
-    await shellInRunner('rm -f .register.*');
-    throw error;
-  }
-  console.log('Changed. The runner reads it within seconds, for the jobs that it takes from then on.');
-}
-
-/**
- * Puts the copy in the place of config.toml, unless somebody else has changed that meanwhile.
- * @throws Failure with that remedy
- */
-async function replaceConfig(remedy: string): Promise<void> {
-  const committed = await shellInRunner(
-    `if [ -f config.toml ] && ! cmp -s config.toml .register.before; then echo "it was changed meanwhile" >&2; exit 1; fi
-     chmod 600 .register.toml; mv -f .register.toml config.toml; rm -f .register.before`,
-  );
-  if (committed.status === 0) return;
-  throw new Failure(`config/config.toml was left as it is: ${explainContainer(committed.stderr)}`, remedy);
 }
 
 /** Ends a registration: the copy takes the place of config.toml, or the new runner is taken back. */
@@ -505,10 +445,4 @@ function showPlan(environment: Environment): void {
   );
 }
 
-try {
-  await main();
-} catch (error) {
-  const remedy = error instanceof Failure ? `\n  ${error.remedy}` : '';
-  console.error(mask(`register: ${(error as Error).message}${remedy}`));
-  process.exitCode = interrupted ? 130 : 1;
-}
+await start('register', main);

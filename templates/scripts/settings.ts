@@ -1,5 +1,6 @@
-// What this runner is. Edit it freely: `make register`, `make apply` and `make doctor` read it.
-// Where the runner was made in GitLab's own pages, the name, tags and limits there count, and not these.
+// What this runner is. Edit it freely: `make register` and `make doctor` read it, `make plan` shows what differs
+// from it, and `make apply` brings that in line. For what GitLab itself keeps, such as tags, the latter two need a
+// GITLAB_ACCESS_TOKEN in .env.
 <% if (privateCa) { -%>
 
 import { fileURLToPath } from 'node:url';
@@ -16,6 +17,8 @@ export const runner = {
   locked: true,
   /** `ref_protected` takes jobs of protected branches and tags only. */
   accessLevel: 'not_protected',
+  /** Whether the runner takes no new jobs for now. */
+  paused: false,
   /** Seconds after which a job is stopped. docker-compose.yml waits as long for jobs when it stops the runner. */
   maximumTimeout: 3600,
 };

@@ -9,7 +9,9 @@ const text = renderAll().Makefile!;
 const targets = targetsOf(text);
 const several = { platforms: 'linux/amd64,linux/arm64/v8,linux/arm/v7', dockerImage: 'docker:cli' };
 const daily =
-  'doctor register apply up down restart status logs verify unregister upgrade prune validate'.split(' ');
+  'doctor register plan apply up down restart status logs verify unregister rotate upgrade prune validate'.split(
+    ' ',
+  );
 
 it('the Makefile has every command of the daily use', () => {
   expect(targets).toEqual(expect.arrayContaining(daily));

@@ -100,6 +100,8 @@ const traces: Record<string, Trace> = {
     // Says what to do where a job does not know GitLab's name; lists keys; builds have a parameter of that name.
     except: ['scripts/doctor.ts', 'scripts/config.ts', 'docker-proxy/haproxy.cfg'],
   },
+  backup: { words: /backup|with age\b|AGE_RECIPIENT|age-keygen/, isChosen: ({ backup }) => backup },
+  Renovate: { words: /renovate/i, isChosen: ({ renovate }) => renovate !== undefined },
   'a route to GitLab': {
     words: /route\.ts|routeTo|\broute\b(?!, |')/,
     isChosen: ({ proxy, extraHosts }) => proxy !== undefined || extraHosts.length > 0,
@@ -126,6 +128,8 @@ const alone: TypedAnswers[] = [
   { insecureRegistry: 'plain.example.org:5000' },
   { extraHosts: 'git.example.org:10.0.0.5' },
   { registry: 'registry.example.org:5000/team' },
+  { backup: 'yes' },
+  { renovate: 'yes' },
 ];
 
 /** Each way to build images, with one rare answer at a time. */

@@ -50,6 +50,7 @@ describe('a run with the defaults', () => {
         "docker-compose.yml",
         "example/Dockerfile",
         "example/index.html",
+        "scripts/apply.ts",
         "scripts/config.ts",
         "scripts/doctor.ts",
         "scripts/engine.ts",
@@ -57,12 +58,15 @@ describe('a run with the defaults', () => {
         "scripts/gitlab.ts",
         "scripts/package.json",
         "scripts/register.ts",
+        "scripts/rotate.ts",
         "scripts/run",
         "scripts/settings.ts",
         "scripts/socket.ts",
+        "scripts/status.ts",
+        "scripts/upgrade.ts",
       ]
     `);
-    expect(paths.length - 1, 'files besides .yo-rc.json').toBeLessThanOrEqual(21);
+    expect(paths.length - 1, 'files besides .yo-rc.json').toBeLessThanOrEqual(24);
   });
 
   it('makes one file executable: the one that the Makefile runs', async () => {
@@ -170,6 +174,8 @@ describe('before anything is written', () => {
     ['proxy-exceptions', '*.example.com', 'No host is called "*.example.com"'],
     ['insecure-registry', 'gitlab', 'a host with optional port'],
     ['extra-hosts', 'gitlab.local', 'A name and its address are not "gitlab.local"'],
+    ['backup', 'sometimes', 'it takes no value'],
+    ['renovate', 'sometimes', 'it takes no value'],
   ];
 
   it.each([

@@ -16,6 +16,8 @@ const rareAnswers = {
   proxyExceptions: 'git.example.org,.internal.example.org,10.0.0.0/8,fd00::/8',
   insecureRegistry: 'plain.example.org:5000',
   extraHosts: 'git.example.org:10.0.0.5,plain.example.org:host-gateway,six.example.org:fd00::5',
+  backup: 'yes',
+  renovate: 'yes',
 } satisfies TypedAnswers;
 
 /** Answers that differ from the defaults in everything, and of which every one matters. */

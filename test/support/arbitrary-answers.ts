@@ -330,6 +330,8 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
       .map(([name, address]) => `${name}:${address}`),
     'none',
   ),
+  backup: yesNo(),
+  renovate: yesNo(),
 };
 
 function choice(name: AnswerName): fc.Arbitrary<string> {

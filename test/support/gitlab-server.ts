@@ -221,6 +221,7 @@ export class GitLabServer {
     'DELETE runners': call => this.#unregister(call),
     'DELETE runners/managers': call => this.#unregisterManager(call),
     'GET runners/:id': call => this.#showRunner(call),
+    'PUT runners/:id': call => this.#changeRunner(call),
     'DELETE runners/:id': call => this.#deleteRunner(call),
     'GET projects/:id': call => this.#showNamespace(call, 'Project'),
     'GET groups/:id': call => this.#showNamespace(call, 'Group'),
@@ -517,6 +518,21 @@ export class GitLabServer {
     const isKnown = this.#requireRunner(merged, false).managers.delete(systemId!);
     if (!isKnown) throw new Refusal(404, { message: '404 Runner manager not found Not Found' });
     return { status: 204 };
+  }
+
+  /** Takes the attributes that are sent, and answers as GET does. */
+  #changeRunner(call: Call): Reply {
+    this.#requireAccess(call, ['api', 'manage_runner']);
+    const runner = this.#findRunner(call);
+    const { tagList, runUntagged, locked, accessLevel, maximumTimeout, paused, description } = runner;
+    const present = {
+      ...{ tag_list: tagList, run_untagged: runUntagged, locked, access_level: accessLevel },
+      ...{ maximum_timeout: maximumTimeout, paused, description },
+    };
+    const { attributes, faults } = readAttributes(new Fields({ ...present, ...call.fields.values }));
+    if (Object.keys(faults).length > 0) throw new Refusal(400, { message: faults });
+    Object.assign(runner, attributes);
+    return this.#showRunner(call);
   }
 
   #showRunner(call: Call): Reply {

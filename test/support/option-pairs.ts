@@ -26,6 +26,8 @@ export const values: { readonly [Name in AnswerName]: readonly (string | undefin
   proxyExceptions: [undefined, '.internal.example.org,10.0.0.0/8,fd00::/8,git:8080'],
   insecureRegistry: [undefined, 'plain.example.org:5000', '[fd00::5]:5000'],
   extraHosts: [undefined, 'git.example.org:10.0.0.5,plain.example.org:host-gateway,six.example.org:fd00::5'],
+  backup: [undefined, 'yes'],
+  renovate: [undefined, 'yes'],
 };
 
 export type OptionRow = Row<string | undefined>;

@@ -12,6 +12,7 @@ interface ConfigScript {
   bringInLine(toml: string): { text: string; changes: Change[] };
   readRunners(toml: string): Record<string, string | string[]>[];
   jobNetwork(): string | undefined;
+  withKeys(toml: string, runner: number, keys: Record<string, string>): string;
 }
 
 interface Change {
@@ -73,12 +74,45 @@ function edited(text: string, ...parts: readonly (readonly [string, string])[]):
   }, text);
 }
 
+describe('withKeys', () => {
+  const keys = { token: '"glrt-new"', token_expires_at: '2027-01-01T00:00:00Z' };
+
+  it('changes what it is told in one runner, and no other character', () => {
+    const other = registered.slice(registered.indexOf('[[runners]]')).replace('glrt-t0k3n', 'glrt-other');
+    const both = `${registered}\n# mine\n${other}`;
+    const expected = edited(
+      both,
+      ['"glrt-t0k3n"', '"glrt-new"'],
+      ['token_expires_at = 0001-01-01T00:00:00Z', 'token_expires_at = 2027-01-01T00:00:00Z'],
+    );
+    expect(script.withKeys(both, 1, keys)).toBe(expected);
+    expect(parseToml(script.withKeys(both, 2, keys))).toMatchObject({
+      runners: [{ token: 'glrt-t0k3n' }, { token: 'glrt-new' }],
+    });
+  });
+
+  it('keeps what stands behind a value, and adds a key that is not there to the right table', () => {
+    const short = '[[runners]] # one\n  token = "x" # mine\n  executor = "docker"\n  [runners.docker]\n';
+    const text = script.withKeys(short, 1, keys);
+    expect(text).toContain('  token = "glrt-new" # mine\n');
+    expect(parseToml(text)).toMatchObject({
+      runners: [{ token: 'glrt-new', token_expires_at: new Date('2027-01-01T00:00:00Z'), docker: {} }],
+    });
+  });
+
+  it('changes nothing where there is no such runner', () => {
+    expect(script.withKeys(registered, 2, keys)).toBe(registered);
+  });
+});
+
 describe('readRunners', () => {
   const one = {
+    number: 1,
     name: 'My Docker Runner',
     id: '7',
     url: 'https://gitlab.com',
     token: 'glrt-t0k3n',
+    tokenObtainedAt: '2026-11-01T10:00:00Z',
     tokenExpiresAt: '0001-01-01T00:00:00Z',
     executor: 'docker',
     image: 'docker:stable',

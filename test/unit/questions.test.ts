@@ -63,6 +63,8 @@ it('asks the rare questions last, for one prompt stands before them all', () => 
     'proxyExceptions',
     'insecureRegistry',
     'extraHosts',
+    'backup',
+    'renovate',
   ]);
 });
 
