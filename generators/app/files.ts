@@ -35,7 +35,7 @@ export const files: readonly RepositoryFile[] = [
       insecureRegistry,
     }),
   },
-  { path: 'Makefile', data: ({ platforms, backup }) => ({ platforms, backup }) },
+  { path: 'Makefile', data: ({ platforms, backup, cleanUp }) => ({ platforms, backup, cleanUp }) },
   {
     path: 'README.md',
     data: repository => ({ ...repository, paths: filesOf(repository).map(({ path }) => path) }),
@@ -49,9 +49,10 @@ export const files: readonly RepositoryFile[] = [
   { path: 'config/template.toml', data: ({ config }) => ({ config }) },
   {
     path: 'docker-compose.yml',
-    data: ({ runnerImage, compose, mirror, privateCa, proxy, extraHosts }) => ({
+    data: ({ runnerImage, compose, cleanUp, mirror, privateCa, proxy, extraHosts }) => ({
       runnerImage,
       compose,
+      cleanUp,
       mirror,
       privateCa,
       proxy,
@@ -80,6 +81,7 @@ export const files: readonly RepositoryFile[] = [
   { path: 'scripts/backup.sh', executable: true, when: ({ backup }) => backup },
   { path: 'scripts/buildah.ts', when: of('buildah') },
   { path: 'scripts/buildkit.ts', when: of('buildkit') },
+  { path: 'scripts/clean-up.sh', when: ({ cleanUp }) => cleanUp !== undefined },
   { path: 'scripts/config.ts' },
   { path: 'scripts/dind.ts', data: () => ({}), when: of('dind') },
   {

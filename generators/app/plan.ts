@@ -10,6 +10,8 @@ export interface RunnerRepository {
   readonly tags: readonly string[];
   readonly runUntagged: boolean;
   readonly concurrent: number;
+  /** Days after their last use that images and caches are kept; undefined where nothing is removed by itself. */
+  readonly cleanUp: number | undefined;
   readonly runnerImage: string;
   readonly builder: BuilderName;
   /** Whether jobs build with the engine of the host. */
@@ -110,6 +112,7 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
     // GitLab refuses a runner that has no tags and takes no untagged jobs: it could never run anything.
     runUntagged: answers.runUntagged || answers.tags.length === 0,
     concurrent: answers.concurrent,
+    cleanUp: answers.cleanUp,
     runnerImage: answers.runnerImage,
     builder: answers.builder,
     usesHostEngine: usesHostEngine(answers.builder),
@@ -145,6 +148,9 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
         ...(mirror
           ? [{ key: 'mirror-data', why: 'What the mirror holds; it drops what nobody pulled for a week.' }]
           : []),
+        ...(answers.cleanUp === undefined
+          ? []
+          : [{ key: 'clean-up-state', why: 'When each image and volume was last used.' }]),
       ],
     },
     composeProject,

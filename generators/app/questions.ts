@@ -1,6 +1,7 @@
 import {
   checkCacheSize,
   checkChoice,
+  checkCleanUp,
   checkConcurrent,
   checkDescription,
   checkDindImage,
@@ -50,6 +51,8 @@ export interface Answers {
   readonly runUntagged: boolean;
   readonly description: string;
   readonly concurrent: number;
+  /** Days after their last use that things are kept; without it nothing is removed by itself. */
+  readonly cleanUp: number | undefined;
   readonly builder: BuilderName;
   readonly dindImage: string;
   readonly dindCache: keyof typeof dindCaches;
@@ -150,6 +153,13 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     help: 'how many jobs run at the same time, from 1',
     default: '2',
     check: checkConcurrent,
+  },
+  cleanUp: {
+    option: 'clean-up',
+    message: 'Days that unused images and caches are kept ("none": no clean-up)',
+    help: 'days that unused images, caches of jobs and build cache are kept, or "none" for no clean-up',
+    default: '7',
+    check: checkCleanUp,
   },
   builder: {
     option: 'builder',

@@ -168,6 +168,12 @@ export function checkCacheSize(text: string): number {
   return wholeNumber(text, 'The size of the cache is a whole number of GB, from 1 (to 99999).');
 }
 
+/** Days, or undefined for "none". */
+export function checkCleanUp(text: string): number | undefined {
+  if (text.trim().toLowerCase() === 'none') return undefined;
+  return wholeNumber(text, 'Give a whole number of days from 1 (to 99999), or "none" for no clean-up.');
+}
+
 /** @throws Refusal with that sentence, if it is no whole number from 1 to 99999 */
 function wholeNumber(text: string, sentence: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text.trim())) throw new Refusal(sentence);

@@ -555,6 +555,8 @@ async function inspect(id: string, format: string): Promise<string[]> {
 async function checkServices(compose: string[]): Promise<void> {
   const { stdout } = await run([...compose, 'config', '--services']);
   const others = stdout.trim().split('\n').filter(service => service !== 'runner' && service !== '');
+  // Before the first "make up" none of them runs.
+  if ((await run([...compose, 'ps', '-q', 'runner'])).stdout.trim() === '') return;
   for (const service of others) {
     const id = (await run([...compose, 'ps', '--all', '-q', service])).stdout.trim();
     const [state = '', exitCode = '', condition = ''] =

@@ -180,7 +180,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       gitlab.runners.set(known.id, known);
       expect([ok, found('token')]).toMatchObject([
         false,
-        [{ verdict: 'failed', remedy: expect.stringContaining('make unregister') }],
+        [{ verdict: 'failed', remedy: expect.stringContaining('make rotate') }],
       ]);
     });
 

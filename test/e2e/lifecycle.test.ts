@@ -33,6 +33,8 @@ describe.each<EngineName>(['modern', 'old'])('the runner on the %s engine', name
         '-q',
         '--filter',
         `label=com.docker.compose.project.working_dir=${repository.folder}`,
+        '--filter',
+        'label=com.docker.compose.service=runner',
       );
       return id.trim();
     };
@@ -189,65 +191,68 @@ describe.each<EngineName>(['modern', 'old'])('the runner on the %s engine', name
 
 const modern = engine('modern');
 
-describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('make prune', () => {
-  let repository: Repository;
-  let host: string;
-  let id: string;
+describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
+  'make prune where there is no clean-up',
+  () => {
+    let repository: Repository;
+    let host: string;
+    let id: string;
 
-  // On an engine of its own, in a container: what it removes there, nobody misses.
-  beforeAll(async () => {
-    repository = await Repository.scaffold(modern!);
-    const options = [
-      '--detach',
-      '--privileged',
-      '--env',
-      'DOCKER_TLS_CERTDIR=',
-      '--publish',
-      '0.0.0.0::2375',
-    ];
-    id = (await repository.docker('run', ...options, 'docker:dind')).trim();
-    const port = (await repository.docker('port', id, '2375')).trim().split('\n')[0]!.split(':').at(-1);
-    host = `tcp://${modern!.engineAddress}:${port}`;
-    await eventually(() => inside('version'));
-    const archive = join(repository.folder, 'alpine.tar');
-    await repository.docker('save', '--output', archive, 'alpine');
-    await inside('load', '--input', archive);
-  });
-
-  afterAll(async () => {
-    if (id) await repository.docker('rm', '--force', '--volumes', id);
-    await repository?.dispose();
-  });
-
-  beforeEach(() => new Promise(resolve => setTimeout(resolve, 1100)));
-
-  const inside = (...words: string[]) => output(['docker', ...words], repository.at({ DOCKER_HOST: host }));
-  const names = async (...words: string[]) => (await inside(...words)).trim().split('\n').sort();
-
-  it('removes what is unused and old, says how much that freed, and leaves all else alone', async () => {
-    const managed = ['--label', 'com.gitlab.gitlab-runner.managed=true'];
-    await inside('run', '--name', 'ended-job', ...managed, 'alpine', 'true');
-    await inside('run', '--detach', '--name', 'running-job', ...managed, 'alpine', 'sleep', '300');
-    await inside('run', '--name', 'of-the-user', 'alpine', 'true');
-    await inside('volume', 'create', 'cache-of-jobs');
-    const build = ['docker', 'build', '--tag', 'unused', '-'];
-    await output(build, {
-      ...repository.at({ DOCKER_HOST: host }),
-      input: 'FROM alpine\nRUN head -c 3000000 /dev/urandom > /file\n',
+    // On an engine of its own, in a container: what it removes there, nobody misses.
+    beforeAll(async () => {
+      repository = await Repository.scaffold(modern!, ['--clean-up', 'none']);
+      const options = [
+        '--detach',
+        '--privileged',
+        '--env',
+        'DOCKER_TLS_CERTDIR=',
+        '--publish',
+        '0.0.0.0::2375',
+      ];
+      id = (await repository.docker('run', ...options, 'docker:dind')).trim();
+      const port = (await repository.docker('port', id, '2375')).trim().split('\n')[0]!.split(':').at(-1);
+      host = `tcp://${modern!.engineAddress}:${port}`;
+      await eventually(() => inside('version'));
+      const archive = join(repository.folder, 'alpine.tar');
+      await repository.docker('save', '--output', archive, 'alpine');
+      await inside('load', '--input', archive);
     });
-    await new Promise(resolve => setTimeout(resolve, 2100));
 
-    const young = await repository.make('prune', { DOCKER_HOST: host });
-    expect(young.code).toBe(0);
-    expect(await names('ps', '-a', '--format', '{{.Names}}')).toContain('ended-job');
-    expect(await names('images', '--format', '{{.Repository}}')).toContain('unused');
+    afterAll(async () => {
+      if (id) await repository.docker('rm', '--force', '--volumes', id);
+      await repository?.dispose();
+    });
 
-    const { code, output: said } = await repository.make('prune AGE=1s', { DOCKER_HOST: host });
-    expect(code).toBe(0);
-    // The image's layers are the build cache's too, and freed with that.
-    expect(said).toMatch(/untagged: unused:latest[\s\S]*Build cache not used for 1s:[\s\S]*Total:\s+3MB/);
-    expect(await names('ps', '-a', '--format', '{{.Names}}')).toEqual(['of-the-user', 'running-job']);
-    expect(await names('images', '--format', '{{.Repository}}')).toEqual(['alpine']);
-    expect(await names('volume', 'ls', '--format', '{{.Name}}')).toEqual(['cache-of-jobs']);
-  });
-});
+    beforeEach(() => new Promise(resolve => setTimeout(resolve, 1100)));
+
+    const inside = (...words: string[]) => output(['docker', ...words], repository.at({ DOCKER_HOST: host }));
+    const names = async (...words: string[]) => (await inside(...words)).trim().split('\n').sort();
+
+    it('removes what is unused and old, says how much that freed, and leaves all else alone', async () => {
+      const managed = ['--label', 'com.gitlab.gitlab-runner.managed=true'];
+      await inside('run', '--name', 'ended-job', ...managed, 'alpine', 'true');
+      await inside('run', '--detach', '--name', 'running-job', ...managed, 'alpine', 'sleep', '300');
+      await inside('run', '--name', 'of-the-user', 'alpine', 'true');
+      await inside('volume', 'create', 'cache-of-jobs');
+      const build = ['docker', 'build', '--tag', 'unused', '-'];
+      await output(build, {
+        ...repository.at({ DOCKER_HOST: host }),
+        input: 'FROM alpine\nRUN head -c 3000000 /dev/urandom > /file\n',
+      });
+      await new Promise(resolve => setTimeout(resolve, 2100));
+
+      const young = await repository.make('prune', { DOCKER_HOST: host });
+      expect(young.code).toBe(0);
+      expect(await names('ps', '-a', '--format', '{{.Names}}')).toContain('ended-job');
+      expect(await names('images', '--format', '{{.Repository}}')).toContain('unused');
+
+      const { code, output: said } = await repository.make('prune AGE=1s', { DOCKER_HOST: host });
+      expect(code).toBe(0);
+      // The image's layers are the build cache's too, and freed with that.
+      expect(said).toMatch(/untagged: unused:latest[\s\S]*Build cache not used for 1s:[\s\S]*Total:\s+3MB/);
+      expect(await names('ps', '-a', '--format', '{{.Names}}')).toEqual(['of-the-user', 'running-job']);
+      expect(await names('images', '--format', '{{.Repository}}')).toEqual(['alpine']);
+      expect(await names('volume', 'ls', '--format', '{{.Name}}')).toEqual(['cache-of-jobs']);
+    });
+  },
+);

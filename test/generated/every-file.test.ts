@@ -69,8 +69,8 @@ describe.each(Object.entries(scenarios))('every file with %s', (_, typed) => {
   });
 });
 
-it('there are at most 24 files by default', () => {
-  expect(pathsWith().length).toBeLessThanOrEqual(24);
+it('there are at most 25 files by default', () => {
+  expect(pathsWith().length).toBeLessThanOrEqual(25);
 });
 
 it('each file is there in some scenario, and not in all where it depends on answers', () => {

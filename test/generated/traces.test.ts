@@ -101,6 +101,10 @@ const traces: Record<string, Trace> = {
     except: ['scripts/doctor.ts', 'scripts/config.ts', 'docker-proxy/haproxy.cfg'],
   },
   backup: { words: /backup|with age\b|AGE_RECIPIENT|age-keygen/, isChosen: ({ backup }) => backup },
+  'clean-up': {
+    words: /clean-up|KEEP_DAYS|dry-run\) only/,
+    isChosen: ({ cleanUp }) => cleanUp !== undefined,
+  },
   Renovate: { words: /renovate/i, isChosen: ({ renovate }) => renovate !== undefined },
   'a route to GitLab': {
     words: /route\.ts|routeTo|\broute\b(?!, |')/,
@@ -128,6 +132,7 @@ const alone: TypedAnswers[] = [
   { insecureRegistry: 'plain.example.org:5000' },
   { extraHosts: 'git.example.org:10.0.0.5' },
   { registry: 'registry.example.org:5000/team' },
+  { cleanUp: 'none' },
   { backup: 'yes' },
   { renovate: 'yes' },
 ];

@@ -51,6 +51,7 @@ describe('a run with the defaults', () => {
         "example/Dockerfile",
         "example/index.html",
         "scripts/apply.ts",
+        "scripts/clean-up.sh",
         "scripts/config.ts",
         "scripts/doctor.ts",
         "scripts/engine.ts",
@@ -66,7 +67,7 @@ describe('a run with the defaults', () => {
         "scripts/upgrade.ts",
       ]
     `);
-    expect(paths.length - 1, 'files besides .yo-rc.json').toBeLessThanOrEqual(24);
+    expect(paths.length - 1, 'files besides .yo-rc.json').toBeLessThanOrEqual(25);
   });
 
   it('makes one file executable: the one that the Makefile runs', async () => {
@@ -174,6 +175,7 @@ describe('before anything is written', () => {
     ['proxy-exceptions', '*.example.com', 'No host is called "*.example.com"'],
     ['insecure-registry', 'gitlab', 'a host with optional port'],
     ['extra-hosts', 'gitlab.local', 'A name and its address are not "gitlab.local"'],
+    ['clean-up', '0', 'a whole number of days from 1'],
     ['backup', 'sometimes', 'it takes no value'],
     ['renovate', 'sometimes', 'it takes no value'],
   ];

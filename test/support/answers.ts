@@ -28,6 +28,7 @@ export const otherAnswers: Required<TypedAnswers> = {
   runUntagged: 'yes',
   description: `Build & "test" #2, it's \${{ 50% }} <%= 1 %>`,
   concurrent: '7',
+  cleanUp: '30',
   builder: 'dind',
   dindImage: 'mirror.example.org/library/docker:28-dind',
   dindCache: 'volume',
@@ -64,6 +65,7 @@ export const scenarios: Record<string, TypedAnswers> = {
       { ...rareAnswers, ...(way.builder === 'socket-proxy' ? { dockerImage: 'docker:cli' } : {}), ...way },
     ]),
   ),
+  'no clean-up': { cleanUp: 'none' },
   'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };

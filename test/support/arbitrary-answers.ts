@@ -262,6 +262,7 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
   runUntagged: yesNo(),
   description: awkwardText,
   concurrent: wholeNumber(),
+  cleanUp: fc.oneof(wholeNumber(), fc.constantFrom('none', 'NONE', 'never')),
   builder: choice('builder'),
   dindImage: fc.oneof(
     image(),

@@ -12,6 +12,7 @@ export const values: { readonly [Name in AnswerName]: readonly (string | undefin
   runUntagged: [undefined, 'yes'],
   description: [undefined, `Build & "test" #2, it's \${{ 50% }}`],
   concurrent: [undefined, '7'],
+  cleanUp: [undefined, 'none', '1'],
   builder: Object.keys(builders),
   dindImage: [undefined, 'docker:20.10-dind', 'images.example.org:5000/library/docker:dind'],
   dindCache: [undefined, 'registry', 'volume'],

@@ -3,6 +3,7 @@ import { answerNames, asTyped, questions } from '../../generators/app/questions.
 import {
   checkCacheSize,
   checkChoice,
+  checkCleanUp,
   checkConcurrent,
   checkDescription,
   checkDindImage,
@@ -229,6 +230,19 @@ const checks: Record<
     refused: ['', '0', '-1', '1.5', '20GB', '20 GB', '1e3', '007', '100000', 'all'].map(text => [
       text,
       /whole number of GB, from 1/,
+    ]),
+  },
+  checkCleanUp: {
+    check: checkCleanUp,
+    taken: [
+      ['1', 1],
+      [' 30 ', 30],
+      ['none', undefined],
+      ['None', undefined],
+    ],
+    refused: ['', '0', '-1', '1.5', '7 days', 'never', '100000'].map(text => [
+      text,
+      /whole number of days from 1/,
     ]),
   },
   checkPlatforms: {

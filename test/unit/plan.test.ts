@@ -117,7 +117,7 @@ describe('the way to build images', () => {
   ])('decides what runs beside the runner, on a network that jobs join: %s', (_, typed, service, volumes) => {
     const { compose } = plan(typed);
     expect(compose.service).toBe(service);
-    expect(compose.volumes.map(({ key }) => key)).toEqual(volumes);
+    expect(compose.volumes.map(({ key }) => key)).toEqual([...volumes, 'clean-up-state']);
     expect(compose.networks.map(({ key, name }) => [key, name])).toEqual(
       service ? [['jobs', 'my-runner-jobs']] : [],
     );
