@@ -46,9 +46,10 @@ export const files: readonly RepositoryFile[] = [
   { path: 'config/template.toml', data: ({ config }) => ({ config }) },
   {
     path: 'docker-compose.yml',
-    data: ({ runnerImage, compose, mirror, privateCa, proxy, extraHosts }) => ({
+    data: ({ runnerImage, compose, hardening, mirror, privateCa, proxy, extraHosts }) => ({
       runnerImage,
       compose,
+      hardening,
       mirror,
       privateCa,
       proxy,
@@ -74,12 +75,13 @@ export const files: readonly RepositoryFile[] = [
   { path: 'scripts/dind.ts', data: () => ({}), when: of('dind') },
   {
     path: 'scripts/doctor.ts',
-    data: ({ builder, usesHostEngine, platforms, privateCa, mirror }) => ({
+    data: ({ builder, usesHostEngine, platforms, privateCa, mirror, config }) => ({
       builder,
       usesHostEngine,
       platforms,
       privateCa,
       mirror,
+      namesImages: config.docker.some(({ key }) => key === 'allowed_images'),
     }),
   },
   { path: 'scripts/engine.ts' },
@@ -101,10 +103,11 @@ export const files: readonly RepositoryFile[] = [
   { path: 'scripts/run', executable: true },
   {
     path: 'scripts/settings.ts',
-    data: ({ description, tags, runUntagged, concurrent, executor, privateCa }) => ({
+    data: ({ description, tags, runUntagged, hardening, concurrent, executor, privateCa }) => ({
       description,
       tags,
       runUntagged,
+      accessLevel: hardening.accessLevel,
       concurrent,
       executor,
       privateCa,

@@ -12,7 +12,7 @@ import { planWith, writeAll } from '../support/rendered.ts';
 // Thousands of cases; a busy machine takes its time for them.
 vi.setConfig({ testTimeout: 120_000 });
 
-type Value = string | boolean | readonly string[];
+type Value = string | number | boolean | readonly string[];
 
 /** What one part of a config.toml is: noise, or a key that `make apply` looks after, with its value. */
 interface Part {

@@ -30,6 +30,7 @@ export const otherAnswers: Required<TypedAnswers> = {
   dindImage: 'mirror.example.org/library/docker:28-dind',
   dindCache: 'volume',
   cacheSize: '50',
+  hardening: 'strict',
   dockerImage: 'mirror.example.org/library/docker:28-cli',
   runnerImage: 'gitlab/gitlab-runner:alpine-v19.3.0',
   ...rareAnswers,
@@ -60,6 +61,13 @@ export const scenarios: Record<string, TypedAnswers> = {
     Object.entries(ways).map(([name, way]) => [
       `${name}, and all that is rare`,
       { ...rareAnswers, ...(way.builder === 'socket-proxy' ? { dockerImage: 'docker:cli' } : {}), ...way },
+    ]),
+  ),
+  'the least taken away': { hardening: 'relaxed' },
+  ...Object.fromEntries(
+    Object.entries({ 'the socket': {}, ...ways }).map(([name, way]) => [
+      `${name}, and most taken away`,
+      { hardening: 'strict', ...way },
     ]),
   ),
   'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },

@@ -292,6 +292,7 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
   ),
   dindCache: choice('dindCache'),
   cacheSize: wholeNumber(),
+  hardening: choice('hardening'),
   dockerImage: image(),
   runnerImage: image(),
   platforms: listOf(
