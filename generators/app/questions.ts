@@ -46,7 +46,7 @@ const dindCaches = {
 export const hardenings = {
   relaxed: 'as Docker starts any container: no limits, and nothing taken away',
   recommended:
-    'what an ordinary job never misses is taken away: new privileges, raw packets, device files; jobs go first where memory runs out',
+    'what builds do without is taken away: new privileges (as by sudo), raw packets, device files; jobs go first where memory runs out',
   strict:
     'few capabilities, named images, limits of memory and CPUs, a read-only runner, protected branches only: expect to adjust it',
 } as const;
