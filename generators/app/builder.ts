@@ -3,7 +3,7 @@ import type { Answers } from './questions.ts';
 /** One `key = value` of config.toml, and why it is there: lines of a comment. */
 export interface ConfigEntry {
   readonly key: string;
-  readonly value: string | boolean | readonly string[];
+  readonly value: string | number | boolean | readonly string[];
   readonly why: readonly string[];
 }
 

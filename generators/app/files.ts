@@ -49,10 +49,11 @@ export const files: readonly RepositoryFile[] = [
   { path: 'config/template.toml', data: ({ config }) => ({ config }) },
   {
     path: 'docker-compose.yml',
-    data: ({ runnerImage, compose, cleanUp, mirror, privateCa, proxy, extraHosts }) => ({
+    data: ({ runnerImage, compose, cleanUp, hardening, mirror, privateCa, proxy, extraHosts }) => ({
       runnerImage,
       compose,
       cleanUp,
+      hardening,
       mirror,
       privateCa,
       proxy,
@@ -86,12 +87,13 @@ export const files: readonly RepositoryFile[] = [
   { path: 'scripts/dind.ts', data: () => ({}), when: of('dind') },
   {
     path: 'scripts/doctor.ts',
-    data: ({ builder, usesHostEngine, platforms, privateCa, mirror }) => ({
+    data: ({ builder, usesHostEngine, platforms, privateCa, mirror, config }) => ({
       builder,
       usesHostEngine,
       platforms,
       privateCa,
       mirror,
+      namesImages: config.docker.some(({ key }) => key === 'allowed_images'),
     }),
   },
   { path: 'scripts/engine.ts' },
@@ -114,10 +116,11 @@ export const files: readonly RepositoryFile[] = [
   { path: 'scripts/run', executable: true },
   {
     path: 'scripts/settings.ts',
-    data: ({ description, tags, runUntagged, concurrent, executor, privateCa }) => ({
+    data: ({ description, tags, runUntagged, hardening, concurrent, executor, privateCa }) => ({
       description,
       tags,
       runUntagged,
+      accessLevel: hardening.accessLevel,
       concurrent,
       executor,
       privateCa,

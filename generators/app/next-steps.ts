@@ -53,6 +53,11 @@ export function changeSteps(
     ...(differs('tags', 'runUntagged', 'description')
       ? ['Name and tags of a registered runner: change them in GitLab, Settings > CI/CD > Runners.']
       : []),
+    ...(before.hardening.accessLevel === after.hardening.accessLevel
+      ? []
+      : [
+          `Which branches a registered runner serves: ${after.hardening.accessLevel === 'ref_protected' ? 'tick' : 'untick'} "Protected" in GitLab, Settings > CI/CD > Runners.`,
+        ]),
     ...(differs('gitlabUrl')
       ? [
           'make register ARGS=--force   # after GITLAB_URL in .env is changed: another GitLab needs a runner of its own',

@@ -1,7 +1,9 @@
 import { frozenClientApi } from '../common/engine.ts';
 import type { BuilderPlan, ComposeResource, ConfigEntry, Names, Variable } from './builder.ts';
 import { planOfBuilder } from './builders.ts';
+import { type Hardening, planHardening } from './hardening.ts';
 import { type Answers, type BuilderName, usesHostEngine } from './questions.ts';
+import { planThreats, type Threat } from './threats.ts';
 
 /** The repository to write, decided in full: templates only print it. */
 export interface RunnerRepository {
@@ -25,6 +27,10 @@ export interface RunnerRepository {
   };
   /** Entries of config.toml for which registering has no option: of [[runners]], and of [runners.docker]. */
   readonly config: { readonly runner: readonly ConfigEntry[]; readonly docker: readonly ConfigEntry[] };
+  /** What is taken from jobs and from the runner; its entries are in `config` already. */
+  readonly hardening: Omit<Hardening, 'runner' | 'docker'>;
+  /** Who could do what here, and what is done about it. */
+  readonly threats: readonly Threat[];
   /** Whether the Docker client that jobs run is of 19.03 for good, which some engines refuse. */
   readonly hasFrozenClient: boolean;
   readonly pipeline: Pipeline;
@@ -105,6 +111,11 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
   const builder = planOfBuilder[answers.builder](answers, names);
   const mirror = planMirror(answers, builder);
   const proxy = planProxy(answers, builder);
+  const { runner, docker, ...hardening } = planHardening({
+    ...answers,
+    config: builder.config,
+    services: builder.pipeline.services,
+  });
   return {
     gitlabUrl: answers.gitlabUrl,
     description: answers.description,
@@ -122,13 +133,15 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
       volumesWhy: builder.volumesWhy,
     },
     config: {
-      runner: environment(answers.privateCa, proxy),
+      runner: [...environment(answers.privateCa, proxy), ...runner],
       docker: [
         ...pullPolicy(answers.pullPolicy),
-        ...builder.config,
+        ...docker,
         ...extraHosts(answers.extraHosts, mirror, builder),
       ],
     },
+    hardening,
+    threats: planThreats(answers),
     hasFrozenClient: frozenClientApi(answers.dockerImage) !== undefined,
     pipeline: planPipeline(answers.registry, builder.pipeline),
     compose: {

@@ -43,6 +43,15 @@ const dindCaches = {
   volume: 'one engine for all jobs, which keeps its layers on a volume',
 } as const;
 
+/** How much is taken from jobs and from the runner, each level with what it means. */
+export const hardenings = {
+  relaxed: 'as Docker starts any container: no limits, and nothing taken away',
+  recommended:
+    'what builds do without is taken away: new privileges (as by sudo), raw packets, device files; jobs go first where memory runs out',
+  strict:
+    'few capabilities, named images, limits of memory and CPUs, a read-only runner, protected branches only: expect to adjust it',
+} as const;
+
 /** What is known once every question is answered. */
 export interface Answers {
   readonly gitlabUrl: string;
@@ -58,6 +67,7 @@ export interface Answers {
   readonly dindCache: keyof typeof dindCaches;
   /** GB that a builder of our own may keep. */
   readonly cacheSize: number;
+  readonly hardening: keyof typeof hardenings;
   readonly dockerImage: string;
   readonly runnerImage: string;
   /** None: that of the host. */
@@ -197,6 +207,14 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
       builder === 'buildkit' || (builder === 'dind' && dindCache === 'volume'),
     mattersFor: '--builder buildkit, or dind with --dind-cache volume',
     check: checkCacheSize,
+  },
+  hardening: {
+    option: 'hardening',
+    message: 'What to take from jobs and from the runner',
+    help: `what to take from jobs and from the runner: ${Object.keys(hardenings).join(', ')}`,
+    default: 'recommended',
+    choices: hardenings,
+    check: text => checkChoice(Object.keys(hardenings) as (keyof typeof hardenings)[], text),
   },
   dockerImage: {
     option: 'docker-image',

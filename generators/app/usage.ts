@@ -1,4 +1,4 @@
-import { type AnswerName, answerNames, builders, questions } from './questions.ts';
+import { type AnswerName, answerNames, builders, hardenings, questions } from './questions.ts';
 
 /** The default of a question, and of which builders it is another. */
 export function defaultsInWords(name: AnswerName): string {
@@ -34,6 +34,9 @@ export function usage(): string {
     '',
     'The builders:',
     ...Object.entries(builders).flatMap(([name, sentence]) => row(name, sentence)),
+    '',
+    'What --hardening takes away:',
+    ...Object.entries(hardenings).flatMap(([name, sentence]) => row(name, sentence)),
   ].join('\n');
 }
 
@@ -55,9 +58,11 @@ export function optionsTable(): string {
     const others = Object.entries(defaultOf).map(([builder, other]) => `; ${builder}: \`${other}\``);
     return `| \`--${option}\` | \`${byDefault}\`${others.join('')} | ${help} |`;
   });
-  const sentences = Object.entries(builders).map(([name, sentence]) => `| \`${name}\` | ${sentence} |`);
+  const sentences = (choices: Readonly<Record<string, string>>) =>
+    Object.entries(choices).map(([name, sentence]) => `| \`${name}\` | ${sentence} |`);
   return [
     ...['| option | default | what it is |', '|---|---|---|', ...rows, ''],
-    ...['| builder | what it means |', '|---|---|', ...sentences],
+    ...['| builder | what it means |', '|---|---|', ...sentences(builders), ''],
+    ...['| hardening | what it means |', '|---|---|', ...sentences(hardenings)],
   ].join('\n');
 }

@@ -28,8 +28,8 @@ function isPlainText(text: string): boolean {
   );
 }
 
-/** A TOML value: JSON's strings are TOML's basic strings too, but for DEL, which no answer holds (TOML 1.0). */
-export function toml(value: string | boolean | readonly string[]): string {
+/** A TOML value; a number is a whole one. JSON's strings are TOML's basic strings too, but for DEL, which no answer holds (TOML 1.0). */
+export function toml(value: string | number | boolean | readonly string[]): string {
   return typeof value === 'object' ? `[${value.map(item => toml(item)).join(', ')}]` : JSON.stringify(value);
 }
 

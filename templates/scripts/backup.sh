@@ -37,9 +37,11 @@ backup() {
 }
 
 restore() { # BACKUP KEY
-  case ${2:-} in '~/'*) set -- "$1" "$HOME/${2#??}" ;; esac
-  [ -f "${1:-}" ] && [ -f "${2:-}" ] ||
+  # Not every shell has replaced the ~ of KEY=~/...
+  case ${2:-} in [~]/*) set -- "$1" "$HOME/${2#??}" ;; esac
+  if [ ! -f "${1:-}" ] || [ ! -f "${2:-}" ]; then
     fail 'Name the backup, and the file with its secret key.' 'make restore FROM=backups/....tar.age KEY=~/runner-key.txt'
+  fi
   case $(cd "$(dirname "$2")" && pwd -P)/ in
     "$(pwd -P)"/*) fail 'The secret key is in this folder, beside what it protects.' 'Move it elsewhere first.' ;;
   esac
@@ -54,6 +56,7 @@ restore() { # BACKUP KEY
     in_container 'rm -rf config/.restore'
     fail 'Nothing was restored, for the reason above.' 'Is it the right key, and a backup of this repository?'
   fi
+  # shellcheck disable=SC2016 # the container's shell expands it
   in_container '
     if [ -f config/config.toml ]; then
       cp -p config/config.toml config/config.toml.before-restore

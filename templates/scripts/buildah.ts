@@ -6,8 +6,8 @@ import { executor } from './settings.ts';
 
 export const how = 'builds with Buildah';
 
-/** What jobs have beside the volumes of settings.ts; config/template.toml says why. */
-export const options = ['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'];
+/** What jobs have beside the volumes of settings.ts. */
+export const options: string[] = [];
 
 /** Whether the pipeline asks for what this runner does not have. */
 export function checkPipeline(text: string, note: Note): void {

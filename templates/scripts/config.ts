@@ -224,17 +224,28 @@ export interface Change {
 
 /** Keys that go back to GitLab Runner's default where template.toml does not name them. All others are left alone. */
 const governed = {
-  runners: ['environment'],
+  runners: ['debug_trace_disabled', 'environment'],
   'runners.docker': [
+    'allowed_images',
     'allowed_privileged_images',
     'allowed_privileged_services',
     'allowed_pull_policies',
+    'allowed_services',
+    'cap_add',
+    'cap_drop',
+    'cpus',
     'extra_hosts',
+    'memory',
+    'memory_swap',
     'network_mode',
+    'oom_score_adjust',
     'privileged',
     'pull_policy',
     'security_opt',
+    'service_cpus',
+    'service_memory',
     'services_privileged',
+    'services_security_opt',
   ],
 } as const;
 
@@ -332,10 +343,10 @@ function mergeVariables(present: Value | undefined, wantedEntry: Written): { fro
   return { from, to: kept.length > 0 ? asList([...kept, ...itemsOf(wantedEntry.value)]) : wantedEntry };
 }
 
-/** Whether two values mean the same; a key that is not there is empty, or false. */
+/** Whether two values mean the same; a key that is not there is empty, false, or 0. */
 function isSame(one: Value | undefined, other: Value): boolean {
   const plain = (value: Value | undefined) => {
-    const items = [value ?? []].flat().filter(item => item !== '' && item !== 'false');
+    const items = [value ?? []].flat().filter(item => !['', 'false', '0'].includes(item));
     return JSON.stringify(items);
   };
   return plain(one) === plain(other);

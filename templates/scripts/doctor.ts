@@ -163,6 +163,9 @@ function checkPipeline(): { tags: string[]; registry: string } | undefined {
     .filter(line => !/^\s*#/.test(line));
   const text = lines.join('\n');
   builder.checkPipeline(text, note);
+<% if (namesImages) { -%>
+  checkImages(`${text}\n`);
+<% } -%>
   note('ok', name, builder.how);
   return { tags: readTags(lines), registry: /^ {2}REGISTRY: *["']?([^$\s"']+)/m.exec(text)?.[1] ?? '' };
 }
@@ -186,6 +189,41 @@ export function readTags(lines: string[]): string[] {
   return [...tags];
 }
 
+<% if (namesImages) { -%>
+/** Whether the runner may start the images that jobs and their services name. */
+function checkImages(text: string): void {
+  const images = [...text.matchAll(/^ *image: *(?:\n *name: *)?(\S+) *$/gm)].map(([, image = '']) => image);
+  // A list on one line, or items that are a name, or begin with one.
+  const services = [...text.matchAll(/^( *)services: *(.*)\n((?:\1(?: |- ).*\n)*)/gm)].flatMap(
+    ([, , inline = '', block = '']) => {
+      const item = new RegExp(`^${/^ */.exec(block)?.[0]}- +(?:name: *)?(\\S+) *$`, 'gm');
+      const items = [...block.matchAll(item)].map(([, name = '']) => name);
+      return [...inline.replace(/^\[|\]$/g, '').split(','), ...items];
+    },
+  );
+  for (const [key, named] of Object.entries({ allowed_images: images, allowed_services: services })) {
+    const allowed = jobSetting('runners.docker', key).map(asExpression);
+    for (const image of new Set(named.map(name => name.trim().replace(/^["']|["']$/g, '')))) {
+      // What is in a variable, only a job knows. The runner's own image is always allowed.
+      const isOpen = image === '' || image.includes('$') || (key === 'allowed_images' && image === executor.image);
+      if (isOpen || allowed.length === 0 || allowed.some(pattern => pattern.test(image))) continue;
+      note(
+        'failed',
+        '.gitlab-ci.yml',
+        `it asks for ${image}, which is not among ${key} of config/template.toml: such jobs fail.`,
+        `Add "${image}" to ${key} there; then: make apply`,
+      );
+    }
+  }
+}
+
+/** A pattern of GitLab Runner as an expression: * ends at a slash, and ** does not. */
+function asExpression(pattern: string): RegExp {
+  const meaning: Record<string, string> = { '**': '.*', '*': '[^/]*', '?': '[^/]', '{': '(?:', ',': '|', '}': ')' };
+  return new RegExp(`^${pattern.replace(/\\.|\*\*|[*?{},]|[.+^$()|]/g, part => meaning[part] ?? `\\${part.at(-1)}`)}$`);
+}
+
+<% } -%>
 <% if (privateCa) { -%>
 /** The certificate of the private authority is there, and not about to expire. */
 function checkAuthority(): X509Certificate {
@@ -250,6 +288,9 @@ async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<voi
   const world = [
     ...jobSetting('runners', 'environment').flatMap(variable => ['--env', variable]),
     ...jobSetting('runners.docker', 'extra_hosts').flatMap(host => ['--add-host', host]),
+    ...['cap_add', 'cap_drop', 'cpus', 'memory', 'memory_swap', 'security_opt'].flatMap(key =>
+      jobSetting('runners.docker', key).map(value => `--${key.replaceAll('_', '-')}=${value}`),
+    ),
   ];
   const container = ['docker', 'run', '--rm', ...world, ...(isUp ? options : []), '--entrypoint', 'sh', image];
   const { status, stdout, stderr } = await run([...container, '-c', probe, 'probe', gitlabUrl]);
@@ -513,12 +554,16 @@ async function checkTags(
           'Settings > CI/CD > Runners: resume it.',
         );
       }
-      if (body.access_level === 'ref_protected') {
+      if (body.access_level !== runner.accessLevel) {
+        const [takes, remedy] =
+          body.access_level === 'ref_protected'
+            ? ['jobs of protected branches and tags only; others stay stuck', 'Untick']
+            : ['jobs of all branches, and not of protected ones only', 'Tick'];
         note(
           'warning',
           'tags',
-          'the runner takes jobs of protected branches and tags only; others stay stuck.',
-          'Untick "Protected" in Settings > CI/CD > Runners, if that is not what you want.',
+          `the runner takes ${takes}: scripts/settings.ts says ${runner.accessLevel}.`,
+          `${remedy} "Protected" in Settings > CI/CD > Runners, if that is not what you want.`,
         );
       }
     }

@@ -16,7 +16,7 @@ export const runner = {
   /** Whether the runner stays with the project that it was created for. */
   locked: true,
   /** `ref_protected` takes jobs of protected branches and tags only. */
-  accessLevel: 'not_protected',
+  accessLevel: <%- typescript(accessLevel) %>,
   /** Whether the runner takes no new jobs for now. */
   paused: false,
   /** Seconds after which a job is stopped. docker-compose.yml waits as long for jobs when it stops the runner. */

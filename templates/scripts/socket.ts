@@ -47,7 +47,7 @@ function unreachable(refusal: string): [detail: string, remedy: string] {
   if (/permission denied/i.test(refusal)) {
     return [
       'a job container may not use the Docker socket, though this host may: SELinux, or a rootless engine.',
-      'With SELinux add security_opt = ["label:disable"] to config/template.toml, then: make apply;\n' +
+      'With SELinux add "label:disable" to the list security_opt in config/template.toml, then: make apply;\n' +
         'with a rootless engine put the path of its socket into docker-compose.yml and scripts/settings.ts; then: make apply',
     ];
   }

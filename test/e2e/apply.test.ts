@@ -71,7 +71,7 @@ describe.each<EngineName>(['modern'])('make apply on the %s engine', name => {
             '  executor =',
             '  # image = "docker:none"\n  pre_build_script = """\n  image = true\n"""\n  executor =',
           ],
-          ['    tls_verify', '    # the one at home\n    memory = "2g"\n    tls_verify'],
+          ['    tls_verify', '    # the one at home\n    hostname = "job"\n    tls_verify'],
           [`["${sock}", "/cache"]`, `[\n      "${sock}", # of the host\n      "/cache",\n    ] # mounts`],
         ]);
         repository.write('config/config.toml', edited);

@@ -220,7 +220,9 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       Object.assign(known, { paused: false, accessLevel: 'not_protected' });
       expect(found('tags').map(({ detail }) => detail)).toEqual([
         'the runner is paused in GitLab: it takes no jobs.',
-        expect.stringContaining('protected branches and tags only'),
+        expect.stringContaining(
+          'protected branches and tags only; others stay stuck: scripts/settings.ts says not',
+        ),
         expect.stringContaining('asks for no tags, and the runner takes only jobs with tags'),
       ]);
     });
@@ -308,7 +310,10 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       repository.edit('scripts/settings.ts', "'docker:stable'", "'job-without-permission'");
       const { found } = await examine(repository);
       expect(found('docker client')).toMatchObject([
-        { verdict: 'failed', remedy: expect.stringContaining('security_opt = ["label:disable"]') },
+        {
+          verdict: 'failed',
+          remedy: expect.stringContaining('add "label:disable" to the list security_opt'),
+        },
       ]);
     });
 

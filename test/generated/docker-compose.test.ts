@@ -25,12 +25,25 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
     });
   });
 
+  it('confines the container of the runner as far as was answered, and no further', () => {
+    const { security_opt, cap_drop, cap_add, read_only, tmpfs, environment } = compose.services.runner;
+    const level = typed.hardening ?? 'recommended';
+    const isStrict = level === 'strict';
+    expect(security_opt).toEqual(level === 'relaxed' ? undefined : ['no-new-privileges:true']);
+    expect({ cap_drop, cap_add, read_only, tmpfs }).toEqual(
+      isStrict ? { cap_drop: ['ALL'], cap_add: ['DAC_OVERRIDE'], read_only: true, tmpfs: ['/tmp'] } : {},
+    );
+    // What cannot be written into the image is read where it is mounted.
+    expect(environment.SSL_CERT_DIR).toBe(isStrict ? '/etc/gitlab-runner/certs' : undefined);
+  });
+
   it('has the services of the plan beside the runner, which starts after the one that jobs build with', () => {
-    const { compose: planned, mirror } = planWith(typed);
+    const { compose: planned, mirror, cleanUp } = planWith(typed);
     expect(Object.keys(compose.services)).toEqual([
       'runner',
       ...(planned.service === 'buildkit' ? ['buildkit-certs'] : []),
       ...(planned.service ? [planned.service] : []),
+      ...(cleanUp === undefined ? [] : ['clean-up']),
       ...(mirror ? ['mirror'] : []),
     ]);
     expect(compose.services.runner.depends_on).toEqual(planned.service ? [planned.service] : undefined);

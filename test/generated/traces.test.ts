@@ -63,6 +63,27 @@ const traces: Record<string, Trace> = {
     words: /seccomp|apparmor/i,
     isChosen: ({ builder }) => builder === 'buildah' || builder === 'buildkit',
   },
+  'what is taken from jobs': {
+    words: /no-new-privileges|cap_drop|oom_score_adjust|runs out/,
+    // The proxy has a container that is confined whatever jobs are.
+    isChosen: ({ hardening, builder }) => hardening.level !== 'relaxed' || builder === 'socket-proxy',
+    // Lists the keys that "make apply" takes out again; starts a container with what template.toml says.
+    except: ['scripts/config.ts', 'scripts/doctor.ts'],
+  },
+  'little taken from jobs': {
+    words: /NET_RAW|container of the runner finds/,
+    isChosen: ({ hardening }) => hardening.level === 'recommended',
+  },
+  'most taken from jobs': {
+    words:
+      /allowed_images|allowed_services|service_memory|debug_trace|DAC_OVERRIDE|CA_CERTIFICATES_PATH|checkImages|stay stuck\b.*accessLevel/,
+    isChosen: ({ hardening }) => hardening.level === 'strict',
+    except: ['scripts/config.ts'],
+  },
+  'nothing taken from jobs': {
+    words: /Nothing is taken from jobs/,
+    isChosen: ({ hardening }) => hardening.level === 'relaxed',
+  },
   'a limit of the cache': {
     words: /maxUsedSpace|at most \d+ GB/i,
     isChosen: ({ compose }) => compose.service === 'docker' || compose.service === 'buildkit',
@@ -75,7 +96,8 @@ const traces: Record<string, Trace> = {
   'private CA': {
     words:
       /SSL_CERT_DIR|private-ca|private CA|X509Certificate|!\/config\/certs|gitlab-runner\/certs\/ca\.crt|fileURLToPath/,
-    isChosen: ({ privateCa }) => privateCa,
+    // The read-only container of the runner finds any authority by the same variable.
+    isChosen: ({ privateCa, hardening }) => privateCa || hardening.isReadOnly,
     // Lists the variables that "make apply" takes out again.
     except: ['scripts/config.ts'],
   },
@@ -126,6 +148,8 @@ const traces: Record<string, Trace> = {
 const alone: TypedAnswers[] = [
   {},
   { platforms: 'linux/amd64,linux/arm64' },
+  { hardening: 'relaxed' },
+  { hardening: 'strict' },
   { mirror: 'yes' },
   { privateCa: 'yes' },
   { httpProxy: 'http://web.example.org:3128' },

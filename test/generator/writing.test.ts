@@ -165,6 +165,7 @@ describe('before anything is written', () => {
     ['dind-image', 'docker:19.03-dind', 'Docker 19.03 or older'],
     ['dind-cache', 'memory', 'Choose one of: registry, volume'],
     ['cache-size', '20GB', 'a whole number of GB'],
+    ['hardening', 'none', 'Choose one of: relaxed, recommended, strict'],
     ['docker-image', 'Docker', 'An image is written'],
     ['runner-image', 'gitlab-runner:', 'An image is written'],
     ['platforms', 'amd64', 'There is no platform "amd64"'],

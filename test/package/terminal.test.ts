@@ -47,6 +47,8 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.answer(messages.concurrent, '4');
     await terminal.chooses(messages.builder, 'socket');
     terminal.press('Enter');
+    await terminal.chooses(messages.hardening, 'recommended');
+    terminal.press('Enter');
     await terminal.answer(`${messages.dockerImage} (docker:stable)`);
     await terminal.answer(`${messages.runnerImage} (gitlab/gitlab-runner:alpine)`);
     await terminal.answer(`${moreQuestions} (y/N)`);
@@ -82,6 +84,8 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
       terminal.press('Down');
       await terminal.chooses(messages.builder, next);
     }
+    terminal.press('Enter');
+    await terminal.chooses(messages.hardening, 'recommended');
     terminal.press('Enter');
     await terminal.answer(`${messages.dockerImage} (quay.io/buildah/stable:latest)`);
     await terminal.answer(messages.runnerImage);
@@ -165,7 +169,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
 describe.skipIf(!tmux)('the question for the image of the jobs', () => {
   const untilIt = [
     ...['--gitlab-url=https://gitlab.com', '--registry=gitlab', '--tags=docker', '--run-untagged'],
-    ...['--description=x', '--concurrent=1'],
+    ...['--description=x', '--concurrent=1', '--hardening=recommended'],
   ];
   const open = (workplace: Workplace, builder = 'socket') =>
     new Dialogue(workplace, own, 'runner', ...untilIt, `--builder=${builder}`);

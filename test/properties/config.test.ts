@@ -12,7 +12,7 @@ import { planWith, writeAll } from '../support/rendered.ts';
 // Thousands of cases; a busy machine takes its time for them.
 vi.setConfig({ testTimeout: 120_000 });
 
-type Value = string | boolean | readonly string[];
+type Value = string | number | boolean | readonly string[];
 
 /** What one part of a config.toml is: noise, or a key that `make apply` looks after, with its value. */
 interface Part {
@@ -108,6 +108,7 @@ const policy = fc.oneof(words, fc.constantFrom('always', 'never'), fc.constant([
 
 const ofAll = { concurrent: fc.constantFrom('1', '2', '7', '50') };
 const ofRunner = {
+  debug_trace_disabled: fc.boolean(),
   environment: fc.array(
     fc.oneof(
       word,
@@ -119,15 +120,22 @@ const ofRunner = {
 const ofDocker = {
   image: word,
   volumes: words,
+  allowed_images: words,
   allowed_privileged_images: words,
   allowed_privileged_services: words,
   allowed_pull_policies: policy,
+  cap_add: words,
+  cap_drop: words,
+  cpus: word,
   extra_hosts: words,
+  memory: word,
   network_mode: fc.oneof(word, fc.constant('my-runner-jobs')),
+  oom_score_adjust: fc.constantFrom(0, 500, -17),
   privileged: fc.boolean(),
   pull_policy: policy,
   security_opt: words,
   services_privileged: fc.boolean(),
+  services_security_opt: words,
 };
 
 /** The lines of a table in any order: noise, and some of the keys that are looked after. */
@@ -183,11 +191,11 @@ function plainNumber({ key = '', value = '', around = ['', ''] }: Part): Part {
   return { key, value, around, text: `${around[0]}${value}${around[1]}` };
 }
 
-/** Values that mean the same are equal: what is not there is empty, or false. */
+/** Values that mean the same are equal: what is not there is empty, false, or 0. */
 function meaning(value: unknown): unknown[] {
   return [value ?? []]
     .flat()
-    .filter(item => item !== '' && item !== false)
+    .filter(item => item !== '' && item !== false && item !== 0)
     .map(String);
 }
 
@@ -195,6 +203,7 @@ describe.each([
   'the defaults',
   'an engine for each job',
   'BuildKit, and all that is rare',
+  'the least taken away',
   'other answers everywhere',
 ])('bringInLine with %s', name => {
   const typed: TypedAnswers = scenarios[name]!;

@@ -33,6 +33,7 @@ export const otherAnswers: Required<TypedAnswers> = {
   dindImage: 'mirror.example.org/library/docker:28-dind',
   dindCache: 'volume',
   cacheSize: '50',
+  hardening: 'strict',
   dockerImage: 'mirror.example.org/library/docker:28-cli',
   runnerImage: 'gitlab/gitlab-runner:alpine-v19.3.0',
   ...rareAnswers,
@@ -66,6 +67,13 @@ export const scenarios: Record<string, TypedAnswers> = {
     ]),
   ),
   'no clean-up': { cleanUp: 'none' },
+  'the least taken away': { hardening: 'relaxed' },
+  ...Object.fromEntries(
+    Object.entries({ 'the socket': {}, ...ways }).map(([name, way]) => [
+      `${name}, and most taken away`,
+      { hardening: 'strict', ...way },
+    ]),
+  ),
   'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };

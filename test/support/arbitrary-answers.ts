@@ -293,6 +293,7 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
   ),
   dindCache: choice('dindCache'),
   cacheSize: wholeNumber(),
+  hardening: choice('hardening'),
   dockerImage: image(),
   runnerImage: image(),
   platforms: listOf(

@@ -17,6 +17,7 @@ export const values: { readonly [Name in AnswerName]: readonly (string | undefin
   dindImage: [undefined, 'docker:20.10-dind', 'images.example.org:5000/library/docker:dind'],
   dindCache: [undefined, 'registry', 'volume'],
   cacheSize: [undefined, '1', '500'],
+  hardening: [undefined, 'relaxed', 'strict'],
   dockerImage: [undefined, 'docker:stable', 'docker:cli', 'quay.io/buildah/stable:latest', 'team/tools:1'],
   runnerImage: [undefined, 'gitlab/gitlab-runner:ubuntu-v19.3.0'],
   platforms: [undefined, 'linux/arm64', 'linux/amd64,linux/arm64,linux/arm/v7'],

@@ -49,6 +49,7 @@ describe('completeAnswers', () => {
     ['dindImage', 'docker:stable-dind'],
     ['dindCache', 'memory'],
     ['cacheSize', 'all'],
+    ['hardening', 'none'],
     ['dockerImage', 'Docker'],
     ['runnerImage', ':'],
     ['platforms', 'amd64'],

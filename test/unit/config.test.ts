@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse as parseToml } from 'smol-toml';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TypedAnswers } from '../../generators/app/questions.ts';
+import { questions, type TypedAnswers } from '../../generators/app/questions.ts';
 import { scenarios } from '../support/answers.ts';
 import { planWith, writeAll } from '../support/rendered.ts';
 
@@ -22,16 +22,21 @@ interface Change {
   readonly to: string;
 }
 
+/** The fewest keys that there can be. */
+const relaxed: TypedAnswers = { hardening: 'relaxed' };
+
 /** The script of a repository that answers give; `template` is added at the end of its config/template.toml. */
 async function scriptOf(typed: TypedAnswers = {}, template = ''): Promise<ConfigScript> {
-  const folder = writeAll(typed);
+  const folder = writeAll({ ...relaxed, ...typed });
   appendFileSync(join(folder, 'config/template.toml'), template);
   return import(pathToFileURL(join(folder, 'scripts/config.ts')).href);
 }
 
+const byDefault: TypedAnswers = { hardening: questions.hardening.default };
+
 const socket = '/var/run/docker.sock:/var/run/docker.sock';
 
-/** A config.toml as `gitlab-runner register` writes it, which shows the default answers already. */
+/** A config.toml as `gitlab-runner register` writes it, which shows those answers already. */
 const registered = `concurrent = 2
 check_interval = 0
 shutdown_timeout = 0
@@ -209,7 +214,7 @@ describe('bringInLine', () => {
       '',
       '    # image = "x"',
       '\tdns = [ "10.0.0.1",\t"10.0.0.2" ]  # ours',
-      '    cap_add = [\n      "NET_ADMIN", # why ]\n    ]',
+      '    devices = [\n      "/dev/kvm", # why ]\n    ]',
       '    dns_search = ["a#b", "c]"]',
     ].join('\n');
     const toml = edited(
@@ -301,13 +306,17 @@ describe('bringInLine', () => {
     expect(script.bringInLine(text).text).toContain('\n  environment = ["TOKEN=s3cret"]\n');
   });
 
-  it.each(['privileged = false', 'services_privileged = false', 'network_mode = ""', 'extra_hosts = []'])(
-    'leaves %s, which means the same as nothing',
-    line => {
-      const toml = edited(registered, ['    privileged = false\n', `    ${line}\n`]);
-      expect(script.bringInLine(toml)).toEqual({ text: toml, changes: [] });
-    },
-  );
+  it.each([
+    'privileged = false',
+    'services_privileged = false',
+    'network_mode = ""',
+    'extra_hosts = []',
+    'memory = ""',
+    'oom_score_adjust = 0',
+  ])('leaves %s, which means the same as nothing', line => {
+    const toml = edited(registered, ['    privileged = false\n', `    ${line}\n`]);
+    expect(script.bringInLine(toml)).toEqual({ text: toml, changes: [] });
+  });
 
   it('leaves a runner with another executor as it is, and brings every one of Docker in line', () => {
     const other = edited(
@@ -341,7 +350,7 @@ describe('bringInLine', () => {
   it.each(Object.entries(scenarios))(
     'brings one from the defaults to other answers, and then leaves it: %s',
     async (_, typed) => {
-      const { bringInLine } = await scriptOf(typed);
+      const { bringInLine } = await scriptOf({ ...byDefault, ...typed });
       const { text, changes } = bringInLine(registered);
       expect(bringInLine(text)).toEqual({ text, changes: [] });
       const { config, executor, concurrent } = planWith(typed);
@@ -369,6 +378,34 @@ describe('bringInLine', () => {
     const { text } = bringInLine(registered);
     expect(text).toBe(`${registered}    memory = "2g"\n    dns = ["10.0.0.1"]\n`);
     expect(bringInLine(text).changes).toEqual([]);
+  });
+
+  it('brings the limits of one level to another, and takes away what that does not have', async () => {
+    const strict = (await scriptOf({ hardening: 'strict' })).bringInLine(registered);
+    expect(parseToml(strict.text)).toMatchObject({
+      runners: [
+        { debug_trace_disabled: true, docker: { cap_drop: ['ALL'], oom_score_adjust: 500, cpus: '2' } },
+      ],
+    });
+    const own = edited(strict.text, ['oom_score_adjust = 500', 'oom_score_adjust = 100 # mine']);
+    const recommended = (await scriptOf(byDefault)).bringInLine(own);
+    const { docker, ...runner } = (
+      parseToml(recommended.text) as unknown as { runners: [Record<string, object>] }
+    ).runners[0];
+    expect(runner).not.toHaveProperty('debug_trace_disabled');
+    expect(docker).toMatchObject({ cap_drop: ['NET_RAW', 'MKNOD'], oom_score_adjust: 500 });
+    for (const key of [
+      'cap_add',
+      'memory',
+      'memory_swap',
+      'cpus',
+      'allowed_images',
+      'allowed_services',
+      'service_cpus',
+    ])
+      expect(docker).not.toHaveProperty(key);
+    expect(recommended.text).toContain('oom_score_adjust = 500 # mine\n');
+    expect(script.bringInLine(recommended.text).text).toBe(registered);
   });
 
   it('gives jobs no folder for a cache where the template wants none', async () => {

@@ -105,6 +105,7 @@ describe('changeSteps', () => {
         "make up      # containers that changed start anew, once running jobs have ended",
         "make apply   # config.toml follows, without registering anew; running jobs go on",
         "Name and tags of a registered runner: change them in GitLab, Settings > CI/CD > Runners.",
+        "Which branches a registered runner serves: tick "Protected" in GitLab, Settings > CI/CD > Runners.",
         "make register ARGS=--force   # after GITLAB_URL in .env is changed: another GitLab needs a runner of its own",
         "git rm scripts/socket.ts   # not used any more",
       ]

@@ -86,7 +86,7 @@ describe('the way to build images', () => {
     ['buildkit', { builder: 'buildkit' }, { network_mode: 'my-runner-jobs' }],
     ['buildah', { builder: 'buildah' }, { security_opt: ['seccomp=unconfined', 'apparmor=unconfined'] }],
   ])('decides what config.toml has beside the pull policy: %s', (_, typed, expected) => {
-    const { config } = plan(typed);
+    const { config } = plan({ hardening: 'relaxed', ...typed });
     expect(config.runner).toEqual([]);
     expect(Object.fromEntries(config.docker.map(({ key, value }) => [key, value]))).toEqual({
       pull_policy: ['always', 'if-not-present'],
@@ -96,9 +96,12 @@ describe('the way to build images', () => {
 
   it('never makes the jobs themselves privileged', () => {
     for (const typed of Object.values(scenarios)) {
-      const keys = plan(typed).config.docker.map(({ key }) => key);
+      const { docker } = plan(typed).config;
+      const keys = docker.map(({ key }) => key);
       expect(keys).not.toContain('privileged');
-      expect(keys).not.toContain('cap_add');
+      // A capability is given only where all were taken away.
+      const dropped = docker.find(({ key }) => key === 'cap_drop')?.value;
+      expect(keys.includes('cap_add')).toBe(JSON.stringify(dropped) === '["ALL"]');
     }
   });
 

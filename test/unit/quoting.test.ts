@@ -81,8 +81,9 @@ describe('toml', () => {
     });
   });
 
-  it('writes booleans as they are, and lists on one line', () => {
+  it('writes booleans and numbers as they are, and lists on one line', () => {
     expect(toml(true)).toBe('true');
+    expect(toml(500)).toBe('500');
     expect(toml(['a', 'b "c"'])).toBe('["a", "b \\"c\\""]');
     expect(toml([])).toBe('[]');
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { answerNames, builders, questions } from '../../generators/app/questions.ts';
+import { answerNames, builders, hardenings, questions } from '../../generators/app/questions.ts';
 import { defaultsInWords, optionsTable, usage } from '../../generators/app/usage.ts';
 
 describe('defaultsInWords', () => {
@@ -37,6 +37,13 @@ describe('usage', () => {
     ]);
   });
 
+  it.each(Object.entries(hardenings))('says what the hardening %s means', (name, sentence) => {
+    const after = entries.slice(entries.indexOf('What --hardening takes away:') + 1);
+    expect(after.filter(entry => entry.startsWith(`  ${name} `)).map(entry => entry.trim())).toEqual([
+      expect.stringContaining(` ${sentence}`),
+    ]);
+  });
+
   it('names both ways to run the generator, and the options that are no questions', () => {
     expect(usage()).toContain('generator-gitlab-runner-docker [directory]');
     expect(usage()).toContain('yo gitlab-runner-docker [directory]');
@@ -55,8 +62,8 @@ describe('optionsTable', () => {
   const rowsOf = (table: unknown) =>
     (table as { rows: { text: string }[][] }).rows.map(cells => cells.map(({ text }) => text));
 
-  it('is a Markdown table with one row for each question, and one with one row for each builder', () => {
-    expect(tables.map(({ type }) => type)).toEqual(['table', 'table']);
+  it('is a Markdown table with one row for each question, and one for the builders, and one for the levels of hardening', () => {
+    expect(tables.map(({ type }) => type)).toEqual(['table', 'table', 'table']);
     expect(rowsOf(tables[0])).toEqual(
       answerNames.map(name => [
         `\`--${questions[name].option}\``,
@@ -64,9 +71,11 @@ describe('optionsTable', () => {
         questions[name].help,
       ]),
     );
-    expect(rowsOf(tables[1])).toEqual(
-      Object.entries(builders).map(([name, sentence]) => [`\`${name}\``, sentence]),
-    );
+    for (const [number, choices] of [builders, hardenings].entries()) {
+      expect(rowsOf(tables[number + 1])).toEqual(
+        Object.entries(choices).map(([name, sentence]) => [`\`${name}\``, sentence]),
+      );
+    }
   });
 
   it('names the defaults of builders that have others', () => {

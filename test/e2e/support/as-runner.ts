@@ -7,7 +7,8 @@ import type { Document, Repository } from './repository.ts';
  * services get its mounts, privileges, variables and hosts, and no others.
  *
  * Volumes without a source are the job's own, shared with its services; services are privileged where
- * `services_privileged` and `allowed_privileged_services` say so (executors/docker of GitLab Runner 19.3).
+ * `services_privileged` and `allowed_privileged_services` say so; capabilities are those of jobs alone, and limits
+ * have a key for each (executors/docker of GitLab Runner 19.3).
  *
  * @returns options of gitlab-ci-local
  */
@@ -23,7 +24,25 @@ export function asRunner(repository: Repository): string[] {
       volume.includes(':') ? quote(volume) : `"$slot-${at}":${quote(volume)}`,
     ]),
   ];
-  const job = (docker.security_opt ?? []).flatMap((option: string) => ['--security-opt', quote(option)]);
+  /** Options of docker by the keys of config.toml, where it has them. */
+  const limits = (keys: Record<string, string>): string[] =>
+    Object.entries(keys).flatMap(([key, option]) =>
+      [docker[key] ?? []].flat().map((value: string | number) => `${option}=${quote(String(value))}`),
+    );
+  const job = limits({
+    cap_add: '--cap-add',
+    cap_drop: '--cap-drop',
+    cpus: '--cpus',
+    memory: '--memory',
+    memory_swap: '--memory-swap',
+    oom_score_adjust: '--oom-score-adj',
+    security_opt: '--security-opt',
+  });
+  const service = limits({
+    service_cpus: '--cpus',
+    service_memory: '--memory',
+    services_security_opt: '--security-opt',
+  });
   if (docker.privileged) job.push('--privileged');
   const allowed: string[] = docker.services_privileged ? docker.allowed_privileged_services : [];
   const file = join(repository.folder, '.git/docker-as-runner');
@@ -42,7 +61,7 @@ for word in "$@"; do
 done
 case $kind in
   job) exec docker create ${[...common, ...job].join(' ')} "$@" ;;
-  service) exec docker create ${common.join(' ')} $privileged "$@" ;;
+  service) exec docker create ${[...common, ...service].join(' ')} $privileged "$@" ;;
 esac
 `,
     { mode: 0o755 },
