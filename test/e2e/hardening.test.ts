@@ -109,7 +109,7 @@ describe.skipIf(!able)('a repository from which most was taken', () => {
     [repository, withBuildKit] = await Promise.all([
       scaffold(
         {
-          GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['create_runner', 'read_api']),
+          GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['create_runner', 'manage_runner']),
           GITLAB_PROJECT_ID: String(gitlab.addProject('team/app')),
         },
         '--docker-image',

@@ -118,7 +118,7 @@ describe.skipIf(!able)(
 describe.skipIf(!able || !needs(await canRunPipelines(), 'rsync, and gitlab-ci-local in test/tools'))(
   'where the registry speaks plain HTTP, and is reached through a proxy only',
   () => {
-    const port = { registry: 5445, proxy: 3130 };
+    const port = { registry: 5446, proxy: 3130 };
     const at = { cwd: '/', env: modern?.env ?? {} };
     let gitlab: GitLabServer;
     let registry: Registry;
