@@ -1,6 +1,6 @@
 // What both scripts share: the values of .env and the environment, secrets kept out of sight, and failures.
 
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 
 /** The repository's folder. */
@@ -71,10 +71,16 @@ export function readEnvironment(): Environment {
   };
 }
 
-/** Writes a value into .env, which only its owner may read. */
+/** Writes a value into .env, in one step; only its owner may read it. */
 export function keepInEnvironment(name: string, value: string): void {
   const file = new URL('.env', root);
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [''];
-  const kept = lines.filter(line => !line.startsWith(`${name}=`));
-  writeFileSync(file, [`${name}=${value}`, ...kept].join('\n'), { mode: 0o600 });
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const line = `${name}=${value}`;
+  const present = new RegExp(`^${name}=.*$`, 'gm');
+  const copy = new URL('.env.new', root);
+  writeFileSync(copy, present.test(text) ? text.replace(present, () => line) : `${text}${line}\n`, {
+    mode: 0o600,
+  });
+  if (existsSync(file)) chownSync(copy, statSync(file).uid, statSync(file).gid);
+  renameSync(copy, file);
 }

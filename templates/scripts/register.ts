@@ -23,7 +23,7 @@ import {
   shellInRunner,
   start,
 } from './engine.ts';
-import { type Environment, Failure, keepSecret, mask, readEnvironment } from './env.ts';
+import { type Environment, Failure, keepInEnvironment, keepSecret, mask, readEnvironment } from './env.ts';
 import { accessTokenFailure, callGitLab, reason, requireGitLab, verifyRunner } from './gitlab.ts';
 import { concurrent, executor, runner } from './settings.ts';
 
@@ -64,10 +64,13 @@ async function main(): Promise<void> {
   if (credentials.kind === 'access token') {
     const created = await createRunner(environment, credentials.token);
     try {
+      // Nobody else knows it: should this run be killed, the next one takes it from there.
+      keepInEnvironment('RUNNER_TOKEN', created.token);
       await register(environment.gitlabUrl, { kind: 'authentication token', token: created.token });
     } catch (error) {
       throw await withdraw(environment.gitlabUrl, created, error as Error);
     }
+    keepInEnvironment('RUNNER_TOKEN', '');
   } else {
     await register(environment.gitlabUrl, credentials);
   }
@@ -294,10 +297,17 @@ async function withdraw(gitlabUrl: string, created: CreatedRunner, error: Error)
   const { status } = await callGitLab(gitlabUrl, 'DELETE', '/runners', {
     body: { token: created.token },
   }).catch(() => ({ status: 0 }));
+  if (status === 204) {
+    try {
+      keepInEnvironment('RUNNER_TOKEN', '');
+    } catch {
+      // What went wrong before says more.
+    }
+  }
   const outcome =
     status === 204
       ? `The runner #${created.id}, just created in GitLab, was deleted again.`
-      : `The runner #${created.id} was created in GitLab but is not registered here, and could not be deleted: delete it at ${gitlabUrl} under Settings > CI/CD > Runners.`;
+      : `The runner #${created.id} was created in GitLab but is not registered here, and could not be deleted: take its RUNNER_TOKEN out of .env, and delete it at ${gitlabUrl} under Settings > CI/CD > Runners.`;
   return new Failure(`${error.message} ${outcome}`, remedy);
 }
 

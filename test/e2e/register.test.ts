@@ -277,7 +277,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       gitlab.failNext({ method: 'DELETE', path: /runners$/ }, 500);
       const { code, output } = await repository.make('register');
       expect(code).not.toBe(0);
-      expect(output).toMatch(/could not be deleted: delete it at .*Settings > CI\/CD > Runners/);
+      expect(output).toMatch(/could not be deleted: .* delete it at .*Settings > CI\/CD > Runners/);
       const [created] = gitlab.runners.values();
       expect(output).toContain(`#${created!.id}`);
       expect(output).not.toContain(created!.token);

@@ -1,0 +1,282 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { GitLabServer } from '../support/gitlab-server.ts';
+import { needs } from '../support/needs.ts';
+import { engine } from './support/engines.ts';
+import { eventually, type Outcome, output, run } from './support/program.ts';
+import { Repository } from './support/repository.ts';
+
+// docs/faults.md names these tests.
+
+const modern = engine('modern');
+const able = needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)');
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+/** On an engine of its own, in a container, which is restarted and killed as none that others use may be. */
+describe.skipIf(!able)('where something breaks', () => {
+  const name = `faults-${randomBytes(4).toString('hex')}`;
+  const outputs: string[] = [];
+  let gitlab: GitLabServer;
+  let url: string;
+  let port: string;
+  let repository: Repository;
+  let accessToken: string;
+  /** docker of this repository's engine. */
+  let env: NodeJS.ProcessEnv;
+
+  const make = async (words: string): Promise<Outcome> => {
+    const outcome = await repository.make(words, env);
+    outputs.push(outcome.output);
+    return outcome;
+  };
+  const succeed = async (words: string): Promise<string> => {
+    const { code, output: text } = await make(words);
+    expect(code, text).toBe(0);
+    return text;
+  };
+  const fail = async (words: string): Promise<string> => {
+    const { code, output: text } = await make(words);
+    expect(code, text).not.toBe(0);
+    return text;
+  };
+  const docker = (...words: string[]) => output(['docker', ...words], repository.at(env));
+  const inEngine = (script: string) => output(['docker', 'exec', name, 'sh', '-c', script], repository.at());
+  const runnerId = async () => (await docker('compose', 'ps', '--quiet', 'runner')).trim();
+  const configFiles = () =>
+    readdirSync(join(repository.folder, 'config')).filter(file => /^config|register/.test(file));
+  const jobEnds = async () => {
+    const id = gitlab.queueJob({ seconds: 1 });
+    await eventually(() => expect(gitlab.jobs.get(id)?.state).toBe('success'), 60);
+  };
+
+  beforeAll(async () => {
+    gitlab = await GitLabServer.start({ host: '0.0.0.0' });
+    port = new URL(gitlab.url).port;
+    url = gitlab.url.replace('127.0.0.1', modern!.hostAddress);
+    repository = await Repository.scaffold(modern!, ['--gitlab-url', url, '--clean-up', 'none'], 'faults-');
+    const { folder } = repository;
+    const options = [
+      '--detach',
+      '--privileged',
+      '--env',
+      'DOCKER_TLS_CERTDIR=',
+      '--publish',
+      '0.0.0.0::2375',
+    ];
+    // The same path inside: the folder that is mounted for the runner is this one.
+    await repository.docker(
+      'run',
+      '--name',
+      name,
+      ...options,
+      '--volume',
+      `${folder}:${folder}`,
+      'docker:dind',
+    );
+    const inner = (await repository.docker('port', name, '2375')).trim().split('\n')[0]!.split(':').at(-1);
+    env = { DOCKER_HOST: `tcp://${modern!.engineAddress}:${inner}` };
+    await eventually(() => docker('version'), 30);
+    const copy = `docker save gitlab/gitlab-runner:alpine | DOCKER_HOST=${env.DOCKER_HOST} docker load`;
+    await output(['sh', '-c', copy], repository.at());
+    accessToken = gitlab.addAccessToken(['create_runner', 'manage_runner']);
+    repository.writeEnv({
+      GITLAB_ACCESS_TOKEN: accessToken,
+      GITLAB_PROJECT_ID: String(gitlab.addProject('team/app')),
+    });
+  });
+
+  afterAll(async () => {
+    if (!repository) return;
+    await repository.docker('rm', '--force', '--volumes', name);
+    await repository.dispose();
+    await gitlab.stop();
+  });
+
+  describe('before a runner is registered', () => {
+    it.each([
+      [500, /HTTP 500/],
+      [502, /HTTP 502/],
+      [503, /HTTP 503/],
+    ])('GitLab answers %i: nothing is registered, and the next try is', async (status, said) => {
+      gitlab.failNext({ method: 'GET', path: /\/version$/ }, status);
+      expect(await fail('register')).toMatch(said);
+      expect([configFiles(), gitlab.runners.size]).toEqual([[], 0]);
+    });
+
+    it('GitLab accepts the connection and never answers: that is said within half a minute', async () => {
+      const silent = createServer(() => undefined).listen(0, '0.0.0.0');
+      await new Promise(resolve => silent.once('listening', resolve));
+      const address = silent.address() as { port: number };
+      const started = Date.now();
+      const mute = { GITLAB_URL: `http://${modern!.hostAddress}:${address.port}` };
+      const { code, output: text } = await repository.make('register', { ...env, ...mute });
+      silent.close();
+      expect(code).not.toBe(0);
+      expect(text).toMatch(/does not answer \(ETIMEDOUT\)/);
+      expect(Date.now() - started).toBeLessThan(30_000);
+      expect(configFiles()).toEqual([]);
+    });
+
+    it('make register is killed at any moment: config.toml is whole or not there, and the next run ends well', async () => {
+      let whole = 0;
+      for (const moment of [/^Made|./, 'created', 'staged', 'late'] as const) {
+        const running = repository.startMake('register', env);
+        const file = (path: string) => existsSync(join(repository.folder, 'config', path));
+        if (moment === 'created') await eventually(() => expect(gitlab.runners.size).toBeGreaterThan(0), 60);
+        else if (moment === 'staged')
+          await eventually(() => expect(file('.register.toml')).toBe(true), 60, 5);
+        else if (moment === 'late') await running.shows(/Registered|already/);
+        else await new Promise(resolve => setTimeout(resolve, 400));
+        process.kill(-running.child.pid!, 'SIGKILL');
+        outputs.push((await running.ended).output);
+        await eventually(async () => expect(await docker('ps', '--quiet')).toBe(''), 60);
+        if (file('config.toml')) {
+          whole += 1;
+          expect(repository.config().runners).toMatchObject([{ executor: 'docker' }]);
+        }
+      }
+      const text = await succeed('register');
+      expect(text).toMatch(/Registered|registered with .* already/);
+      expect(configFiles()).toEqual(['config.toml']);
+      // No runner was left behind in GitLab that nobody has the token of.
+      expect(gitlab.runners.size).toBe(1);
+      expect(whole).toBeGreaterThan(0);
+      await succeed('up');
+      await jobEnds();
+    });
+  });
+
+  describe('once it is registered', () => {
+    beforeEach(() => succeed('up'));
+
+    it('the runner is killed: it is started again by itself, and takes the next job', async () => {
+      const id = await runnerId();
+      // Its first process is a small init, which no signal from inside reaches.
+      const killed =
+        'for p in /proc/[0-9]*; do case $(tr "\\0" " " <$p/cmdline 2>/dev/null) in *gitlab-runner*run*) [ ${p#/proc/} = 1 ] || kill -9 ${p#/proc/};; esac; done';
+      await run(['docker', 'exec', id, 'sh', '-c', killed], repository.at(env));
+      await eventually(
+        async () =>
+          expect(await docker('inspect', '--format', '{{.RestartCount}} {{.State.Status}}', id)).toMatch(
+            /^[1-9]\d* running/,
+          ),
+        30,
+      );
+      await jobEnds();
+    });
+
+    it('the engine is restarted: the runner comes back with it, and takes the next job', async () => {
+      const before = repository.read('config/config.toml');
+      await repository.docker('restart', '--time', '20', name);
+      const inner = (await repository.docker('port', name, '2375')).trim().split('\n')[0]!.split(':').at(-1);
+      env = { DOCKER_HOST: `tcp://${modern!.engineAddress}:${inner}` };
+      await eventually(
+        async () =>
+          expect(await docker('inspect', '--format', '{{.State.Status}}', await runnerId())).toBe(
+            'running\n',
+          ),
+        60,
+      );
+      await jobEnds();
+      expect(repository.read('config/config.toml')).toBe(before);
+    });
+
+    it('GitLab is away for a while: config.toml stays, doctor says so, and jobs go on once it is back', async () => {
+      const before = repository.read('config/config.toml');
+      const { runners } = gitlab;
+      await gitlab.stop();
+      expect(await fail('doctor')).toMatch(/FAILED +GitLab +Nothing listens at/);
+      expect(await fail('status')).toMatch(/Nothing listens at/);
+      expect(await fail('rotate')).toMatch(/Nothing listens at/);
+      gitlab = await GitLabServer.start({ host: '0.0.0.0', port: Number(port) });
+      for (const [id, runner] of runners) gitlab.runners.set(id, runner);
+      await jobEnds();
+      expect(repository.read('config/config.toml')).toBe(before);
+    });
+
+    it('GitLab refuses (403), fails (500) or is slow while a token is renewed: the old one stays, or the new one counts', async () => {
+      const reset = { method: 'POST', path: /reset_authentication_token$/ };
+      for (const status of [403, 500]) {
+        const before = repository.read('config/config.toml');
+        gitlab.failNext(reset, status);
+        await fail('rotate');
+        expect(repository.read('config/config.toml')).toBe(before);
+      }
+      gitlab.delayNext(reset, 3000);
+      await succeed('rotate');
+      expect([...gitlab.runners.values()].map(({ token }) => token)).toEqual([
+        repository.config().runners[0].token,
+      ]);
+      await jobEnds();
+    });
+
+    it('the disk of config/ is full: config.toml stays as it was, byte by byte, and no token gets lost', async () => {
+      const { folder } = repository;
+      const before = repository.read('config/config.toml');
+      await succeed('down');
+      // A file system of its own for the runner's container, with what is there, and then filled.
+      await inEngine(
+        `cp -a ${folder}/config /tmp/config && mount -t tmpfs -o size=64k tmpfs ${folder}/config && cp -a /tmp/config/. ${folder}/config/ && dd if=/dev/zero of=${folder}/config/filler 2>/dev/null; true`,
+      );
+      repository.edit('scripts/settings.ts', 'concurrent = 2', 'concurrent = 4');
+      const tokens = [...gitlab.runners.values()].map(({ token }) => token);
+      for (const target of ['apply', 'rotate', 'register ARGS=--force']) {
+        expect(await fail(target), target).toMatch(/disk is full|cannot be written|[Nn]o space left/);
+        expect(await inEngine(`cat ${folder}/config/config.toml`), target).toBe(before);
+      }
+      // GitLab was not asked for a new token that could not be kept, and what it created was taken back.
+      expect([...gitlab.runners.values()].map(({ token }) => token)).toEqual(tokens);
+      await inEngine(`umount ${folder}/config`);
+      expect(repository.read('config/config.toml')).toBe(before);
+      await succeed('apply');
+      await succeed('up');
+      await jobEnds();
+    });
+
+    it.each(['apply', 'rotate'])(
+      'make %s is killed at any moment: config.toml is the old one or the new one, and the next run mends it',
+      async target => {
+        for (const milliseconds of [300, 700, 1100, 1500, 1900]) {
+          if (target === 'apply') {
+            const now = /concurrent = (\d+)/.exec(repository.read('scripts/settings.ts'))![1]!;
+            repository.edit('scripts/settings.ts', `concurrent = ${now}`, `concurrent = ${Number(now) + 1}`);
+          }
+          const running = repository.startMake(target, env);
+          await new Promise(resolve => setTimeout(resolve, milliseconds));
+          if (running.child.exitCode === null) process.kill(-running.child.pid!, 'SIGKILL');
+          outputs.push((await running.ended.catch(() => ({ output: '' }))).output);
+          expect(repository.config().runners).toHaveLength(1);
+          if (target === 'rotate') {
+            // Where GitLab has made a token that was never written, only a new runner helps; the message says so.
+            const known = [...gitlab.runners.values()].map(({ token }) => token);
+            const { code, output: text } = await make('rotate');
+            if (code !== 0) {
+              expect(text).toContain('cannot be renewed');
+              const fresh = gitlab.addRunner({ tagList: ['docker'] });
+              const again = await repository.make('rotate', { ...env, RUNNER_TOKEN: fresh.token });
+              expect(again.code, again.output).toBe(0);
+            } else expect(known.length).toBeGreaterThan(0);
+          }
+        }
+        await succeed('apply');
+        await succeed('up');
+        await jobEnds();
+        expect(configFiles()).toEqual(['config.toml']);
+      },
+    );
+  });
+
+  it('no token was shown in all of this, by our commands or in the log of the runner', async () => {
+    const log = await output(['sh', '-c', 'docker compose logs runner 2>&1'], repository.at(env));
+    const tokens = [accessToken, ...[...gitlab.runners.values()].map(({ token }) => token)];
+    expect(outputs.length).toBeGreaterThan(20);
+    for (const text of [log, ...outputs]) {
+      for (const token of tokens) expect(text).not.toContain(token);
+      expect(text).not.toMatch(/gl(rt|pat)-[\w-]{8,}/);
+    }
+  });
+});
