@@ -347,19 +347,31 @@ describe('bringInLine', () => {
       const { config, executor, concurrent } = planWith(typed);
       const read = parseToml(text) as unknown as {
         concurrent: number;
-        runners: [Record<string, unknown> & { docker: Record<string, unknown> & { volumes: string[] } }];
+        runners: [
+          Record<string, unknown> & {
+            docker: Record<string, unknown> & { volumes: string[] };
+            cache: Record<string, unknown> & { s3: Record<string, unknown> };
+          },
+        ];
       };
       expect(read.concurrent).toBe(concurrent);
       const [{ docker, ...runner }] = read.runners;
+      const { cache } = runner;
       expect(docker.image).toBe(executor.image);
-      expect(docker.volumes).toEqual(expect.arrayContaining([...executor.volumes, '/cache']));
+      expect(docker.volumes).toEqual(expect.arrayContaining([...executor.volumes]));
+      expect(docker.volumes.includes('/cache')).toBe(typed.cache !== 'none');
       for (const { key, value } of config.runner) expect(runner[key]).toEqual(value);
       for (const { key, value } of config.docker) expect(docker[key]).toEqual(value);
+      for (const { key, value } of config.cache) expect(cache[key]).toEqual(value);
+      for (const { key, value } of config.s3) expect(cache.s3[key]).toEqual(value);
       // What nobody asked for is as it was.
       expect(docker).toMatchObject({ tls_verify: false, shm_size: 0, network_mtu: 0 });
       expect(runner).toMatchObject({ token: 'glrt-t0k3n', cache: { s3: {} } });
-      // And back to where it came from.
-      expect(parseToml(script.bringInLine(text).text)).toEqual(parseToml(registered));
+      // And back to where it came from; a key that is false need not be there.
+      const before = config.docker.some(({ key }) => key === 'disable_cache')
+        ? edited(registered, ['    disable_cache = false\n', ''])
+        : registered;
+      expect(parseToml(script.bringInLine(text).text)).toEqual(parseToml(before));
       expect(changes.every(({ from, to }) => from !== to)).toBe(true);
     },
   );

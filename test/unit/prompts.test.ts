@@ -74,9 +74,9 @@ describe('prompts', () => {
     expect(Object.keys(ask({}, {}, { answered: { [more]: true } }))).toEqual([
       ...usual,
       more,
-      ...rare.filter(name => name !== 'proxyExceptions'),
+      ...rare.filter(name => !questions[name].matters),
     ]);
-    const answered = { [more]: true, httpProxy: 'http://proxy:3128' };
+    const answered = { [more]: true, httpProxy: 'http://proxy:3128', cache: 's3' };
     expect(Object.keys(ask({}, {}, { answered }))).toEqual([...usual, more, ...rare]);
   });
 
@@ -158,7 +158,13 @@ describe('prompts', () => {
     'check what is typed for %s as its option is checked',
     name => {
       // Where every question comes up.
-      const answered = { [more]: true, builder: 'dind', dindCache: 'volume', httpProxy: 'http://proxy:3128' };
+      const answered = {
+        [more]: true,
+        builder: 'dind',
+        dindCache: 'volume',
+        cache: 's3',
+        httpProxy: 'http://proxy:3128',
+      };
       const { validate } = ask({}, {}, { answered })[name]!;
       expect(validate?.(defaultFor(name, 'dind'))).toBe(true);
       expect(validate?.(otherAnswers[name])).toBe(true);
