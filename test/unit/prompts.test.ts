@@ -174,6 +174,22 @@ describe('prompts', () => {
   );
 });
 
+describe('the question for the cache', () => {
+  /** The choices, which depend on what was answered before. */
+  const offered = (answered: Answered) => {
+    const { choices } = ask({}, {}, { answered: { [more]: true, ...answered } }).cache!;
+    return (choices as unknown as (answered: Answered) => { value: string }[])(answered).map(
+      ({ value }) => value,
+    );
+  };
+
+  it('does not offer to keep none where a job shares a volume with an engine of its own', () => {
+    expect(offered({ builder: 'socket' })).toEqual(['local', 's3', 'none']);
+    expect(offered({ builder: 'dind', dindCache: 'volume' })).toEqual(['local', 's3', 'none']);
+    expect(offered({ builder: 'dind', dindCache: 'registry' })).toEqual(['local', 's3']);
+  });
+});
+
 describe('the question for the image of the jobs', () => {
   it.each(builderNames)('offers one with the program that %s builds with', builder => {
     const image = defaultFor('dockerImage', builder);
