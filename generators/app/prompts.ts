@@ -33,7 +33,7 @@ export function prompts(known: TypedAnswers, given: TypedAnswers, engine: Engine
     name: more,
     type: 'confirm',
     message:
-      'More questions? (platforms, pull policy, cache, mirror, private CA, proxy, plain HTTP, extra hosts, backup, Renovate)',
+      'More questions? (platforms, pulls, cache, mirror, private CA, proxy, plain HTTP, hosts, backup, Renovate)',
     default: false,
   };
   return [...usual, ...(rare.length > 0 ? [gate] : []), ...rare].map(item =>

@@ -109,6 +109,8 @@ const beside: { readonly [Name in AnswerName]?: TypedAnswers } = {
   dindCache: { builder: 'dind' },
   cacheSize: { builder: 'dind', dindCache: 'volume' },
   platforms: { dockerImage: 'docker:cli' },
+  cacheServer: { cache: 's3' },
+  cacheBucket: { cache: 's3' },
   proxyExceptions: { httpProxy: 'http://proxy.example.org:3128' },
 };
 
