@@ -1,6 +1,13 @@
 import { frozenClientApi, isOfficialDocker } from '../common/engine.ts';
 import { Refusal } from '../common/refusal.ts';
-import { type Answers, answerNames, defaultFor, questions, type TypedAnswers } from './questions.ts';
+import {
+  type Answers,
+  answerNames,
+  type Deciding,
+  defaultFor,
+  questions,
+  type TypedAnswers,
+} from './questions.ts';
 
 /**
  * What an earlier run saved, seen from the options of this one: where the builder changes, an answer that
@@ -54,6 +61,7 @@ export function completeAnswers(typed: TypedAnswers): Answers {
     }),
   ) as unknown as Answers;
   refuseTogether(answers);
+  refuseCache(answers);
   return answers;
 }
 
@@ -70,7 +78,21 @@ export function refuseIdle(given: TypedAnswers, answers: Answers): void {
   }
 }
 
-/** The answers that can exclude each other. */
+/**
+ * What a job shares with an engine of its own, its certificates, is a volume without a source, and `disable_cache`
+ * takes all of those away (executors/docker/internal/volumes of GitLab Runner).
+ *
+ * @throws Refusal if jobs could not build for want of that volume
+ */
+export function refuseCache({ builder, dindCache, cache }: Deciding): void {
+  if (cache === 'none' && builder === 'dind' && dindCache === 'registry') {
+    throw new Refusal(
+      'With --cache none a job has no volume to share with an engine of its own: choose --dind-cache volume, or --cache local.',
+    );
+  }
+}
+
+/** The answers that can exclude each other, and of which one is typed. */
 export const together = ['builder', 'dockerImage', 'platforms'] as const;
 
 /** @throws Refusal that says which two answers exclude each other, and what to choose instead */

@@ -20,7 +20,7 @@ export const files: readonly RepositoryFile[] = [
   { path: '.editorconfig' },
   {
     path: '.env.example',
-    data: ({ gitlabUrl, composeProject, backup }) => ({ gitlabUrl, composeProject, backup }),
+    data: ({ gitlabUrl, composeProject, cache, backup }) => ({ gitlabUrl, composeProject, cache, backup }),
   },
   { path: '.gitignore', data: ({ privateCa, backup }) => ({ privateCa, backup }) },
   {
@@ -49,11 +49,12 @@ export const files: readonly RepositoryFile[] = [
   { path: 'config/template.toml', data: ({ config }) => ({ config }) },
   {
     path: 'docker-compose.yml',
-    data: ({ runnerImage, compose, cleanUp, hardening, mirror, privateCa, proxy, extraHosts }) => ({
+    data: ({ runnerImage, compose, cleanUp, hardening, cache, mirror, privateCa, proxy, extraHosts }) => ({
       runnerImage,
       compose,
       cleanUp,
       hardening,
+      cache,
       mirror,
       privateCa,
       proxy,
@@ -78,18 +79,20 @@ export const files: readonly RepositoryFile[] = [
     data: ({ renovate }) => ({ ...renovate }),
     when: ({ renovate }) => renovate !== undefined,
   },
-  { path: 'scripts/apply.ts' },
+  { path: 'scripts/apply.ts', data: ({ cache }) => ({ cache }) },
   { path: 'scripts/backup.sh', executable: true, when: ({ backup }) => backup },
   { path: 'scripts/buildah.ts', when: of('buildah') },
   { path: 'scripts/buildkit.ts', when: of('buildkit') },
+  { path: 'scripts/cache.ts', data: ({ cache }) => ({ cache }), when: ({ cache }) => cache !== undefined },
   { path: 'scripts/clean-up.sh', when: ({ cleanUp }) => cleanUp !== undefined },
   { path: 'scripts/config.ts' },
   { path: 'scripts/dind.ts', data: () => ({}), when: of('dind') },
   {
     path: 'scripts/doctor.ts',
-    data: ({ builder, usesHostEngine, platforms, privateCa, mirror, config }) => ({
+    data: ({ builder, usesHostEngine, cache, platforms, privateCa, mirror, config }) => ({
       builder,
       usesHostEngine,
+      cache,
       platforms,
       privateCa,
       mirror,
@@ -97,7 +100,7 @@ export const files: readonly RepositoryFile[] = [
     }),
   },
   { path: 'scripts/engine.ts' },
-  { path: 'scripts/env.ts' },
+  { path: 'scripts/env.ts', data: ({ cache }) => ({ cache }) },
   {
     path: 'scripts/gitlab.ts',
     data: ({ proxy, extraHosts, privateCa }) => ({
@@ -106,14 +109,14 @@ export const files: readonly RepositoryFile[] = [
     }),
   },
   { path: 'scripts/package.json' },
-  { path: 'scripts/register.ts' },
+  { path: 'scripts/register.ts', data: ({ cache }) => ({ cache }) },
   { path: 'scripts/rotate.ts' },
   {
     path: 'scripts/route.ts',
     data: ({ proxy, extraHosts }) => ({ proxy, extraHosts }),
     when: ({ proxy, extraHosts }) => proxy !== undefined || extraHosts.length > 0,
   },
-  { path: 'scripts/run', executable: true },
+  { path: 'scripts/run', data: ({ cache }) => ({ cache }), executable: true },
   {
     path: 'scripts/settings.ts',
     data: ({ description, tags, runUntagged, hardening, concurrent, executor, privateCa }) => ({

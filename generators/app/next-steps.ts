@@ -37,16 +37,20 @@ export function changeSteps(
   const left = [...old.keys()].filter(path => !current.has(path) && exists(path));
   // A container goes on as it is where only a file that it mounts has changed.
   const read = changed.filter(path => path.startsWith(`${after.compose.service}/`));
+  const apply = differs('executor', 'config', 'concurrent', 'privateCa')
+    ? ['make apply   # config.toml follows, without registering anew; running jobs go on']
+    : [];
+  // It makes up the keys that the server of the cache starts with.
+  const isFirst = differs('cache') && after.cache?.service !== undefined;
   return [
+    ...(isFirst ? apply : []),
     ...(changed.includes('docker-compose.yml')
       ? ['make up      # containers that changed start anew, once running jobs have ended']
       : []),
     ...(read.length > 0
       ? [`docker compose restart ${after.compose.service}   # it reads ${read.join(', ')} when it starts`]
       : []),
-    ...(differs('executor', 'config', 'concurrent', 'privateCa')
-      ? ['make apply   # config.toml follows, without registering anew; running jobs go on']
-      : []),
+    ...(isFirst ? [] : apply),
     ...(before.compose.service && before.compose.service !== after.compose.service
       ? ['docker compose up -d --remove-orphans   # after that: takes away what jobs built with before']
       : []),

@@ -25,8 +25,13 @@ export interface RunnerRepository {
     readonly volumes: readonly string[];
     readonly volumesWhy: string;
   };
-  /** Entries of config.toml for which registering has no option: of [[runners]], and of [runners.docker]. */
-  readonly config: { readonly runner: readonly ConfigEntry[]; readonly docker: readonly ConfigEntry[] };
+  /** Entries of config.toml for which registering has no option, by their tables, such as [runners.docker]. */
+  readonly config: {
+    readonly runner: readonly ConfigEntry[];
+    readonly docker: readonly ConfigEntry[];
+    readonly cache: readonly ConfigEntry[];
+    readonly s3: readonly ConfigEntry[];
+  };
   /** What is taken from jobs and from the runner; its entries are in `config` already. */
   readonly hardening: Omit<Hardening, 'runner' | 'docker'>;
   /** Who could do what here, and what is done about it. */
@@ -41,6 +46,7 @@ export interface RunnerRepository {
   readonly platforms: readonly string[];
   /** GB that a builder's own cache may take. */
   readonly cacheSize: number;
+  readonly cache: Cache | undefined;
   readonly mirror: Mirror | undefined;
   /** Whether config/certs/ca.crt is trusted by all that needs to. */
   readonly privateCa: boolean;
@@ -87,12 +93,24 @@ export interface Mirror {
   readonly isForHost: boolean;
 }
 
+/** The S3 server that keeps the caches of jobs. */
+export interface Cache {
+  /** Its host and port, as jobs find it. */
+  readonly address: string;
+  readonly bucket: string;
+  /** Where docker-compose.yml runs it, and the address of this host at which jobs find it then, as with the mirror. */
+  readonly service: { readonly address: string | undefined } | undefined;
+}
+
 /** The HTTP proxy to the outside. */
 export interface Proxy {
   readonly url: string;
   /** What is reached without it, as in NO_PROXY. */
   readonly exceptions: readonly string[];
 }
+
+/** This host, as containers on Docker's default bridge see it. */
+const bridgeAddress = '172.17.0.1';
 
 /** Where job containers find the mounted certificate of a private authority. */
 const caFolder = '/etc/gitlab-runner/certs';
@@ -110,6 +128,7 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
   };
   const builder = planOfBuilder[answers.builder](answers, names);
   const mirror = planMirror(answers, builder);
+  const cache = planCache(answers, builder);
   const proxy = planProxy(answers, builder);
   const { runner, docker, ...hardening } = planHardening({
     ...answers,
@@ -136,9 +155,12 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
       runner: [...environment(answers.privateCa, proxy), ...runner],
       docker: [
         ...pullPolicy(answers.pullPolicy),
+          ...(answers.cache === 'none' ? [noCache] : []),
         ...docker,
-        ...extraHosts(answers.extraHosts, mirror, builder),
+        ...extraHosts(answers.extraHosts, mirror, cache, builder),
       ],
+      cache: cache ? sharedCache : [],
+      s3: cache ? s3(cache) : [],
     },
     hardening,
     threats: planThreats(answers),
@@ -164,11 +186,13 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
         ...(answers.cleanUp === undefined
           ? []
           : [{ key: 'clean-up-state', why: 'When each image and volume was last used.' }]),
+        ...(cache?.service ? [{ key: 'cache-data', why: 'The caches of jobs, each a file.' }] : []),
       ],
     },
     composeProject,
     platforms: answers.platforms,
     cacheSize: answers.cacheSize,
+    cache,
     mirror,
     privateCa: answers.privateCa,
     proxy,
@@ -261,6 +285,58 @@ function pullPolicy(policies: readonly string[]): ConfigEntry[] {
   ];
 }
 
+const noCache: ConfigEntry = {
+  key: 'disable_cache',
+  value: true,
+  why: [
+    'Jobs get no volume for "cache:", which then keeps nothing. It would not switch off a cache on a server, of which',
+    'there is none here.',
+  ],
+};
+
+const sharedCache: readonly ConfigEntry[] = [
+  { key: 'Type', value: 's3', why: ['"cache:" of a pipeline keeps files on an S3 server.'] },
+  {
+    key: 'Shared',
+    value: true,
+    why: [
+      'Other runners with this bucket find the same caches, and so does this one once it has another token: without it',
+      'the token is part of their path.',
+    ],
+  },
+];
+
+function s3({ address, bucket, service }: Cache): ConfigEntry[] {
+  return [
+    {
+      key: 'ServerAddress',
+      value: address,
+      why: service
+        ? ['As the helpers of jobs find it, which load and keep the caches.']
+        : ['The host, and the port if it is not 443.'],
+    },
+    { key: 'BucketName', value: bucket, why: ['It holds nothing else.'] },
+    {
+      key: 'BucketLocation',
+      value: 'us-east-1',
+      why: service
+        ? ['The region that this server takes itself for; it is part of each signature.']
+        : ['The region, which is part of each signature. Servers of your own mostly call theirs us-east-1.'],
+    },
+    ...(service
+      ? [{ key: 'Insecure', value: true, why: ['Plain HTTP, which does not leave this host.'] }]
+      : []),
+    {
+      key: 'AuthenticationType',
+      value: 'access-key',
+      why: [
+        'The keys are in .env, and come into config.toml by `make register` and `make apply`. Jobs never see them: they',
+        'get addresses that are signed for one file, and for as long as the job may run.',
+      ],
+    },
+  ];
+}
+
 /** Variables of every job, its helper and its services. */
 function environment(privateCa: boolean, proxy: Proxy | undefined): ConfigEntry[] {
   const why: string[] = [];
@@ -285,6 +361,7 @@ function environment(privateCa: boolean, proxy: Proxy | undefined): ConfigEntry[
 function extraHosts(
   hosts: readonly string[],
   mirror: Mirror | undefined,
+  cache: Cache | undefined,
   builder: BuilderPlan,
 ): ConfigEntry[] {
   const why: string[] = [];
@@ -294,6 +371,10 @@ function extraHosts(
     why.push('The mirror is a service of docker-compose.yml, at a port of this host.');
     value.push('mirror:host-gateway');
   }
+  if (cache?.service?.address) {
+    why.push('The S3 server of the cache is a service of docker-compose.yml, at a port of this host.');
+    value.push('job-cache:host-gateway');
+  }
   return value.length > 0 ? [{ key: 'extra_hosts', value, why }] : [];
 }
 
@@ -301,17 +382,32 @@ function planMirror({ mirror, builder }: Answers, { compose }: BuilderPlan): Mir
   if (!mirror) return undefined;
   const isForHost = usesHostEngine(builder);
   // What runs beside a job is on a network of its own, and comes by the address of Docker's default bridge.
-  const address = isForHost ? '127.0.0.1' : compose.service ? undefined : '172.17.0.1';
+  const address = isForHost ? '127.0.0.1' : compose.service ? undefined : bridgeAddress;
   return { address, isForHost };
 }
 
+function planCache(
+  { cache, cacheServer, cacheBucket: bucket }: Answers,
+  { compose }: BuilderPlan,
+): Cache | undefined {
+  if (cache !== 's3') return undefined;
+  if (cacheServer !== 'here') return { address: new URL(cacheServer).host, bucket, service: undefined };
+  // As with the mirror: jobs are on the network of what they build with, or on Docker's default bridge.
+  return {
+    address: 'job-cache:7070',
+    bucket,
+    service: { address: compose.service ? undefined : bridgeAddress },
+  };
+}
+
 function planProxy(
-  { httpProxy, proxyExceptions, mirror }: Answers,
+  { httpProxy, proxyExceptions, mirror, cache, cacheServer }: Answers,
   { compose, pipeline }: BuilderPlan,
 ): Proxy | undefined {
   if (httpProxy === undefined) return undefined;
   const near = ['localhost', '127.0.0.1', ...(compose.service ? [compose.service] : [])];
   const besides = [...pipeline.services.map(({ alias }) => alias), ...(mirror ? ['mirror'] : [])];
+  if (cache === 's3' && cacheServer === 'here') besides.push('job-cache');
   return { url: httpProxy, exceptions: [...new Set([...near, ...besides, ...proxyExceptions])] };
 }
 

@@ -1,10 +1,11 @@
 import { type Engine, refuses } from '../common/engine.ts';
-import { reconsider, refuseTogether, together, usable } from './answers.ts';
+import { reconsider, refuseCache, refuseTogether, together, usable } from './answers.ts';
 import {
   type AnswerName,
-  type Answers,
   answerNames,
   asTyped,
+  type Deciding,
+  deciding,
   defaultFor,
   questions,
   type TypedAnswers,
@@ -32,7 +33,7 @@ export function prompts(known: TypedAnswers, given: TypedAnswers, engine: Engine
     name: more,
     type: 'confirm',
     message:
-      'More questions? (platforms, pull policy, mirror, private CA, proxy, plain HTTP, extra hosts, backup, Renovate)',
+      'More questions? (platforms, pulls, cache, mirror, private CA, proxy, plain HTTP, hosts, backup, Renovate)',
     default: false,
   };
   return [...usual, ...(rare.length > 0 ? [gate] : []), ...rare].map(item =>
@@ -54,11 +55,8 @@ function promptFor(
     return asTyped(other, answered[other] ?? given[other] ?? saved[other] ?? defaultFor(other, builder));
   };
   const checked = (answered: Answered) => {
-    const others = (['builder', 'dindCache', 'httpProxy'] as const).map(other => [
-      other,
-      questions[other].check(soFar(other, answered)),
-    ]);
-    return Object.fromEntries(others) as Pick<Answers, 'builder' | 'dindCache' | 'httpProxy'>;
+    const others = deciding.map(other => [other, questions[other].check(soFar(other, answered))]);
+    return Object.fromEntries(others) as Deciding;
   };
   const when = {
     when: (answered: Answered) =>
@@ -72,7 +70,13 @@ function promptFor(
       name: `${value.padEnd(Math.max(...Object.keys(choices).map(({ length }) => length)))}  ${sentence}`,
       short: value,
     }));
-    return { name, message, type: 'select', choices: listed, default: byDefault, ...when };
+    const taken = (answered: Answered) =>
+      listed.filter(
+        ({ value }) =>
+          sentenceAgainst(() => refuseCache({ ...checked(answered), [name]: value }), value) === true,
+      );
+    const open = name === 'cache' ? taken : listed;
+    return { name, message, type: 'select', choices: open, default: byDefault, ...when };
   }
   if (yesNo) {
     const isYes = (answered: Answered) => check(byDefault(answered));

@@ -1,4 +1,6 @@
 import {
+  checkBucket,
+  checkCacheServer,
   checkCacheSize,
   checkChoice,
   checkCleanUp,
@@ -52,6 +54,13 @@ export const hardenings = {
     'few capabilities, named images, limits of memory and CPUs, a read-only runner, protected branches only: expect to adjust it',
 } as const;
 
+const caches = {
+  local:
+    'on this host, in volumes that jobs have at /cache: GitLab Runner does so by itself, and no other host has them',
+  s3: 'on an S3 server, here or elsewhere: it can be shared by runners on several hosts; each cache goes over the network',
+  none: 'nowhere: "cache:" in a pipeline keeps nothing, so that no job finds what another has left',
+} as const;
+
 /** What is known once every question is answered. */
 export interface Answers {
   readonly gitlabUrl: string;
@@ -73,6 +82,10 @@ export interface Answers {
   /** None: that of the host. */
   readonly platforms: readonly string[];
   readonly pullPolicy: readonly string[];
+  readonly cache: keyof typeof caches;
+  /** `here`, or `https://host[:port]`. */
+  readonly cacheServer: string;
+  readonly cacheBucket: string;
   readonly mirror: boolean;
   readonly privateCa: boolean;
   readonly httpProxy: string | undefined;
@@ -87,6 +100,11 @@ export type AnswerName = keyof Answers;
 
 /** Answers as they are typed, by name; the ones that were never given are missing. */
 export type TypedAnswers = { [Name in AnswerName]?: string };
+
+/** The answers on which it depends whether other questions matter. */
+export const deciding = ['builder', 'dindCache', 'cache', 'httpProxy'] as const;
+
+export type Deciding = Pick<Answers, (typeof deciding)[number]>;
 
 /** One question: its prompt, its option, its help and its check all come from this. */
 export interface Question<T> {
@@ -108,7 +126,7 @@ export interface Question<T> {
   /** Asked only if the user wants to see the rarer questions too. */
   readonly rare?: true;
   /** Whether other answers leave anything to answer here; each was checked. */
-  readonly matters?: (answers: Pick<Answers, 'builder' | 'dindCache' | 'httpProxy'>) => boolean;
+  readonly matters?: (answers: Deciding) => boolean;
   /** For whom it matters, in the words of a refusal. */
   readonly mattersFor?: string;
   /**
@@ -251,6 +269,35 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     default: 'always,if-not-present',
     rare: true,
     check: checkPullPolicy,
+  },
+  cache: {
+    option: 'cache',
+    message: 'Where "cache:" of a pipeline keeps files from one job to the next',
+    help: `where "cache:" of a pipeline keeps files: ${Object.keys(caches).join(', ')}`,
+    default: 'local',
+    choices: caches,
+    rare: true,
+    check: text => checkChoice(Object.keys(caches) as (keyof typeof caches)[], text),
+  },
+  cacheServer: {
+    option: 'cache-server',
+    message: 'S3 server of the cache ("here": one in docker-compose.yml, or https://host[:port])',
+    help: 'for s3: "here" for a server in docker-compose.yml, or https://host[:port]',
+    default: 'here',
+    rare: true,
+    matters: ({ cache }) => cache === 's3',
+    mattersFor: '--cache s3',
+    check: checkCacheServer,
+  },
+  cacheBucket: {
+    option: 'cache-bucket',
+    message: 'Bucket of the cache',
+    help: 'for s3: the bucket that holds the caches',
+    default: 'runner-cache',
+    rare: true,
+    matters: ({ cache }) => cache === 's3',
+    mattersFor: '--cache s3',
+    check: checkBucket,
   },
   mirror: {
     option: 'mirror',

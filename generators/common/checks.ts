@@ -268,6 +268,41 @@ export function checkHosts(text: string): string[] {
   return hosts;
 }
 
+/** The S3 server that keeps caches: `here` for one in docker-compose.yml, or `https://host[:port]`. */
+export function checkCacheServer(text: string): string {
+  const typed = text.trim().toLowerCase().replace(/\/$/, '');
+  if (typed === 'here') return typed;
+  const example = 'for example https://s3.example.com';
+  if (typed.startsWith('http://')) {
+    throw new Refusal(`The S3 server must speak TLS, since caches are code that jobs run: ${example}.`);
+  }
+  if (
+    typed.length > 255 ||
+    !new RegExp(`^https://${host}(:\\d{1,5})?$`).test(typed) ||
+    !URL.canParse(typed)
+  ) {
+    throw new Refusal(`The S3 server is "here" or https://host[:port], without a path, ${example}.`);
+  }
+  return new URL(typed).origin;
+}
+
+/**
+ * The name of a bucket, by the rules of S3, which other servers keep as well:
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+ */
+export function checkBucket(text: string): string {
+  const bucket = text.trim();
+  const isReserved =
+    /^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/.test(bucket) ||
+    isIP(bucket) !== 0;
+  if (!/^[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]$/.test(bucket) || isReserved) {
+    throw new Refusal(
+      'A bucket is named by 3 to 63 lower-case letters, digits, dots and hyphens, for example runner-cache; no address, and none of the prefixes and suffixes that S3 keeps for itself.',
+    );
+  }
+  return bucket;
+}
+
 /** A registry's `host[:port]`, without a path; undefined for `none`. */
 export function checkInsecureRegistry(text: string): string | undefined {
   if (text.trim() === 'none') return undefined;

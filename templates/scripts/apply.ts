@@ -6,6 +6,9 @@
 // In config/config.toml, and in GitLab where .env has a GITLAB_ACCESS_TOKEN that may manage runners.
 
 import { parseArgs } from 'node:util';
+<% if (cache) { -%>
+import { cacheKeys, requireCacheKeys } from './cache.ts';
+<% } -%>
 import { bringInLine, type RegisteredRunner, readConfig, writeConfig } from './config.ts';
 import { holdInterruptions, requireCompose, requireEngine, sayPatience, start } from './engine.ts';
 import { Failure, keepSecret, mask, readEnvironment } from './env.ts';
@@ -23,7 +26,13 @@ async function main(): Promise<void> {
   }
   for (const { token } of config.runners) keepSecret(token);
 
+<% if (cache) { -%>
+  const environment = readEnvironment();
+  if (!isDryRun) requireCacheKeys(environment);
+  const { text, changes } = bringInLine(config.text, cacheKeys(environment));
+<% } else { -%>
   const { text, changes } = bringInLine(config.text);
+<% } -%>
   for (const { runner, key, from, to } of changes) show(runner && `"${runner}"`, key, from, to);
   if (changes.length === 0)
     console.log('config/config.toml is as settings.ts and config/template.toml want it.');

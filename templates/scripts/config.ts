@@ -234,6 +234,7 @@ const governed = {
     'cap_add',
     'cap_drop',
     'cpus',
+    'disable_cache',
     'extra_hosts',
     'memory',
     'memory_swap',
@@ -247,6 +248,16 @@ const governed = {
     'services_privileged',
     'services_security_opt',
   ],
+  'runners.cache': ['Type', 'Shared'],
+  'runners.cache.s3': [
+    'ServerAddress',
+    'BucketName',
+    'BucketLocation',
+    'Insecure',
+    'AuthenticationType',
+    'AccessKey',
+    'SecretKey',
+  ],
 } as const;
 
 /** What template.toml gives to job containers by that key: an item each. */
@@ -259,11 +270,23 @@ export function jobNetwork(): string | undefined {
   return jobSetting('runners.docker', 'network_mode')[0];
 }
 
-function wanted(name: keyof typeof governed): Map<string, Written> {
+/** @param keys of the cache, by the names of their variables: template.toml, which is in git, has none */
+function wanted(name: keyof typeof governed, keys: Record<string, string> = {}): Map<string, Written> {
   const tables = readTables(readFileSync(new URL('config/template.toml', root), 'utf8'));
   const entries = new Map<string, Written>(governed[name].map(key => [key, { text: '', value: '' }]));
   for (const [key, entry] of tables.find(table => table.name === name)?.entries ?? [])
     entries.set(key, entry);
+  if (name === 'runners.cache.s3' && entries.get('ServerAddress')?.text !== '') {
+    const { CACHE_S3_ACCESS_KEY: access = '', CACHE_S3_SECRET_KEY: secret = '' } = keys;
+    for (const [key, value] of [
+      ['AccessKey', access],
+      ['SecretKey', secret],
+    ] as const) {
+      // Where .env has them no more, those in config.toml stay.
+      if (value === '') entries.delete(key);
+      else entries.set(key, { text: JSON.stringify(value), value });
+    }
+  }
   if (name === 'runners.docker') {
     entries.set('image', { text: JSON.stringify(executor.image), value: executor.image });
     // `register` adds a volume for the cache of jobs where there is none.
@@ -279,8 +302,14 @@ function wanted(name: keyof typeof governed): Map<string, Written> {
   return entries;
 }
 
-/** The text of config.toml with everything as settings.ts and template.toml want it; comments and all else stay. */
-export function bringInLine(toml: string): { text: string; changes: Change[] } {
+/**
+ * The text of config.toml with everything as settings.ts and template.toml want it; comments and all else stay.
+ * @param keys of the cache, as in `wanted`
+ */
+export function bringInLine(
+  toml: string,
+  keys: Record<string, string> = {},
+): { text: string; changes: Change[] } {
   const tables = readTables(toml);
   const lines = toml.split('\n');
   const brought: (string | undefined)[] = [...lines];
@@ -296,15 +325,42 @@ export function bringInLine(toml: string): { text: string; changes: Change[] } {
         ? mergeVariables(entry?.value, wantedEntry)
         : { from: entry?.text ?? '', to: wantedEntry };
     if (isSame(entry?.value, to.value)) return;
-    changes.push({ runner: names[table.runner - 1] ?? '', key, from, to: wantedEntry.text });
+    const shown = (text: string) => (/^(Access|Secret)Key$/.test(key) && text !== '' ? '[masked]' : text);
+    changes.push({
+      runner: names[table.runner - 1] ?? '',
+      key,
+      from: shown(from),
+      to: shown(wantedEntry.text),
+    });
     if (entry) {
       const start = /^\s*[\w-]+\s*=\s*/.exec(lines[entry.first] ?? '')?.[0] ?? `${key} = `;
       brought.fill(undefined, entry.first, entry.last + 1);
       if (to.text !== '') brought[entry.first] = start + to.text + entry.rest;
     } else {
-      const [indent = ''] = /^\s*/.exec(lines[[...table.entries.values()][0]?.first ?? -1] ?? '') ?? [];
-      added.set(table.last, [...(added.get(table.last) ?? []), `${indent}${key} = ${to.text}`]);
+      add(table, `${key} = ${to.text}`);
     }
+  };
+  const add = ({ name, last, entries }: Table, line: string) => {
+    const [key] = entries.values();
+    const depth = name === '' ? 0 : name.split('.').length;
+    const [indent = ''] = key ? (/^\s*/.exec(lines[key.first] ?? '') ?? []) : ['  '.repeat(depth)];
+    added.set(last, [...(added.get(last) ?? []), indent + line]);
+  };
+  const bringTable = (table: Table) => {
+    const name = table.name as keyof typeof governed;
+    const isWanted = jobSetting('runners.cache', 'Type').length > 0;
+    const ofRunner = (other: string) =>
+      tables.find(one => one.name === other && one.runner === table.runner)?.entries;
+    // A cache of another kind is somebody's own.
+    const isOurs = isWanted || ofRunner('runners.cache')?.get('Type')?.value === 's3';
+    if (isOurs || !name.startsWith('runners.cache')) {
+      for (const [key, to] of wanted(name, keys)) bring(table, key, to);
+    }
+    const inner = { runners: 'runners.cache', 'runners.cache': 'runners.cache.s3' }[name as string];
+    // The tables that template.toml wants are made where they are missing, behind the keys of the one they are in.
+    if (!inner || !isWanted || ofRunner(inner)) return;
+    add(table, `[${inner}]`);
+    bringTable({ ...table, name: inner, entries: new Map() });
   };
 
   for (const table of tables) {
@@ -314,9 +370,7 @@ export function bringInLine(toml: string): { text: string; changes: Change[] } {
     );
     if (table.name === '')
       bring(table, 'concurrent', { text: String(concurrent), value: String(concurrent) });
-    if (isDocker && (table.name === 'runners' || table.name === 'runners.docker')) {
-      for (const [key, to] of wanted(table.name)) bring(table, key, to);
-    }
+    if (isDocker && Object.hasOwn(governed, table.name)) bringTable(table);
   }
   const following = (at: number) => added.get(at) ?? [];
   const text = [...following(-1), ...brought.flatMap((line, at) => [line ?? [], following(at)].flat())];

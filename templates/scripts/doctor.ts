@@ -11,6 +11,9 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as builder from './<%- builder %>.ts';
+<% if (cache) { -%>
+import { cacheKeys, checkCache, signedAddresses } from './cache.ts';
+<% } -%>
 import { bringInLine, jobNetwork, jobSetting, type RunnerConfig, readConfig } from './config.ts';
 import {
   type Engine,
@@ -79,9 +82,9 @@ async function main(): Promise<void> {
   const compose = engine && (await check('compose', checkCompose));
 <% if (privateCa) { -%>
   // Where its certificate is missing, a mount would make a folder in its place.
-  if (engine && authority) await check('job container', () => checkJobContainer(engine, environment?.gitlabUrl ?? ''));
+  if (engine && authority) await check('job container', () => checkJobContainer(engine, environment<%- cache ? '' : "?.gitlabUrl ?? ''" %>));
 <% } else { -%>
-  if (engine) await check('job container', () => checkJobContainer(engine, environment?.gitlabUrl ?? ''));
+  if (engine) await check('job container', () => checkJobContainer(engine, environment<%- cache ? '' : "?.gitlabUrl ?? ''" %>));
 <% } -%>
 <% if (platforms.length > 0) { -%>
   if (engine) await check('platforms', checkPlatforms);
@@ -94,7 +97,11 @@ async function main(): Promise<void> {
 <% } -%>
   if (compose) {
     await check('services', () => checkServices(compose));
+<% if (cache) { -%>
+    const config = await check('config.toml', () => checkConfig(environment));
+<% } else { -%>
     const config = await check('config.toml', checkConfig);
+<% } -%>
     if (config) {
       await check('token', () => checkTokens(config));
       await check('tags', () => checkTags(pipeline?.tags ?? [], environment, config));
@@ -274,11 +281,19 @@ const probe = `
   echo "mtu=$(cat /sys/class/net/eth0/mtu)"
   fetch=$(command -v wget || echo busybox wget)
   [ -z "$1" ] || echo "gitlab=$($fetch -T 10 -O /dev/null "$1/api/v4/version" 2>&1 | tail -n 1)"
+<% if (cache) { -%>
+  for address in $CACHE_ADDRESSES; do echo "cache=$($fetch -T 10 -O /dev/null "$address" 2>&1 | grep . | tail -n 1)"; done
+<% } -%>
   ${builder.probe}
   exit 0`;
 
 /** Starts one container as a job would have it, and looks at the world from inside. */
+<% if (cache) { -%>
+async function checkJobContainer(engine: Engine, environment: Environment | undefined): Promise<void> {
+  const gitlabUrl = environment?.gitlabUrl ?? '';
+<% } else { -%>
 async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<void> {
+<% } -%>
   const { image, volumes } = executor;
   sayPatience('Starting a container as a job has it');
   const network = jobNetwork();
@@ -292,8 +307,13 @@ async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<voi
       jobSetting('runners.docker', key).map(value => `--${key.replaceAll('_', '-')}=${value}`),
     ),
   ];
+<% if (cache) { -%>
+  // Good for a minute; like tokens they are no arguments.
+  const secrets = { CACHE_ADDRESSES: environment && isUp ? signedAddresses(environment).join(' ') : '' };
+  world.push('--env', 'CACHE_ADDRESSES');
+<% } -%>
   const container = ['docker', 'run', '--rm', ...world, ...(isUp ? options : []), '--entrypoint', 'sh', image];
-  const { status, stdout, stderr } = await run([...container, '-c', probe, 'probe', gitlabUrl]);
+  const { status, stdout, stderr } = await run([...container, '-c', probe, 'probe', gitlabUrl]<%- cache ? ', secrets' : '' %>);
   if (status !== 0) {
     throw new Failure(
       `a container of ${image} does not start: ${explainContainer(stderr)}`,
@@ -306,6 +326,10 @@ async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<voi
   checkDisk(Number.parseInt(seen('free'), 10) / 1024 / 1024);
   checkMtu(Number(seen('mtu')));
   if (gitlabUrl) checkGitLabInside(gitlabUrl, seen('gitlab'));
+<% if (cache) { -%>
+  const answers = [...stdout.matchAll(/^cache=(.*)$/gm)].map(([, answer = '']) => answer);
+  if (environment && isUp) checkCache(answers, environment, note);
+<% } -%>
 }
 
 /** @param free GiB that are free where the engine keeps images */
@@ -437,7 +461,11 @@ async function checkMirror(): Promise<void> {
 }
 
 <% } -%>
+<% if (cache) { -%>
+async function checkConfig(environment: Environment | undefined): Promise<RunnerConfig | undefined> {
+<% } else { -%>
 async function checkConfig(): Promise<RunnerConfig | undefined> {
+<% } -%>
   const name = 'config.toml';
   const config = await readConfig();
   if (!config || config.runners.length === 0) {
@@ -480,7 +508,11 @@ async function checkConfig(): Promise<RunnerConfig | undefined> {
       );
     }
   }
+<% if (cache) { -%>
+  const { changes } = bringInLine(config.text, environment && cacheKeys(environment));
+<% } else { -%>
   const { changes } = bringInLine(config.text);
+<% } -%>
   for (const { runner: description, key, from, to } of changes) {
     const isVital = /^(image|volumes|network_mode|security_opt|.*privileged.*)$/.test(key);
     note(

@@ -38,6 +38,10 @@ export interface Environment {
   projectId: string;
   groupId: string;
   registrationToken: string;
+<% if (cache) { -%>
+  cacheAccessKey: string;
+  cacheSecretKey: string;
+<% } -%>
 }
 
 /**
@@ -68,6 +72,10 @@ export function readEnvironment(): Environment {
     projectId: value('GITLAB_PROJECT_ID'),
     groupId: value('GITLAB_GROUP_ID'),
     registrationToken: keepSecret(value('REGISTRATION_TOKEN')),
+<% if (cache) { -%>
+    cacheAccessKey: keepSecret(value('CACHE_S3_ACCESS_KEY')),
+    cacheSecretKey: keepSecret(value('CACHE_S3_SECRET_KEY')),
+<% } -%>
   };
 }
 

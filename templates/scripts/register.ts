@@ -9,6 +9,9 @@
 
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
+<% if (cache) { -%>
+import { cacheKeys, requireCacheKeys } from './cache.ts';
+<% } -%>
 import { readConfig, readRunners, replaceConfig } from './config.ts';
 import {
   explainContainer,
@@ -47,6 +50,9 @@ async function main(): Promise<void> {
   if (registered.length > 0 && !options.force) return confirmRegistered(registered);
 
   const credentials = chooseCredentials(environment) ?? (await askForToken(environment));
+<% if (cache) { -%>
+  requireCacheKeys(environment);
+<% } -%>
   await requireGitLab(environment.gitlabUrl);
   if (registered.some(({ token }) => token === credentials.token)) {
     throw new Failure(
@@ -66,13 +72,13 @@ async function main(): Promise<void> {
     try {
       // Nobody else knows it: should this run be killed, the next one takes it from there.
       keepInEnvironment('RUNNER_TOKEN', created.token);
-      await register(environment.gitlabUrl, { kind: 'authentication token', token: created.token });
+      await register(environment, { kind: 'authentication token', token: created.token });
     } catch (error) {
       throw await withdraw(environment.gitlabUrl, created, error as Error);
     }
     keepInEnvironment('RUNNER_TOKEN', '');
   } else {
-    await register(environment.gitlabUrl, credentials);
+    await register(environment, credentials);
   }
   await report(credentials.kind);
 }
@@ -348,7 +354,8 @@ function tokenVariable(kind: Credentials['kind']): string {
  * Registers into a copy of config.toml, which takes its place in one step when all went well: until then
  * config.toml stays as it is, whatever fails or is interrupted.
  */
-async function register(gitlabUrl: string, { kind, token }: Credentials): Promise<void> {
+async function register(environment: Environment, { kind, token }: Credentials): Promise<void> {
+  const { gitlabUrl } = environment;
   const staged = await shellInRunner(
     `rm -f .register.*
      if [ -f config.toml ]; then cp config.toml .register.before; cp config.toml .register.toml
@@ -363,9 +370,16 @@ async function register(gitlabUrl: string, { kind, token }: Credentials): Promis
   let done = false;
   try {
     if (isInterrupted()) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
+<% if (cache) { -%>
+    const secrets = { [tokenVariable(kind)]: token, ...cacheKeys(environment) };
+    const byName = Object.keys(secrets).flatMap(name => ['-e', name]);
+    const command = await inRunner(registerOptions(gitlabUrl, kind), byName);
+    const { status, stderr } = await run(command, secrets);
+<% } else { -%>
     const variable = tokenVariable(kind);
     const command = await inRunner(registerOptions(gitlabUrl, kind), ['-e', variable]);
     const { status, stderr } = await run(command, { [variable]: token });
+<% } -%>
     if (status !== 0 && isInterrupted())
       throw new Failure('Interrupted.', 'config/config.toml is as it was.');
     if (status !== 0) throw registrationFailure(stderr, kind);
@@ -450,9 +464,18 @@ function showPlan(environment: Environment): void {
   const kind = credentials?.kind ?? 'authentication token';
   const quote = (word: string) => (/^[\w./:=@,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
   const options = registerOptions(environment.gitlabUrl, kind).map(quote);
+<% if (cache) { -%>
+  const names = [tokenVariable(kind), ...Object.keys(cacheKeys(environment))];
+  const secrets = names.map(name => `${name}=[masked] `).join('');
+  const byName = names.map(name => `-e ${name} `).join('');
+  console.log(
+    `${secrets}docker compose run --rm --no-deps -T ${byName}runner \\\n  ${options.join(' \\\n  ')}`,
+  );
+<% } else { -%>
   console.log(
     `${tokenVariable(kind)}=[masked] docker compose run --rm --no-deps -T -e ${tokenVariable(kind)} runner \\\n  ${options.join(' \\\n  ')}`,
   );
+<% } -%>
 }
 
 await start('register', main);

@@ -38,13 +38,14 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
   });
 
   it('has the services of the plan beside the runner, which starts after the one that jobs build with', () => {
-    const { compose: planned, mirror, cleanUp } = planWith(typed);
+    const { compose: planned, mirror, cleanUp, cache } = planWith(typed);
     expect(Object.keys(compose.services)).toEqual([
       'runner',
       ...(planned.service === 'buildkit' ? ['buildkit-certs'] : []),
       ...(planned.service ? [planned.service] : []),
       ...(cleanUp === undefined ? [] : ['clean-up']),
       ...(mirror ? ['mirror'] : []),
+      ...(cache?.service ? ['job-cache'] : []),
     ]);
     expect(compose.services.runner.depends_on).toEqual(planned.service ? [planned.service] : undefined);
   });

@@ -18,11 +18,13 @@ describe.each(Object.entries(scenarios))('config/template.toml with %s', (_, typ
   });
 
   it('has what the plan says, and nothing else', () => {
-    const { runner, docker } = planWith(typed).config;
+    const { runner, docker, cache, s3 } = planWith(typed).config;
     const table = (entries: typeof runner) =>
       Object.fromEntries(entries.map(({ key, value }) => [key, value]));
-    expect(template.runners).toEqual([{ ...table(runner), docker: table(docker) }]);
-    for (const { key, why } of [...runner, ...docker]) expect(why.length, key).toBeGreaterThan(0);
+    const kept = cache.length > 0 ? { cache: { ...table(cache), s3: table(s3) } } : {};
+    expect(template.runners).toEqual([{ ...table(runner), docker: table(docker), ...kept }]);
+    for (const { key, why } of [...runner, ...docker, ...cache, ...s3])
+      expect(why.length, key).toBeGreaterThan(0);
   });
 });
 

@@ -57,7 +57,8 @@ const traces: Record<string, Trace> = {
   },
   'a service that jobs build with': {
     words: /^networks:|depends_on|client-certs|network_mode = |what it works with/m,
-    isChosen: ({ compose, mirror }) => compose.service !== undefined || mirror !== undefined,
+    isChosen: ({ compose, mirror, cache }) =>
+      compose.service !== undefined || mirror !== undefined || cache?.service !== undefined,
   },
   'open security profiles': {
     words: /seccomp|apparmor/i,
@@ -92,6 +93,21 @@ const traces: Record<string, Trace> = {
     words: /binfmt|--platform\b|containerd-snapshotter|checkPlatforms|emulator|\*\*Platforms/i,
     isChosen: ({ platforms }) => platforms.length > 0,
   },
+  'a cache on an S3 server': {
+    words: /\bS3\b|CACHE_S3|[cC]acheKeys|runners\.cache|BucketName|CACHE_ADDRESSES/,
+    isChosen: ({ cache }) => cache !== undefined,
+    // Lists the tables and keys that "make apply" takes out again.
+    except: ['scripts/config.ts'],
+  },
+  'an S3 server here': {
+    words: /job-cache|versity|cache-data/i,
+    isChosen: ({ cache }) => cache?.service !== undefined,
+  },
+  'no cache': {
+    words: /disable_cache/,
+    isChosen: ({ config }) => config.docker.some(({ key }) => key === 'disable_cache'),
+    except: ['scripts/config.ts'],
+  },
   mirror: { words: /mirror/i, isChosen: ({ mirror }) => mirror !== undefined },
   'private CA': {
     words:
@@ -109,11 +125,13 @@ const traces: Record<string, Trace> = {
   },
   'insecure registry': {
     words: /insecure|plain HTTP/i,
-    isChosen: ({ insecureRegistry, mirror, builder }) =>
-      // The mirror speaks plain HTTP too, and Buildah has to be told so.
-      insecureRegistry !== undefined || (mirror !== undefined && builder === 'buildah'),
-    // Says what to do where the registry turns out to be one; speaks of how a proxy is asked.
-    except: ['scripts/doctor.ts', 'scripts/route.ts'],
+    isChosen: ({ insecureRegistry, mirror, cache, builder }) =>
+      // The mirror speaks plain HTTP too, and Buildah has to be told so; the S3 server here as well.
+      insecureRegistry !== undefined ||
+      (mirror !== undefined && builder === 'buildah') ||
+      cache?.service !== undefined,
+    // Says what to do where the registry turns out to be one; speaks of how a proxy is asked; knows a key of the cache.
+    except: ['scripts/doctor.ts', 'scripts/route.ts', 'scripts/config.ts', 'scripts/cache.ts'],
   },
   'extra hosts': {
     words: /extra.?hosts|host-gateway/i,
@@ -151,6 +169,8 @@ const alone: TypedAnswers[] = [
   { hardening: 'relaxed' },
   { hardening: 'strict' },
   { mirror: 'yes' },
+  { cache: 's3' },
+  { cache: 's3', cacheServer: 'https://s3.example.org' },
   { privateCa: 'yes' },
   { httpProxy: 'http://web.example.org:3128' },
   { insecureRegistry: 'plain.example.org:5000' },

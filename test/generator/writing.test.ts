@@ -110,6 +110,8 @@ const beside: { readonly [Name in AnswerName]?: TypedAnswers } = {
   dindCache: { builder: 'dind' },
   cacheSize: { builder: 'dind', dindCache: 'volume' },
   platforms: { dockerImage: 'docker:cli' },
+  cacheServer: { cache: 's3' },
+  cacheBucket: { cache: 's3' },
   proxyExceptions: { httpProxy: 'http://proxy.example.org:3128' },
 };
 
@@ -164,6 +166,9 @@ describe('before anything is written', () => {
     ['builder', 'magic', 'Choose one of: socket'],
     ['dind-image', 'docker:19.03-dind', 'Docker 19.03 or older'],
     ['dind-cache', 'memory', 'Choose one of: registry, volume'],
+    ['cache', 'everywhere', 'Choose one of'],
+    ['cache-server', 'http://s3.example.org', 'must speak TLS'],
+    ['cache-bucket', 'Cache', '3 to 63 lower-case letters'],
     ['cache-size', '20GB', 'a whole number of GB'],
     ['hardening', 'none', 'Choose one of: relaxed, recommended, strict'],
     ['docker-image', 'Docker', 'An image is written'],

@@ -14,7 +14,7 @@ const messages = Object.fromEntries(answerNames.map(name => [name, questions[nam
 >;
 
 const moreQuestions =
-  'More questions? (platforms, pull policy, mirror, private CA, proxy, plain HTTP, extra hosts)';
+  'More questions? (platforms, pulls, cache, mirror, private CA, proxy, plain HTTP, hosts, backup, Renovate)';
 
 /** Every answer as it is saved where the user takes the default. */
 const defaults = Object.fromEntries(
@@ -95,12 +95,23 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     terminal.press('C-u');
     await terminal.answer(messages.platforms, 'linux/amd64,linux/arm64');
     await terminal.answer(`${messages.pullPolicy} (always,if-not-present)`);
+    await terminal.chooses(messages.cache, 'local');
+    terminal.press('Down');
+    await terminal.chooses(messages.cache, 's3');
+    terminal.press('Enter');
+    await terminal.answer(`${messages.cacheServer} (here)`, 'http://s3.example.org');
+    await terminal.shows(/> .*must speak TLS.*\.$/);
+    terminal.press('C-u');
+    await terminal.answer(messages.cacheServer, 'https://s3.example.org');
+    await terminal.answer(`${messages.cacheBucket} (runner-cache)`);
     await terminal.answer(`${messages.mirror} (y/N)`);
     await terminal.answer(`${messages.privateCa} (y/N)`);
     // Without a proxy there is nothing to except from it.
     await terminal.answer(`${messages.httpProxy} (none)`);
     await terminal.answer(`${messages.insecureRegistry} (none)`);
     await terminal.answer(`${messages.extraHosts} (none)`, 'git.example.org:10.0.0.5');
+    await terminal.answer(`${messages.backup} (y/N)`);
+    await terminal.answer(`${messages.renovate} (y/N)`);
 
     expect(await terminal.exitCode()).toBe(0);
     expect(terminal.text()).not.toContain(messages.dindImage);
@@ -111,6 +122,8 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
         builder: 'buildah',
         dockerImage: 'quay.io/buildah/stable:latest',
         platforms: 'linux/amd64,linux/arm64',
+        cache: 's3',
+        cacheServer: 'https://s3.example.org',
         extraHosts: 'git.example.org:10.0.0.5',
       },
     });

@@ -56,12 +56,20 @@ it('every file that shows answers is read back below', () => {
     'config/template.toml',
     'docker-compose.yml',
     'docker/daemon.json',
+    // Its own test reads it.
+    'renovate.json',
+    // Show no answer: they have what the answers ask for.
+    'scripts/apply.ts',
+    'scripts/cache.ts',
     // Shows no answer: its template has parts.
     'scripts/dind.ts',
     'scripts/doctor.ts',
-    // Shows no answer: it has what the answers ask for.
+    // Show no answer: they have what the answers ask for.
+    'scripts/env.ts',
     'scripts/gitlab.ts',
+    'scripts/register.ts',
     'scripts/route.ts',
+    'scripts/run',
     'scripts/settings.ts',
     'scripts/socket-proxy.ts',
     'scripts/socket.ts',
@@ -150,9 +158,26 @@ describe('random answers come back from', () => {
     forMany('config/template.toml', 800, (text, _, { config }) => {
       const table = (entries: typeof config.docker) =>
         Object.fromEntries(entries.map(({ key, value }) => [key, value]));
+      const cache =
+        config.cache.length > 0 ? { cache: { ...table(config.cache), s3: table(config.s3) } } : {};
       expect(parseToml(text)).toEqual({
-        runners: [{ ...table(config.runner), docker: table(config.docker) }],
+        runners: [{ ...table(config.runner), docker: table(config.docker), ...cache }],
       });
+    });
+  });
+
+  it('config/template.toml: the server and the bucket of the cache', () => {
+    forMany('config/template.toml', 400, (text, { cache, cacheServer, cacheBucket }) => {
+      const { runners } = parseToml(text) as unknown as {
+        runners: [{ docker: { disable_cache?: boolean }; cache?: { s3: Record<string, unknown> } }];
+      };
+      const [{ docker, cache: kept }] = runners;
+      expect(docker.disable_cache === true).toBe(cache === 'none');
+      expect([kept?.s3.ServerAddress, kept?.s3.BucketName]).toEqual(
+        cache === 's3'
+          ? [cacheServer === 'here' ? 'job-cache:7070' : cacheServer.slice('https://'.length), cacheBucket]
+          : [undefined, undefined],
+      );
     });
   });
 
@@ -163,8 +188,9 @@ describe('random answers come back from', () => {
       };
       const [{ environment = [], docker }] = runners;
       expect(docker.pull_policy).toEqual(pullPolicy);
-      expect((docker.extra_hosts ?? []).filter(entry => entry !== 'mirror:host-gateway')).toEqual(
-        extraHosts.filter(entry => entry !== 'mirror:host-gateway'),
+      const isOurs = (entry: string) => /^(mirror|job-cache):host-gateway$/.test(entry);
+      expect((docker.extra_hosts ?? []).filter(entry => !isOurs(entry))).toEqual(
+        extraHosts.filter(entry => !isOurs(entry)),
       );
       expect(environment.some(entry => entry.startsWith('SSL_CERT_DIR='))).toBe(privateCa);
       expect(environment.includes(`HTTPS_PROXY=${httpProxy}`)).toBe(httpProxy !== undefined);
@@ -350,7 +376,7 @@ const shownInCompose = ({ services, networks, volumes, ...others }: ComposeFile)
   volumes: volumes ?? {},
 });
 
-const expectedCompose = (answers: Answers, { compose, proxy, mirror }: RunnerRepository) => {
+const expectedCompose = (answers: Answers, { compose, proxy, mirror, cache }: RunnerRepository) => {
   const resources = (all: typeof compose.volumes) =>
     Object.fromEntries(all.map(({ key, name }) => [key, name === undefined ? {} : { name }]));
   return {
@@ -360,6 +386,7 @@ const expectedCompose = (answers: Answers, { compose, proxy, mirror }: RunnerRep
       ...(compose.service === 'buildkit' ? ['buildkit-certs'] : []),
       ...(compose.service ? [compose.service] : []),
       ...(mirror ? ['mirror'] : []),
+      ...(cache?.service ? ['job-cache'] : []),
     ],
     runner: {
       image: answers.runnerImage,

@@ -10,6 +10,9 @@ export function answersWith(typed: TypedAnswers = {}): Answers {
 const rareAnswers = {
   platforms: 'linux/amd64,linux/arm64',
   pullPolicy: 'if-not-present',
+  cache: 's3',
+  cacheServer: 'https://s3.example.org:9000',
+  cacheBucket: 'caches.example-1',
   mirror: 'yes',
   privateCa: 'yes',
   httpProxy: 'http://proxy.example.org:3128',
@@ -74,6 +77,9 @@ export const scenarios: Record<string, TypedAnswers> = {
       { hardening: 'strict', ...way },
     ]),
   ),
+  'a cache on an S3 server here': { cache: 's3' },
+  'such a cache, on the network of the jobs': { builder: 'socket-proxy', cache: 's3', cacheServer: 'here' },
+  'no cache': { builder: 'buildah', cache: 'none' },
   'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };

@@ -304,6 +304,17 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
     'host',
   ),
   pullPolicy: listOf(fc.constantFrom('always', 'if-not-present', 'never', 'always', 'sometimes'), ','),
+  cache: choice('cache'),
+  cacheServer: fc.oneof(
+    fc.constant('here'),
+    fc
+      .tuple(fc.constantFrom('https://', 'https://', 'HTTPS://', 'http://', ''), hostName, port)
+      .map(parts => parts.join('')),
+  ),
+  cacheBucket: fc.oneof(
+    fc.stringMatching(/^[a-z0-9.-]{1,20}$/),
+    fc.constantFrom('10.0.0.1', 'a..b', 'xn--cache', 'cache-s3alias', 'Cache', 'runner-cache'),
+  ),
   mirror: yesNo(),
   privateCa: yesNo(),
   httpProxy: fc.oneof(
@@ -404,7 +415,8 @@ export const acceptedAnswers: fc.Arbitrary<TypedAnswers> = fc
       answerNames.filter(name => !refusalOf(name, typed[name])).map(name => [name, typed[name]]),
     ) as TypedAnswers;
     if (!refusalIn(() => completeAnswers(accepted))) return accepted;
-    return { ...accepted, dockerImage: accepted.builder === 'buildah' ? 'team/builder' : 'docker:cli' };
+    const dockerImage = accepted.builder === 'buildah' ? 'team/builder' : 'docker:cli';
+    return { ...accepted, dockerImage, ...(accepted.cache === 'none' ? { cache: 'local' } : {}) };
   });
 
 /** Why this text is no answer to this question; undefined if it is one. */

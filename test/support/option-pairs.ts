@@ -22,6 +22,9 @@ export const values: { readonly [Name in AnswerName]: readonly (string | undefin
   runnerImage: [undefined, 'gitlab/gitlab-runner:ubuntu-v19.3.0'],
   platforms: [undefined, 'linux/arm64', 'linux/amd64,linux/arm64,linux/arm/v7'],
   pullPolicy: [undefined, 'always', 'if-not-present', 'never'],
+  cache: [undefined, 's3', 'none'],
+  cacheServer: [undefined, 'here', 'https://[2001:db8::1]:9000'],
+  cacheBucket: [undefined, 'a.1'],
   mirror: [undefined, 'yes'],
   privateCa: [undefined, 'yes'],
   httpProxy: [undefined, 'http://proxy.example.org:3128'],
@@ -41,7 +44,9 @@ export function refusalOfRow(row: OptionRow): Refusal | undefined {
 }
 
 /** Every combination of the answers on which it depends whether others are refused; all else is not given. */
-export const seeds: OptionRow[] = (['builder', 'dindCache', 'dockerImage', 'platforms', 'httpProxy'] as const)
+export const seeds: OptionRow[] = (
+  ['builder', 'dindCache', 'dockerImage', 'platforms', 'httpProxy', 'cache'] as const
+)
   .reduce<OptionRow[]>(
     (rows, name) => rows.flatMap(row => values[name].map(value => ({ ...row, [name]: value }))),
     [Object.fromEntries(answerNames.map(name => [name, undefined]))],

@@ -80,6 +80,20 @@ describe('completeAnswers', () => {
   });
 });
 
+describe('refuseCache', () => {
+  it.each([
+    [{ builder: 'dind', cache: 'none' }, false],
+    [{ builder: 'dind', dindCache: 'volume', cache: 'none' }, true],
+    [{ builder: 'dind', cache: 'local' }, true],
+    [{ builder: 'dind', cache: 's3' }, true],
+    [{ builder: 'socket', cache: 'none' }, true],
+  ])('keeps the volume that a job shares with an engine of its own: %j', (typed, isTaken) => {
+    const complete = () => completeAnswers(typed);
+    if (isTaken) expect(complete).not.toThrow();
+    else expect(complete).toThrow(/--cache none .*: choose --dind-cache volume, or --cache local\.$/);
+  });
+});
+
 describe('refuseTogether', () => {
   const refuse = (typed: TypedAnswers) => {
     const { builder, dockerImage, platforms } = questions;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { answerNames, asTyped, questions } from '../../generators/app/questions.ts';
 import {
+  checkBucket,
+  checkCacheServer,
   checkCacheSize,
   checkChoice,
   checkCleanUp,
@@ -219,6 +221,35 @@ const checks: Record<
       ['Docker:dind', /An image is written/],
       ['', /An image is written/],
     ],
+  },
+  checkCacheServer: {
+    check: checkCacheServer,
+    taken: [
+      ['here', 'here'],
+      [' Here ', 'here'],
+      ['https://S3.example.com/', 'https://s3.example.com'],
+      ['https://s3.example.com:443', 'https://s3.example.com'],
+      ['https://s3.example.com:9000', 'https://s3.example.com:9000'],
+      ['https://10.0.0.5:9000', 'https://10.0.0.5:9000'],
+      ['https://[fd00::5]:9000', 'https://[fd00::5]:9000'],
+    ],
+    refused: [
+      ['http://s3.example.com', /must speak TLS/],
+      ...[
+        ...['', 'there', 's3.example.com', 'https://', 'https://s3.example.com/bucket'],
+        ...['https://key:secret@s3.example.com', 'https://s3.example.com:99999', 'https://s3.example.com?x'],
+        ...["https://s3'x.example.com", 'https://$HOST', `https://${'a'.repeat(300)}`],
+      ].map((typed): [string, RegExp] => [typed, /is "here" or https:/]),
+    ],
+  },
+  checkBucket: {
+    check: checkBucket,
+    taken: ['runner-cache', 'abc', 'a.b.c', '1-2', 'x'.repeat(63)].map(name => [` ${name} `, name]),
+    refused: [
+      ...['', 'ab', 'x'.repeat(64), 'Cache', 'a_b', 'a..b', '-ab', 'ab-', '.ab', 'ab.', 'a b', 'a/b', 'ü-ab'],
+      ...['10.0.0.1', 'xn--cache', 'sthree-cache', 'amzn-s3-demo-bucket', 'cache-s3alias', 'cache--ol-s3'],
+      ...['cache.mrap', 'cache--x-s3', 'cache--table-s3'],
+    ].map((name): [string, RegExp] => [name, /^A bucket is named by 3 to 63/]),
   },
   checkCacheSize: {
     check: checkCacheSize,

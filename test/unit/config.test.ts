@@ -9,7 +9,7 @@ import { planWith, writeAll } from '../support/rendered.ts';
 
 /** What templates/scripts/config.ts exports, as far as it is tried here. */
 interface ConfigScript {
-  bringInLine(toml: string): { text: string; changes: Change[] };
+  bringInLine(toml: string, keys?: Record<string, string>): { text: string; changes: Change[] };
   readRunners(toml: string): Record<string, string | string[]>[];
   jobNetwork(): string | undefined;
   withKeys(toml: string, runner: number, keys: Record<string, string>): string;
@@ -356,19 +356,31 @@ describe('bringInLine', () => {
       const { config, executor, concurrent } = planWith(typed);
       const read = parseToml(text) as unknown as {
         concurrent: number;
-        runners: [Record<string, unknown> & { docker: Record<string, unknown> & { volumes: string[] } }];
+        runners: [
+          Record<string, unknown> & {
+            docker: Record<string, unknown> & { volumes: string[] };
+            cache: Record<string, unknown> & { s3: Record<string, unknown> };
+          },
+        ];
       };
       expect(read.concurrent).toBe(concurrent);
       const [{ docker, ...runner }] = read.runners;
+      const { cache } = runner;
       expect(docker.image).toBe(executor.image);
-      expect(docker.volumes).toEqual(expect.arrayContaining([...executor.volumes, '/cache']));
+      expect(docker.volumes).toEqual(expect.arrayContaining([...executor.volumes]));
+      expect(docker.volumes.includes('/cache')).toBe(typed.cache !== 'none');
       for (const { key, value } of config.runner) expect(runner[key]).toEqual(value);
       for (const { key, value } of config.docker) expect(docker[key]).toEqual(value);
+      for (const { key, value } of config.cache) expect(cache[key]).toEqual(value);
+      for (const { key, value } of config.s3) expect(cache.s3[key]).toEqual(value);
       // What nobody asked for is as it was.
       expect(docker).toMatchObject({ tls_verify: false, shm_size: 0, network_mtu: 0 });
       expect(runner).toMatchObject({ token: 'glrt-t0k3n', cache: { s3: {} } });
-      // And back to where it came from.
-      expect(parseToml(script.bringInLine(text).text)).toEqual(parseToml(registered));
+      // And back to where it came from; a key that is false need not be there.
+      const before = config.docker.some(({ key }) => key === 'disable_cache')
+        ? edited(registered, ['    disable_cache = false\n', ''])
+        : registered;
+      expect(parseToml(script.bringInLine(text).text)).toEqual(parseToml(before));
       expect(changes.every(({ from, to }) => from !== to)).toBe(true);
     },
   );
@@ -442,5 +454,87 @@ describe('jobNetwork', () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace('"my-runner-jobs"', "'team' # ours"));
     const { jobNetwork } = await import(pathToFileURL(join(folder, 'scripts/config.ts')).href);
     expect(jobNetwork()).toBe('team');
+  });
+});
+
+describe('bringInLine, for a cache on an S3 server,', () => {
+  const keys = { CACHE_S3_ACCESS_KEY: 'AKIA0', CACHE_S3_SECRET_KEY: 's3cr3t' };
+  let s3: ConfigScript;
+  beforeAll(async () => {
+    s3 = await scriptOf({ cache: 's3', builder: 'socket-proxy', dockerImage: 'docker:stable' });
+  });
+  const cacheOf = (toml: string) =>
+    (parseToml(toml) as unknown as { runners: { cache?: { s3?: object } }[] }).runners.map(
+      ({ cache }) => cache,
+    );
+  const wanted = {
+    Type: 's3',
+    Shared: true,
+    s3: {
+      ServerAddress: 'job-cache:7070',
+      BucketName: 'runner-cache',
+      BucketLocation: 'us-east-1',
+      Insecure: true,
+      AuthenticationType: 'access-key',
+      AccessKey: 'AKIA0',
+      SecretKey: 's3cr3t',
+    },
+  };
+
+  it('fills the tables that are there, and keeps what else is in them', () => {
+    const mine = edited(
+      registered,
+      ['    MaxUploadedArchiveSize = 0', '    MaxUploadedArchiveSize = 7 # mine'],
+      ['    [runners.cache.s3]', '    [runners.cache.s3]\n      # mine too\n      PathStyle = true'],
+    );
+    const { text } = s3.bringInLine(mine, keys);
+    expect(cacheOf(text)).toEqual([
+      { ...wanted, MaxUploadedArchiveSize: 7, s3: { ...wanted.s3, PathStyle: true } },
+    ]);
+    expect(text).toContain('    MaxUploadedArchiveSize = 7 # mine\n    Type = "s3"\n');
+    expect(text).toContain(
+      '      # mine too\n      PathStyle = true\n      ServerAddress = "job-cache:7070"\n',
+    );
+    expect(s3.bringInLine(text, keys)).toEqual({ text, changes: [] });
+  });
+
+  it.each([
+    ['both', /^ {2}\[runners\.cache\]\n.*\n {4}\[runners\.cache\.s3\]\n/m],
+    ['that of S3', /^ {4}\[runners\.cache\.s3\]\n/m],
+    ['the outer one', /^ {2}\[runners\.cache\]\n.*\n/m],
+  ])('makes the tables that are not there, for each runner: %s', (_, lines) => {
+    expect(registered).toMatch(lines);
+    const bare = registered.replace(lines, '');
+    const other = bare.slice(bare.indexOf('[[runners]]'));
+    const { text } = s3.bringInLine(bare + other, keys);
+    expect(cacheOf(text)).toMatchObject([wanted, wanted]);
+    expect(text).toContain('\n  [runners.cache]\n    ');
+    expect(text).toContain('\n    [runners.cache.s3]\n      ');
+    expect(s3.bringInLine(text, keys)).toEqual({ text, changes: [] });
+  });
+
+  it('says that keys change, and shows none', () => {
+    const { text } = s3.bringInLine(registered, { ...keys, CACHE_S3_SECRET_KEY: '0ld' });
+    for (const toml of [registered, text]) {
+      const { changes } = s3.bringInLine(toml, keys);
+      expect(changes.find(({ key }) => key === 'SecretKey')).toMatchObject({ to: '[masked]' });
+      expect(JSON.stringify(changes)).not.toMatch(/AKIA0|s3cr3t|0ld/);
+    }
+  });
+
+  it('leaves keys where they are that .env has no more', () => {
+    const { text } = s3.bringInLine(registered, keys);
+    expect(s3.bringInLine(text)).toEqual({ text, changes: [] });
+    expect(s3.bringInLine(text, { CACHE_S3_ACCESS_KEY: '', CACHE_S3_SECRET_KEY: '' }).changes).toEqual([]);
+  });
+
+  it('takes it all out again where it is wanted no more, but no cache of another kind', async () => {
+    const local = await scriptOf({ builder: 'socket-proxy', dockerImage: 'docker:stable' });
+    const { text } = s3.bringInLine(registered, keys);
+    const { text: back, changes } = local.bringInLine(text);
+    expect(cacheOf(back)).toEqual(cacheOf(registered));
+    expect(JSON.stringify(changes)).not.toMatch(/AKIA0|s3cr3t/);
+    const gcs = edited(registered, ['    MaxUploadedArchiveSize = 0', '    Type = "gcs"\n    Shared = true']);
+    expect(cacheOf(local.bringInLine(gcs).text)).toEqual(cacheOf(gcs));
   });
 });

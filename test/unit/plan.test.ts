@@ -249,6 +249,52 @@ describe('the mirror', () => {
   });
 });
 
+describe('the cache of jobs', () => {
+  it.each(ways)('is left to GitLab Runner unless another is chosen: %s', (_, typed) => {
+    const { cache, config, compose } = plan(typed);
+    expect([cache, config.cache, config.s3]).toEqual([undefined, [], []]);
+    expect(config.docker.map(({ key }) => key)).not.toContain('disable_cache');
+    expect(compose.volumes.map(({ key }) => key)).not.toContain('cache-data');
+  });
+
+  it.each(ways)('is found by jobs in docker-compose.yml, wherever they are: %s', (_, typed) => {
+    const repository = plan({ ...typed, cache: 's3', httpProxy: 'http://proxy.example.com:3128' });
+    const address = repository.compose.service ? undefined : '172.17.0.1';
+    expect(repository.cache).toEqual({
+      address: 'job-cache:7070',
+      bucket: 'runner-cache',
+      service: { address },
+    });
+    expect(configured(repository, 'extra_hosts')).toEqual(address ? ['job-cache:host-gateway'] : undefined);
+    expect(repository.compose.volumes.map(({ key }) => key)).toContain('cache-data');
+    expect(repository.proxy?.exceptions).toContain('job-cache');
+  });
+
+  it('is on a server elsewhere by TLS, and by its host and port alone', () => {
+    const typed = { cache: 's3', cacheServer: 'https://s3.example.com:9000/', cacheBucket: 'ours' };
+    const repository = plan({ ...typed, httpProxy: 'http://proxy.example.com:3128' });
+    const { cache, config, compose, proxy } = repository;
+    expect(cache).toEqual({ address: 's3.example.com:9000', bucket: 'ours', service: undefined });
+    const keys = (entries: typeof config.s3) =>
+      Object.fromEntries(entries.map(({ key, value }) => [key, value]));
+    expect(keys(config.cache)).toEqual({ Type: 's3', Shared: true });
+    expect(keys(config.s3)).toEqual({
+      ServerAddress: 's3.example.com:9000',
+      BucketName: 'ours',
+      BucketLocation: 'us-east-1',
+      AuthenticationType: 'access-key',
+    });
+    expect(keys(plan({ cache: 's3' }).config.s3)).toMatchObject({ Insecure: true });
+    expect(configured(repository, 'extra_hosts')).toBeUndefined();
+    expect(compose.volumes).toEqual([]);
+    expect(proxy?.exceptions).not.toContain('job-cache');
+  });
+
+  it('is no volume where there is to be none', () => {
+    expect(configured(plan({ cache: 'none' }), 'disable_cache')).toBe(true);
+  });
+});
+
 describe('the HTTP proxy', () => {
   const httpProxy = 'http://proxy.example.com:3128';
 

@@ -74,9 +74,9 @@ describe('prompts', () => {
     expect(Object.keys(ask({}, {}, { answered: { [more]: true } }))).toEqual([
       ...usual,
       more,
-      ...rare.filter(name => name !== 'proxyExceptions'),
+      ...rare.filter(name => !questions[name].matters),
     ]);
-    const answered = { [more]: true, httpProxy: 'http://proxy:3128' };
+    const answered = { [more]: true, httpProxy: 'http://proxy:3128', cache: 's3' };
     expect(Object.keys(ask({}, {}, { answered }))).toEqual([...usual, more, ...rare]);
   });
 
@@ -158,7 +158,13 @@ describe('prompts', () => {
     'check what is typed for %s as its option is checked',
     name => {
       // Where every question comes up.
-      const answered = { [more]: true, builder: 'dind', dindCache: 'volume', httpProxy: 'http://proxy:3128' };
+      const answered = {
+        [more]: true,
+        builder: 'dind',
+        dindCache: 'volume',
+        cache: 's3',
+        httpProxy: 'http://proxy:3128',
+      };
       const { validate } = ask({}, {}, { answered })[name]!;
       expect(validate?.(defaultFor(name, 'dind'))).toBe(true);
       expect(validate?.(otherAnswers[name])).toBe(true);
@@ -166,6 +172,22 @@ describe('prompts', () => {
       expect(() => questions[name].check(bad)).toThrow(String(validate?.(bad)));
     },
   );
+});
+
+describe('the question for the cache', () => {
+  /** The choices, which depend on what was answered before. */
+  const offered = (answered: Answered) => {
+    const { choices } = ask({}, {}, { answered: { [more]: true, ...answered } }).cache!;
+    return (choices as unknown as (answered: Answered) => { value: string }[])(answered).map(
+      ({ value }) => value,
+    );
+  };
+
+  it('does not offer to keep none where a job shares a volume with an engine of its own', () => {
+    expect(offered({ builder: 'socket' })).toEqual(['local', 's3', 'none']);
+    expect(offered({ builder: 'dind', dindCache: 'volume' })).toEqual(['local', 's3', 'none']);
+    expect(offered({ builder: 'dind', dindCache: 'registry' })).toEqual(['local', 's3']);
+  });
 });
 
 describe('the question for the image of the jobs', () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
   type AnswerName,
-  type Answers,
   answerNames,
   asTyped,
   type BuilderName,
   builders,
+  type Deciding,
   defaultFor,
   questions,
 } from '../../generators/app/questions.ts';
@@ -57,6 +57,9 @@ it('asks the rare questions last, for one prompt stands before them all', () => 
   expect(rare).toEqual([
     'platforms',
     'pullPolicy',
+    'cache',
+    'cacheServer',
+    'cacheBucket',
     'mirror',
     'privateCa',
     'httpProxy',
@@ -76,14 +79,22 @@ it('asks what decides whether another question matters before that other', () =>
   }
   expect(before('dindCache', 'cacheSize')).toBe(true);
   expect(before('httpProxy', 'proxyExceptions')).toBe(true);
+  expect(before('dindCache', 'cache')).toBe(true);
+  expect(before('cache', 'cacheServer')).toBe(true);
 });
 
 describe('a question matters', () => {
-  type Others = Pick<Answers, 'builder' | 'dindCache' | 'httpProxy'>;
+  type Others = Deciding;
   const mattering = (others: Partial<Others>) =>
     answerNames.filter(name => {
       const { matters } = questions[name];
-      return matters?.({ builder: 'socket', dindCache: 'registry', httpProxy: undefined, ...others });
+      return matters?.({
+        builder: 'socket',
+        dindCache: 'registry',
+        cache: 'local',
+        httpProxy: undefined,
+        ...others,
+      });
     });
 
   it.each([
@@ -95,6 +106,8 @@ describe('a question matters', () => {
     [{ builder: 'dind', dindCache: 'volume' }, ['dindImage', 'dindCache', 'cacheSize']],
     [{ builder: 'socket', dindCache: 'volume' }, []],
     [{ httpProxy: 'http://proxy:3128' }, ['proxyExceptions']],
+    [{ cache: 's3' }, ['cacheServer', 'cacheBucket']],
+    [{ cache: 'none' }, []],
   ] satisfies [Partial<Others>, AnswerName[]][])('only where it changes something: %j', (others, names) => {
     expect(mattering(others)).toEqual(names);
   });
