@@ -155,7 +155,7 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
       runner: [...environment(answers.privateCa, proxy), ...runner],
       docker: [
         ...pullPolicy(answers.pullPolicy),
-          ...(answers.cache === 'none' ? [noCache] : []),
+        ...(answers.cache === 'none' ? [noCache] : []),
         ...docker,
         ...extraHosts(answers.extraHosts, mirror, cache, builder),
       ],

@@ -29,18 +29,17 @@ all() { # KIND
   case $1 in
     # Containers of jobs that have ended; those of a running job stop and start again between its stages.
     containers)
-      running=$(docker ps --filter "$managed" --format "$job" | sort -u)
-      docker ps --all --filter "$managed" --filter status=exited --filter status=created --filter status=dead \
-        --no-trunc --format "{{.ID}} $job" |
-        while read -r id number; do
-          printf '%s\n' "$running" | grep -qxF "${number:-none}" || printf '%s\n' "$id"
-        done ;;
-    images) docker image ls --all --quiet --no-trunc | sort -u ;;
+      running=$(docker ps --filter "$managed" --format "$job") || return
+      ended=$(docker ps --all --filter "$managed" --filter status=exited --filter status=created --filter status=dead \
+        --no-trunc --format "{{.ID}} $job") || return
+      printf '%s\n' "$ended" | while read -r id number; do
+        printf '%s\n' "$running" | grep -qxF "${number:-none}" || printf '%s\n' "$id"
+      done ;;
+    images) docker image ls --all --quiet --no-trunc ;;
     volumes)
-      {
-        docker volume ls --quiet --filter "$managed"
-        docker volume ls --quiet | grep -E '^runner-.+-cache-[0-9a-f]{32}(-protected)?$' || true
-      } | sort -u ;;
+      docker volume ls --quiet --filter "$managed" || return
+      volumes=$(docker volume ls --quiet) || return
+      printf '%s\n' "$volumes" | grep -E '^runner-.+-cache-[0-9a-f]{32}(-protected)?$' || true ;;
   esac
 }
 
@@ -53,9 +52,10 @@ used() { # KIND
 }
 
 of_containers() { # FORMAT
-  docker ps --all --quiet --no-trunc | while read -r id; do
+  ids=$(docker ps --all --quiet --no-trunc) || return
+  for id in $ids; do
     docker container inspect --format "$1" "$id" 2>/dev/null || true # it may be gone by now
-  done | sort -u
+  done
 }
 
 kept() { # KIND
@@ -66,15 +66,15 @@ kept() { # KIND
   esac
 }
 
-# Remembers when each was last used: the time of a file of its name.
+# Remembers when each was last used: the time of a file of its name. Fails where Docker does not tell all of it.
 look() {
-  docker version >/dev/null || return # nothing is known while the engine is away
   for kind in containers images volumes; do
     mkdir -p "$state/$kind"
-    all "$kind" >"$state/all"
-    { used "$kind"; kept "$kind"; } | sort -u >"$state/$kind.used"
+    all "$kind" >"$state/all" || return
+    # With an empty line, since an empty list of patterns is every line to some programs.
+    { echo && used "$kind" && kept "$kind"; } >"$state/$kind.used" || return
     while read -r name; do
-      [ -e "$state/$kind/$name" ] || : >"$state/$kind/$name"
+      [ -z "$name" ] || [ -e "$state/$kind/$name" ] || : >"$state/$kind/$name"
     done <"$state/all"
     for file in "$state/$kind"/*; do
       name=${file##*/}
@@ -86,19 +86,22 @@ look() {
 
 # --- removing --------------------------------------------------------------------------------------------------------
 
+minutes_since() { # KIND NAME
+  echo $((($(date +%s) - $(stat -c %Y "$state/$1/$2")) / 60))
+}
+
 unused() { # KIND MINUTES: the longest unused first
   # Names of files are ids, and names of volumes, which have no spaces.
   # shellcheck disable=SC2010,SC2012
   ls -tr "$state/$1" | grep -vxF -f "$state/$1.used" | while read -r name; do
-    [ $(($(date +%s) - $(stat -c %Y "$state/$1/$name"))) -lt $(($2 * 60)) ] || printf '%s\n' "$name"
+    [ "$(minutes_since "$1" "$name")" -lt "$2" ] || printf '%s\n' "$name"
   done
 }
 
 remove() { # KIND NAME
   tags=
   [ "$1" != images ] || tags=$(docker image inspect --format '{{range .RepoTags}}{{.}} {{end}}' "$2" 2>/dev/null) || return 0
-  days=$((($(date +%s) - $(stat -c %Y "$state/$1/$2")) / 86400))
-  what="${1%s} ${tags:-$2}, unused for $days days"
+  what="${1%s} ${tags:-$2}, unused for $(($(minutes_since "$1" "$2") / 1440)) days"
   if [ -n "$is_dry_run" ]; then
     echo "would remove $what"
     return
@@ -131,11 +134,26 @@ by_age() {
   build_cache "$minutes"
 }
 
+# A dry run cannot know how much each would free.
+show_need() {
+  echo 'and then, in this order, until that is free:'
+  build_cache "$KEEP_MINUTES"
+  for kind in containers images volumes; do
+    unused "$kind" "$KEEP_MINUTES" | while read -r name; do
+      [ "$(minutes_since "$kind" "$name")" -ge $((KEEP_DAYS * 1440)) ] || remove "$kind" "$name"
+    done
+  done
+}
+
 is_full() { [ "$(free_gb)" -lt "$FREE_GB" ]; }
 
 by_need() {
   is_full || return 0
   say "only $(free_gb) GB free; $FREE_GB are wanted"
+  if [ -n "$is_dry_run" ]; then
+    show_need
+    return
+  fi
   # Containers first, since they hold images and volumes; the build cache before what may be pulled again.
   unused containers "$KEEP_MINUTES" | while read -r name; do remove containers "$name"; done
   for minutes in $((24 * 60)) "$KEEP_MINUTES"; do

@@ -50,7 +50,10 @@ describe.skipIf(!able)('where something breaks', () => {
     readdirSync(join(repository.folder, 'config')).filter(file => /^config|register/.test(file));
   const jobEnds = async () => {
     const id = gitlab.queueJob({ seconds: 1 });
-    await eventually(() => expect(gitlab.jobs.get(id)?.state).toBe('success'), 60);
+    await eventually(() => expect(gitlab.jobs.get(id)?.state).toBe('success'), 40).catch(async e => {
+      console.log((await run(['docker', 'compose', 'logs', '--timestamps', '--tail', '30', 'runner'], repository.at(env))).output, gitlab.requests.slice(-5), new Date());
+      throw e;
+    });
   };
 
   beforeAll(async () => {
@@ -157,7 +160,7 @@ describe.skipIf(!able)('where something breaks', () => {
       const id = await runnerId();
       // Its first process is a small init, which no signal from inside reaches.
       const killed =
-        'for p in /proc/[0-9]*; do case $(tr "\\0" " " <$p/cmdline 2>/dev/null) in *gitlab-runner*run*) [ ${p#/proc/} = 1 ] || kill -9 ${p#/proc/};; esac; done';
+        'for p in /proc/[0-9]*; do case $(tr "\\0" " " <$p/cmdline 2>/dev/null) in *gitlab-runner*run*) [ ${p#/proc/} = 1 ] || [ ${p#/proc/} = $$ ] || kill -9 ${p#/proc/};; esac; done';
       await run(['docker', 'exec', id, 'sh', '-c', killed], repository.at(env));
       await eventually(
         async () =>
