@@ -33,6 +33,8 @@ export interface RunnerRepository {
   readonly platforms: readonly string[];
   /** GB that a builder's own cache may take. */
   readonly cacheSize: number;
+  /** Whether Prometheus and Grafana watch the runner. */
+  readonly monitoring: boolean;
   readonly mirror: Mirror | undefined;
   /** Whether config/certs/ca.crt is trusted by all that needs to. */
   readonly privateCa: boolean;
@@ -131,25 +133,43 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
     compose: {
       service: builder.compose.service,
       engineImage: answers.dindImage,
-      networks: builder.compose.service
-        ? [
-            {
-              key: 'jobs',
-              name: names.network,
-              why: 'Job containers join it too: config/template.toml names it.',
-            },
-          ]
-        : [],
+      networks: [
+        ...(builder.compose.service
+          ? [
+              {
+                key: 'jobs',
+                name: names.network,
+                why: 'Job containers join it too: config/template.toml names it.',
+              },
+            ]
+          : []),
+        ...(answers.monitoring
+          ? [
+              {
+                key: 'monitoring',
+                why: 'The metrics of the runner have no password: no port of this host shows them.',
+              },
+            ]
+          : []),
+      ],
       volumes: [
         ...builder.compose.volumes,
         ...(mirror
           ? [{ key: 'mirror-data', why: 'What the mirror holds; it drops what nobody pulled for a week.' }]
+          : []),
+        ...(answers.monitoring
+          ? [
+              { key: 'prometheus-data', why: 'A month of measurements, 2 GB at most.' },
+              { key: 'grafana-data', why: 'Users and settings of Grafana; its dashboard is in grafana/.' },
+              { key: 'token-metrics', why: 'When tokens expire, for node-exporter to serve; never a token.' },
+            ]
           : []),
       ],
     },
     composeProject,
     platforms: answers.platforms,
     cacheSize: answers.cacheSize,
+    monitoring: answers.monitoring,
     mirror,
     privateCa: answers.privateCa,
     proxy,

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { explainContainer, isInterrupted, shellInRunner } from './engine.ts';
 import { Failure, root } from './env.ts';
-import { concurrent, executor } from './settings.ts';
+import { concurrent, executor<%- monitoring ? ', listenAddress' : '' %> } from './settings.ts';
 
 /** A value of TOML; numbers and booleans as they are written. */
 export type Value = string | string[];
@@ -213,6 +213,14 @@ export function withKeys(toml: string, runner: number, keys: Record<string, stri
   return lines.filter(line => line !== undefined).join('\n');
 }
 
+/** Keys above the first [[runners]], as TOML writes them; `register` has no options for them. */
+export const globals: Record<string, string> = {
+  concurrent: String(concurrent),
+<% if (monitoring) { -%>
+  listen_address: JSON.stringify(listenAddress),
+<% } -%>
+};
+
 /** A key of config.toml that is not as settings.ts and template.toml want it; an empty text means: not there. */
 export interface Change {
   /** The runner that it belongs to; empty for a key of all. */
@@ -302,7 +310,7 @@ export function bringInLine(toml: string): { text: string; changes: Change[] } {
         name === 'runners' && runner === table.runner && entries.get('executor')?.value === 'docker',
     );
     if (table.name === '')
-      bring(table, 'concurrent', { text: String(concurrent), value: String(concurrent) });
+      for (const [key, text] of Object.entries(globals)) bring(table, key, { text, value: readValue(text) });
     if (isDocker && (table.name === 'runners' || table.name === 'runners.docker')) {
       for (const [key, to] of wanted(table.name)) bring(table, key, to);
     }

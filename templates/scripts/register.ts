@@ -9,7 +9,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { readConfig, readRunners, replaceConfig } from './config.ts';
+import { globals, readConfig, readRunners, replaceConfig } from './config.ts';
 import {
   explainContainer,
   holdInterruptions,
@@ -25,7 +25,7 @@ import {
 } from './engine.ts';
 import { type Environment, Failure, keepSecret, mask, readEnvironment } from './env.ts';
 import { accessTokenFailure, callGitLab, reason, requireGitLab, verifyRunner } from './gitlab.ts';
-import { concurrent, executor, runner } from './settings.ts';
+import { executor, runner } from './settings.ts';
 
 /** The three ways in; `make register` takes the first that .env or the environment has. */
 interface Credentials {
@@ -339,10 +339,11 @@ function tokenVariable(kind: Credentials['kind']): string {
  * config.toml stays as it is, whatever fails or is interrupted.
  */
 async function register(gitlabUrl: string, { kind, token }: Credentials): Promise<void> {
+  const lines = Object.entries(globals).map(([key, text]) => `'${key} = ${text}'`);
   const staged = await shellInRunner(
     `rm -f .register.*
      if [ -f config.toml ]; then cp config.toml .register.before; cp config.toml .register.toml
-     else echo "concurrent = ${concurrent}" > .register.toml; fi`,
+     else printf '%s\\n' ${lines.join(' ')} > .register.toml; fi`,
   );
   if (staged.status !== 0) {
     throw new Failure(

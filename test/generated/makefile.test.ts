@@ -7,7 +7,11 @@ import { isInstalled, renderAll, run, writeAll } from '../support/rendered.ts';
 
 const text = renderAll().Makefile!;
 const targets = targetsOf(text);
-const several = { platforms: 'linux/amd64,linux/arm64/v8,linux/arm/v7', dockerImage: 'docker:cli' };
+const several = {
+  platforms: 'linux/amd64,linux/arm64/v8,linux/arm/v7',
+  dockerImage: 'docker:cli',
+  monitoring: 'yes',
+};
 const daily =
   'doctor register plan apply up down restart status logs verify unregister rotate upgrade prune validate'.split(
     ' ',
@@ -82,8 +86,8 @@ describe.skipIf(!needs(isInstalled('make', '--version'), 'make'))('make', () => 
 describe.skipIf(
   !needs(isInstalled('shellcheck', '--version') && isInstalled('make', '--version'), 'shellcheck and make'),
 )('shellcheck', () => {
-  it.each(['scripts/run', 'buildkit/certs.sh'])('finds nothing in %s', path => {
-    const folder = writeAll({ builder: 'buildkit' });
+  it.each(['scripts/run', 'scripts/token-metrics.sh', 'buildkit/certs.sh'])('finds nothing in %s', path => {
+    const folder = writeAll({ builder: 'buildkit', monitoring: 'yes' });
     expect(run(folder, ['shellcheck', path])).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 

@@ -55,8 +55,17 @@ const traces: Record<string, Trace> = {
     words: /DOCKER_BUILDKIT|BUILDKIT_INLINE_CACHE/,
     isChosen: ({ pipeline }) => pipeline.program === 'docker',
   },
+  monitoring: {
+    words: /monitoring|prometheus|grafana|node-exporter|token-metrics|listen_?address|9252|health\/ready/i,
+    isChosen: ({ monitoring }) => monitoring,
+  },
+  'a network of its own': {
+    words: /^networks:/m,
+    isChosen: ({ compose, mirror, monitoring }) =>
+      compose.service !== undefined || mirror !== undefined || monitoring,
+  },
   'a service that jobs build with': {
-    words: /^networks:|depends_on|client-certs|network_mode = |what it works with/m,
+    words: /depends_on|client-certs|network_mode = |what it works with/m,
     isChosen: ({ compose, mirror }) => compose.service !== undefined || mirror !== undefined,
   },
   'open security profiles': {
@@ -130,6 +139,7 @@ const alone: TypedAnswers[] = [
   { registry: 'registry.example.org:5000/team' },
   { backup: 'yes' },
   { renovate: 'yes' },
+  { monitoring: 'yes' },
 ];
 
 /** Each way to build images, with one rare answer at a time. */

@@ -34,6 +34,7 @@ export const otherAnswers: Required<TypedAnswers> = {
   cacheSize: '50',
   dockerImage: 'mirror.example.org/library/docker:28-cli',
   runnerImage: 'gitlab/gitlab-runner:alpine-v19.3.0',
+  monitoring: 'yes',
   ...rareAnswers,
 };
 
@@ -64,6 +65,7 @@ export const scenarios: Record<string, TypedAnswers> = {
       { ...rareAnswers, ...(way.builder === 'socket-proxy' ? { dockerImage: 'docker:cli' } : {}), ...way },
     ]),
   ),
+  'monitoring alone': { monitoring: 'yes' },
   'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };
