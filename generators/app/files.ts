@@ -15,6 +15,8 @@ const of =
   ({ builder }: RunnerRepository): boolean =>
     builders.includes(builder);
 
+const monitored = ({ monitoring }: RunnerRepository): boolean => monitoring;
+
 /** Every file that there can be. One without data is its template as it stands. */
 export const files: readonly RepositoryFile[] = [
   { path: '.editorconfig' },
@@ -35,7 +37,10 @@ export const files: readonly RepositoryFile[] = [
       insecureRegistry,
     }),
   },
-  { path: 'Makefile', data: ({ platforms, backup, cleanUp }) => ({ platforms, backup, cleanUp }) },
+  {
+    path: 'Makefile',
+    data: ({ platforms, backup, cleanUp, monitoring }) => ({ platforms, backup, cleanUp, monitoring }),
+  },
   {
     path: 'README.md',
     data: repository => ({ ...repository, paths: filesOf(repository).map(({ path }) => path) }),
@@ -49,12 +54,24 @@ export const files: readonly RepositoryFile[] = [
   { path: 'config/template.toml', data: ({ config }) => ({ config }) },
   {
     path: 'docker-compose.yml',
-    data: ({ runnerImage, compose, cleanUp, hardening, cache, mirror, privateCa, proxy, extraHosts }) => ({
+    data: ({
       runnerImage,
       compose,
       cleanUp,
       hardening,
       cache,
+      monitoring,
+      mirror,
+      privateCa,
+      proxy,
+      extraHosts,
+    }) => ({
+      runnerImage,
+      compose,
+      cleanUp,
+      hardening,
+      cache,
+      monitoring,
       mirror,
       privateCa,
       proxy,
@@ -74,18 +91,23 @@ export const files: readonly RepositoryFile[] = [
   { path: 'docker-proxy/haproxy.cfg', when: of('socket-proxy') },
   { path: 'example/Dockerfile' },
   { path: 'example/index.html' },
+  { path: 'grafana/dashboards/runner.json', when: monitored },
+  { path: 'grafana/provisioning/dashboards/runner.yml', when: monitored },
+  { path: 'grafana/provisioning/datasources/prometheus.yml', when: monitored },
+  { path: 'prometheus/prometheus.yml', when: monitored },
+  { path: 'prometheus/rules.yml', when: monitored },
   {
     path: 'renovate.json',
     data: ({ renovate }) => ({ ...renovate }),
     when: ({ renovate }) => renovate !== undefined,
   },
-  { path: 'scripts/apply.ts', data: ({ cache }) => ({ cache }) },
+  { path: 'scripts/apply.ts', data: ({ cache, monitoring }) => ({ cache, monitoring }) },
   { path: 'scripts/backup.sh', executable: true, when: ({ backup }) => backup },
   { path: 'scripts/buildah.ts', when: of('buildah') },
   { path: 'scripts/buildkit.ts', when: of('buildkit') },
   { path: 'scripts/cache.ts', data: ({ cache }) => ({ cache }), when: ({ cache }) => cache !== undefined },
   { path: 'scripts/clean-up.sh', when: ({ cleanUp }) => cleanUp !== undefined },
-  { path: 'scripts/config.ts' },
+  { path: 'scripts/config.ts', data: ({ monitoring }) => ({ monitoring }) },
   { path: 'scripts/dind.ts', data: () => ({}), when: of('dind') },
   {
     path: 'scripts/doctor.ts',
@@ -119,19 +141,21 @@ export const files: readonly RepositoryFile[] = [
   { path: 'scripts/run', data: ({ cache }) => ({ cache }), executable: true },
   {
     path: 'scripts/settings.ts',
-    data: ({ description, tags, runUntagged, hardening, concurrent, executor, privateCa }) => ({
+    data: ({ description, tags, runUntagged, hardening, concurrent, executor, monitoring, privateCa }) => ({
       description,
       tags,
       runUntagged,
       accessLevel: hardening.accessLevel,
       concurrent,
       executor,
+      monitoring,
       privateCa,
     }),
   },
   { path: 'scripts/socket-proxy.ts', data: () => ({}), when: of('socket-proxy') },
   { path: 'scripts/socket.ts', data: () => ({}), when: of('socket') },
   { path: 'scripts/status.ts' },
+  { path: 'scripts/token-metrics.sh', executable: true, when: monitored },
   { path: 'scripts/upgrade.ts' },
 ];
 

@@ -37,7 +37,7 @@ export function changeSteps(
   const left = [...old.keys()].filter(path => !current.has(path) && exists(path));
   // A container goes on as it is where only a file that it mounts has changed.
   const read = changed.filter(path => path.startsWith(`${after.compose.service}/`));
-  const apply = differs('executor', 'config', 'concurrent', 'privateCa')
+  const apply = differs('executor', 'config', 'concurrent', 'privateCa', 'monitoring')
     ? ['make apply   # config.toml follows, without registering anew; running jobs go on']
     : [];
   // It makes up the keys that the server of the cache starts with.
@@ -51,8 +51,15 @@ export function changeSteps(
       ? [`docker compose restart ${after.compose.service}   # it reads ${read.join(', ')} when it starts`]
       : []),
     ...(isFirst ? [] : apply),
-    ...(before.compose.service && before.compose.service !== after.compose.service
-      ? ['docker compose up -d --remove-orphans   # after that: takes away what jobs built with before']
+    ...(servicesOf(before).some(service => !servicesOf(after).includes(service))
+      ? [
+          'docker compose up -d --remove-orphans   # after that: takes away what docker-compose.yml has no more',
+        ]
+      : []),
+    ...(before.cache && !after.cache
+      ? [
+          'sudoedit config/config.toml   # take [runners.cache] and [runners.cache.s3] out: until then jobs use that cache',
+        ]
       : []),
     ...(differs('tags', 'runUntagged', 'description')
       ? ['Name and tags of a registered runner: change them in GitLab, Settings > CI/CD > Runners.']
@@ -69,6 +76,17 @@ export function changeSteps(
       : []),
     ...(left.length > 0 ? [`git rm ${left.map(shell).join(' ')}   # not used any more`] : []),
   ];
+}
+
+/** What docker-compose.yml has beside the runner. */
+function servicesOf({ compose, mirror, cache, cleanUp, monitoring }: RunnerRepository): unknown[] {
+  return [
+    compose.service,
+    mirror && 'mirror',
+    cache?.service && 'job-cache',
+    cleanUp !== undefined && 'clean-up',
+    monitoring && 'monitoring',
+  ].filter(Boolean);
 }
 
 /** What to do about an image whose Docker client the local engine refuses; undefined if it takes it. */

@@ -47,6 +47,8 @@ export interface RunnerRepository {
   /** GB that a builder's own cache may take. */
   readonly cacheSize: number;
   readonly cache: Cache | undefined;
+  /** Whether Prometheus and Grafana watch the runner. */
+  readonly monitoring: boolean;
   readonly mirror: Mirror | undefined;
   /** Whether config/certs/ca.crt is trusted by all that needs to. */
   readonly privateCa: boolean;
@@ -169,15 +171,25 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
     compose: {
       service: builder.compose.service,
       engineImage: answers.dindImage,
-      networks: builder.compose.service
-        ? [
-            {
-              key: 'jobs',
-              name: names.network,
-              why: 'Job containers join it too: config/template.toml names it.',
-            },
-          ]
-        : [],
+      networks: [
+        ...(builder.compose.service
+          ? [
+              {
+                key: 'jobs',
+                name: names.network,
+                why: 'Job containers join it too: config/template.toml names it.',
+              },
+            ]
+          : []),
+        ...(answers.monitoring
+          ? [
+              {
+                key: 'monitoring',
+                why: 'The metrics of the runner have no password: no port of this host shows them.',
+              },
+            ]
+          : []),
+      ],
       volumes: [
         ...builder.compose.volumes,
         ...(mirror
@@ -187,12 +199,20 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
           ? []
           : [{ key: 'clean-up-state', why: 'When each image and volume was last used.' }]),
         ...(cache?.service ? [{ key: 'cache-data', why: 'The caches of jobs, each a file.' }] : []),
+        ...(answers.monitoring
+          ? [
+              { key: 'prometheus-data', why: 'A month of measurements, 2 GB at most.' },
+              { key: 'grafana-data', why: 'Users and settings of Grafana; its dashboard is in grafana/.' },
+              { key: 'token-metrics', why: 'When tokens expire, for node-exporter to serve; never a token.' },
+            ]
+          : []),
       ],
     },
     composeProject,
     platforms: answers.platforms,
     cacheSize: answers.cacheSize,
     cache,
+    monitoring: answers.monitoring,
     mirror,
     privateCa: answers.privateCa,
     proxy,

@@ -79,6 +79,7 @@ export interface Answers {
   readonly hardening: keyof typeof hardenings;
   readonly dockerImage: string;
   readonly runnerImage: string;
+  readonly monitoring: boolean;
   /** None: that of the host. */
   readonly platforms: readonly string[];
   readonly pullPolicy: readonly string[];
@@ -252,6 +253,14 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     help: 'the image of GitLab Runner itself',
     default: 'gitlab/gitlab-runner:alpine',
     check: checkImage,
+  },
+  monitoring: {
+    option: 'monitoring',
+    message: 'Also run Prometheus and Grafana, which watch the runner?',
+    help: 'also run Prometheus and Grafana, which watch the runner',
+    default: 'no',
+    yesNo: true,
+    check: checkYesNo,
   },
   platforms: {
     option: 'platforms',

@@ -40,6 +40,10 @@ async function main(): Promise<void> {
     holdInterruptions();
     await writeConfig(config.text, text, 'Run: make apply');
     console.log('Changed. The runner reads it within seconds, for the jobs that it takes from then on.');
+<% if (monitoring) { -%>
+    if (changes.some(({ key }) => key === 'listen_address'))
+      console.log('listen_address is read at its start only: run "make restart".');
+<% } -%>
   }
   await bringGitLabInLine(config.runners, isDryRun);
 }

@@ -3,7 +3,7 @@
 import { createHash, createHmac<%- cache.service ? ', randomBytes' : '' %> } from 'node:crypto';
 import { jobSetting } from './config.ts';
 import type { Note } from './doctor.ts';
-import { type Environment, <%- cache.service ? 'keepInEnvironment, keepSecret' : 'Failure' %>, mask } from './env.ts';
+import { type Environment, Failure<%- cache.service ? ', keepInEnvironment, keepSecret' : '' %>, mask } from './env.ts';
 
 /** The keys, by the names that `gitlab-runner register` reads; they never are among its options. */
 export function cacheKeys({ cacheAccessKey, cacheSecretKey }: Environment): Record<string, string> {
@@ -11,9 +11,19 @@ export function cacheKeys({ cacheAccessKey, cacheSecretKey }: Environment): Reco
 }
 
 <% if (cache.service) { -%>
-/** Makes up keys where .env has none: the server takes them from there as well. */
+/**
+ * Makes up keys where .env has none: the server takes them from there as well.
+ * @throws Failure if it has one of the two
+ */
 export function requireCacheKeys(environment: Environment): void {
-  if (environment.cacheAccessKey !== '' && environment.cacheSecretKey !== '') return;
+  const missing = Object.values(cacheKeys(environment)).filter(key => key === '').length;
+  if (missing === 0) return;
+  if (missing === 1) {
+    throw new Failure(
+      'Only one of CACHE_S3_ACCESS_KEY and CACHE_S3_SECRET_KEY is in .env.',
+      'Write the other one too, or empty both to have them made up.',
+    );
+  }
   environment.cacheAccessKey = keepSecret(randomBytes(10).toString('hex'));
   environment.cacheSecretKey = keepSecret(randomBytes(20).toString('hex'));
   for (const [name, value] of Object.entries(cacheKeys(environment))) keepInEnvironment(name, value);
@@ -43,7 +53,12 @@ export function signedAddresses(environment: Environment, now = new Date()): str
 }
 
 function signedAddress(path: string, { cacheAccessKey, cacheSecretKey }: Environment, now: Date): string {
+<% if (cache.service) { -%>
   const host = setting('ServerAddress');
+<% } else { -%>
+  // Amazon's general address answers for one region only.
+  const host = setting('ServerAddress').replace(/^s3\.amazonaws\.com$/, `s3.${setting('BucketLocation')}.amazonaws.com`);
+<% } -%>
   const time = now.toISOString().replace(/[-:]|\.\d+/g, '');
   const scope = [time.slice(0, 8), setting('BucketLocation'), 's3', 'aws4_request'];
   const query = Object.entries({

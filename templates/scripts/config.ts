@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { explainContainer, isInterrupted, shellInRunner } from './engine.ts';
 import { Failure, root } from './env.ts';
-import { concurrent, executor } from './settings.ts';
+import { concurrent, executor<%- monitoring ? ', listenAddress' : '' %> } from './settings.ts';
 
 /** A value of TOML; numbers and booleans as they are written. */
 export type Value = string | string[];
@@ -213,6 +213,14 @@ export function withKeys(toml: string, runner: number, keys: Record<string, stri
   return lines.filter(line => line !== undefined).join('\n');
 }
 
+/** Keys above the first [[runners]], as TOML writes them; `register` has no options for them. */
+export const globals: Record<string, string> = {
+  concurrent: String(concurrent),
+<% if (monitoring) { -%>
+  listen_address: JSON.stringify(listenAddress),
+<% } -%>
+};
+
 /** A key of config.toml that is not as settings.ts and template.toml want it; an empty text means: not there. */
 export interface Change {
   /** The runner that it belongs to; empty for a key of all. */
@@ -351,9 +359,8 @@ export function bringInLine(
     const isWanted = jobSetting('runners.cache', 'Type').length > 0;
     const ofRunner = (other: string) =>
       tables.find(one => one.name === other && one.runner === table.runner)?.entries;
-    // A cache of another kind is somebody's own.
-    const isOurs = isWanted || ofRunner('runners.cache')?.get('Type')?.value === 's3';
-    if (isOurs || !name.startsWith('runners.cache')) {
+    // A cache that template.toml does not speak of is somebody's own.
+    if (isWanted || !name.startsWith('runners.cache')) {
       for (const [key, to] of wanted(name, keys)) bring(table, key, to);
     }
     const inner = { runners: 'runners.cache', 'runners.cache': 'runners.cache.s3' }[name as string];
@@ -369,7 +376,7 @@ export function bringInLine(
         name === 'runners' && runner === table.runner && entries.get('executor')?.value === 'docker',
     );
     if (table.name === '')
-      bring(table, 'concurrent', { text: String(concurrent), value: String(concurrent) });
+      for (const [key, text] of Object.entries(globals)) bring(table, key, { text, value: readValue(text) });
     if (isDocker && Object.hasOwn(governed, table.name)) bringTable(table);
   }
   const following = (at: number) => added.get(at) ?? [];

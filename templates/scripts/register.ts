@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 <% if (cache) { -%>
 import { cacheKeys, requireCacheKeys } from './cache.ts';
 <% } -%>
-import { readConfig, readRunners, replaceConfig } from './config.ts';
+import { globals, readConfig, readRunners, replaceConfig } from './config.ts';
 import {
   explainContainer,
   holdInterruptions,
@@ -28,7 +28,7 @@ import {
 } from './engine.ts';
 import { type Environment, Failure, keepInEnvironment, keepSecret, mask, readEnvironment } from './env.ts';
 import { accessTokenFailure, callGitLab, reason, requireGitLab, verifyRunner } from './gitlab.ts';
-import { concurrent, executor, runner } from './settings.ts';
+import { executor, runner } from './settings.ts';
 
 /** The three ways in; `make register` takes the first that .env or the environment has. */
 interface Credentials {
@@ -356,10 +356,11 @@ function tokenVariable(kind: Credentials['kind']): string {
  */
 async function register(environment: Environment, { kind, token }: Credentials): Promise<void> {
   const { gitlabUrl } = environment;
+  const lines = Object.entries(globals).map(([key, text]) => `'${key} = ${text}'`);
   const staged = await shellInRunner(
     `rm -f .register.*
      if [ -f config.toml ]; then cp config.toml .register.before; cp config.toml .register.toml
-     else echo "concurrent = ${concurrent}" > .register.toml; fi`,
+     else printf '%s\\n' ${lines.join(' ')} > .register.toml; fi`,
   );
   if (staged.status !== 0) {
     throw new Failure(

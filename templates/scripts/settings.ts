@@ -25,6 +25,11 @@ export const runner = {
 
 /** How many jobs run at the same time, whichever runner of config.toml they belong to. */
 export const concurrent = <%- typescript(concurrent) %>;
+<% if (monitoring) { -%>
+
+/** Where the runner serves its metrics, inside its container: prometheus/prometheus.yml names the port too. */
+export const listenAddress = ':9252';
+<% } -%>
 
 /** What a job container starts from, unless the job names another image; config/template.toml has the rest. */
 export const executor = {

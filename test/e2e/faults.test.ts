@@ -51,7 +51,16 @@ describe.skipIf(!able)('where something breaks', () => {
   const jobEnds = async () => {
     const id = gitlab.queueJob({ seconds: 1 });
     await eventually(() => expect(gitlab.jobs.get(id)?.state).toBe('success'), 40).catch(async e => {
-      console.log((await run(['docker', 'compose', 'logs', '--timestamps', '--tail', '30', 'runner'], repository.at(env))).output, gitlab.requests.slice(-5), new Date());
+      console.log(
+        (
+          await run(
+            ['docker', 'compose', 'logs', '--timestamps', '--tail', '30', 'runner'],
+            repository.at(env),
+          )
+        ).output,
+        gitlab.requests.slice(-5),
+        new Date(),
+      );
       throw e;
     });
   };

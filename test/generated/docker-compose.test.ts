@@ -38,7 +38,7 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
   });
 
   it('has the services of the plan beside the runner, which starts after the one that jobs build with', () => {
-    const { compose: planned, mirror, cleanUp, cache } = planWith(typed);
+    const { compose: planned, mirror, cleanUp, cache, monitoring } = planWith(typed);
     expect(Object.keys(compose.services)).toEqual([
       'runner',
       ...(planned.service === 'buildkit' ? ['buildkit-certs'] : []),
@@ -46,6 +46,7 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
       ...(cleanUp === undefined ? [] : ['clean-up']),
       ...(mirror ? ['mirror'] : []),
       ...(cache?.service ? ['job-cache'] : []),
+      ...(monitoring ? ['prometheus', 'grafana', 'node-exporter', 'token-metrics'] : []),
     ]);
     expect(compose.services.runner.depends_on).toEqual(planned.service ? [planned.service] : undefined);
   });
@@ -55,7 +56,9 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
     const sources = services.flatMap(({ volumes = [] }) => volumes.map(volume => volume.split(':')[0]!));
     const named = sources.filter(source => !/^[./]/.test(source));
     expect(Object.keys(compose.volumes ?? {}).sort()).toEqual([...new Set(named)].sort());
-    const networks = services.flatMap(({ networks = [] }) => networks);
+    const networks = services
+      .flatMap(({ networks = [] }) => networks)
+      .filter(network => network !== 'default');
     expect(Object.keys(compose.networks ?? {}).sort()).toEqual([...new Set(networks)].sort());
   });
 

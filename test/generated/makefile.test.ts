@@ -7,7 +7,11 @@ import { isInstalled, renderAll, run, writeAll } from '../support/rendered.ts';
 
 const text = renderAll().Makefile!;
 const targets = targetsOf(text);
-const several = { platforms: 'linux/amd64,linux/arm64/v8,linux/arm/v7', dockerImage: 'docker:cli' };
+const several = {
+  platforms: 'linux/amd64,linux/arm64/v8,linux/arm/v7',
+  dockerImage: 'docker:cli',
+  monitoring: 'yes',
+};
 const daily =
   'doctor register plan apply up down restart status logs verify unregister rotate upgrade prune validate'.split(
     ' ',
@@ -82,13 +86,16 @@ describe.skipIf(!needs(isInstalled('make', '--version'), 'make'))('make', () => 
 describe.skipIf(
   !needs(isInstalled('shellcheck', '--version') && isInstalled('make', '--version'), 'shellcheck and make'),
 )('shellcheck', () => {
-  it.each(['scripts/run', 'scripts/backup.sh', 'scripts/clean-up.sh', 'buildkit/certs.sh'])(
-    'finds nothing in %s',
-    path => {
-      const folder = writeAll({ builder: 'buildkit', backup: 'yes' });
-      expect(run(folder, ['shellcheck', path])).toEqual({ status: 0, stdout: '', stderr: '' });
-    },
-  );
+  it.each([
+    'scripts/run',
+    'scripts/backup.sh',
+    'scripts/clean-up.sh',
+    'scripts/token-metrics.sh',
+    'buildkit/certs.sh',
+  ])('finds nothing in %s', path => {
+    const folder = writeAll({ builder: 'buildkit', backup: 'yes', monitoring: 'yes' });
+    expect(run(folder, ['shellcheck', path])).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
 
   it.each([...targets, 'binfmt'])('finds nothing in the recipe of %s', target => {
     expect(shellcheckRecipe(writeAll(several), target)).toEqual({ status: 0, stdout: '', stderr: '' });

@@ -53,7 +53,9 @@ describe.each(Object.entries(scenarios))('README.md with %s', (_, typed) => {
   });
 
   it('says what each file is for, and of no other file', () => {
-    const named = [...text.matchAll(/`((?:scripts|docker|docker-proxy|buildkit)\/[\w.-]+)`/g)];
+    const named = [
+      ...text.matchAll(/`((?:scripts|docker|docker-proxy|buildkit|prometheus|grafana)\/[\w.-]+)`/g),
+    ];
     expect(named.map(([, path]) => path).filter(path => !pathsWith(typed).includes(path!))).toEqual([]);
     for (const path of pathsWith(typed).filter(path => path !== 'README.md')) {
       expect(text, path).toContain(`\`${path}\``);

@@ -55,8 +55,17 @@ const traces: Record<string, Trace> = {
     words: /DOCKER_BUILDKIT|BUILDKIT_INLINE_CACHE/,
     isChosen: ({ pipeline }) => pipeline.program === 'docker',
   },
+  monitoring: {
+    words: /monitoring|prometheus|grafana|node-exporter|token-metrics|listen_?address|9252|health\/ready/i,
+    isChosen: ({ monitoring }) => monitoring,
+  },
+  'a network of its own': {
+    words: /^networks:/m,
+    isChosen: ({ compose, mirror, monitoring }) =>
+      compose.service !== undefined || mirror !== undefined || monitoring,
+  },
   'a service that jobs build with': {
-    words: /^networks:|depends_on|client-certs|network_mode = |what it works with/m,
+    words: /depends_on|client-certs|network_mode = |what it works with/m,
     isChosen: ({ compose, mirror, cache }) =>
       compose.service !== undefined || mirror !== undefined || cache?.service !== undefined,
   },
@@ -66,8 +75,12 @@ const traces: Record<string, Trace> = {
   },
   'what is taken from jobs': {
     words: /no-new-privileges|cap_drop|oom_score_adjust|runs out/,
-    // The proxy has a container that is confined whatever jobs are.
-    isChosen: ({ hardening, builder }) => hardening.level !== 'relaxed' || builder === 'socket-proxy',
+    // Some containers are confined whatever jobs are.
+    isChosen: ({ hardening, builder, cache, monitoring }) =>
+      hardening.level !== 'relaxed' ||
+      builder === 'socket-proxy' ||
+      monitoring ||
+      cache?.service !== undefined,
     // Lists the keys that "make apply" takes out again; starts a container with what template.toml says.
     except: ['scripts/config.ts', 'scripts/doctor.ts'],
   },
@@ -179,6 +192,7 @@ const alone: TypedAnswers[] = [
   { cleanUp: 'none' },
   { backup: 'yes' },
   { renovate: 'yes' },
+  { monitoring: 'yes' },
 ];
 
 /** Each way to build images, with one rare answer at a time. */

@@ -173,6 +173,7 @@ describe('before anything is written', () => {
     ['hardening', 'none', 'Choose one of: relaxed, recommended, strict'],
     ['docker-image', 'Docker', 'An image is written'],
     ['runner-image', 'gitlab-runner:', 'An image is written'],
+    ['monitoring', 'perhaps', 'it takes no value'],
     ['platforms', 'amd64', 'There is no platform "amd64"'],
     ['pull-policy', 'sometimes', 'A pull policy is always'],
     ['mirror', 'perhaps', 'it takes no value'],

@@ -61,6 +61,7 @@ it('every file that shows answers is read back below', () => {
     // Show no answer: they have what the answers ask for.
     'scripts/apply.ts',
     'scripts/cache.ts',
+    'scripts/config.ts',
     // Shows no answer: its template has parts.
     'scripts/dind.ts',
     'scripts/doctor.ts',
@@ -376,17 +377,22 @@ const shownInCompose = ({ services, networks, volumes, ...others }: ComposeFile)
   volumes: volumes ?? {},
 });
 
-const expectedCompose = (answers: Answers, { compose, proxy, mirror, cache }: RunnerRepository) => {
+const expectedCompose = (
+  answers: Answers,
+  { compose, proxy, mirror, cache, cleanUp, monitoring }: RunnerRepository,
+) => {
   const resources = (all: typeof compose.volumes) =>
     Object.fromEntries(all.map(({ key, name }) => [key, name === undefined ? {} : { name }]));
   return {
-    others: {},
+    others: monitoring ? { secrets: { 'grafana-password': { file: './config/grafana-password' } } } : {},
     services: [
       'runner',
       ...(compose.service === 'buildkit' ? ['buildkit-certs'] : []),
       ...(compose.service ? [compose.service] : []),
+      ...(cleanUp === undefined ? [] : ['clean-up']),
       ...(mirror ? ['mirror'] : []),
       ...(cache?.service ? ['job-cache'] : []),
+      ...(monitoring ? ['prometheus', 'grafana', 'node-exporter', 'token-metrics'] : []),
     ],
     runner: {
       image: answers.runnerImage,

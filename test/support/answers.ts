@@ -39,6 +39,7 @@ export const otherAnswers: Required<TypedAnswers> = {
   hardening: 'strict',
   dockerImage: 'mirror.example.org/library/docker:28-cli',
   runnerImage: 'gitlab/gitlab-runner:alpine-v19.3.0',
+  monitoring: 'yes',
   ...rareAnswers,
 };
 
@@ -80,6 +81,7 @@ export const scenarios: Record<string, TypedAnswers> = {
   'a cache on an S3 server here': { cache: 's3' },
   'such a cache, on the network of the jobs': { builder: 'socket-proxy', cache: 's3', cacheServer: 'here' },
   'no cache': { builder: 'buildah', cache: 'none' },
+  'monitoring alone': { monitoring: 'yes' },
   'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };

@@ -296,6 +296,7 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
   hardening: choice('hardening'),
   dockerImage: image(),
   runnerImage: image(),
+  monitoring: yesNo(),
   platforms: listOf(
     fc.constantFrom(
       ...['linux/amd64', 'linux/amd64/v3', 'linux/arm64', 'linux/arm64/v8', 'linux/arm/v7', 'linux/riscv64'],

@@ -20,6 +20,7 @@ export const values: { readonly [Name in AnswerName]: readonly (string | undefin
   hardening: [undefined, 'relaxed', 'strict'],
   dockerImage: [undefined, 'docker:stable', 'docker:cli', 'quay.io/buildah/stable:latest', 'team/tools:1'],
   runnerImage: [undefined, 'gitlab/gitlab-runner:ubuntu-v19.3.0'],
+  monitoring: [undefined, 'yes'],
   platforms: [undefined, 'linux/arm64', 'linux/amd64,linux/arm64,linux/arm/v7'],
   pullPolicy: [undefined, 'always', 'if-not-present', 'never'],
   cache: [undefined, 's3', 'none'],

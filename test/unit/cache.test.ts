@@ -139,7 +139,8 @@ describe('requireCacheKeys', () => {
     const file = join(folder, '.env');
     writeFileSync(file, readFileSync(join(folder, '.env.example')), { mode: 0o600 });
     const said = vi.spyOn(console, 'log').mockImplementation(() => undefined);
-    const environment = { ...none, cacheAccessKey: 'half' };
+    expect(() => script.requireCacheKeys({ ...none, cacheAccessKey: 'half' })).toThrow(/^Only one of/);
+    const environment = { ...none };
     script.requireCacheKeys(environment);
     const made = parseEnv(readFileSync(file, 'utf8'));
     expect(made.CACHE_S3_ACCESS_KEY).toMatch(/^[0-9a-f]{20}$/);

@@ -50,6 +50,19 @@ describe('changeSteps', () => {
     ['a mirror that only the host needs to know', {}, { mirror: 'yes' }, [up]],
     ['a mirror that jobs need to know', { builder: 'buildah' }, { mirror: 'yes' }, [up, apply]],
     ['no cache', {}, { cache: 'none' }, [apply]],
+    ['the watch over the runner', {}, { monitoring: 'yes' }, [up, apply]],
+    [
+      'no clean-up any more',
+      {},
+      { cleanUp: 'none' },
+      [up, 'docker compose up -d --remove-orphans', 'git rm scripts/clean-up.sh'],
+    ],
+    [
+      "no cache on an S3 server any more, whose entries in config.toml could be anybody's",
+      { cache: 's3', cacheServer: 'https://s3.example.com' },
+      { cache: 'local' },
+      [apply, 'sudoedit config/config.toml', 'git rm scripts/cache.ts'],
+    ],
     [
       'a cache on an S3 server elsewhere',
       {},

@@ -286,7 +286,7 @@ describe('the cache of jobs', () => {
     });
     expect(keys(plan({ cache: 's3' }).config.s3)).toMatchObject({ Insecure: true });
     expect(configured(repository, 'extra_hosts')).toBeUndefined();
-    expect(compose.volumes).toEqual([]);
+    expect(compose.volumes.map(({ key }) => key)).toEqual(['clean-up-state']);
     expect(proxy?.exceptions).not.toContain('job-cache');
   });
 

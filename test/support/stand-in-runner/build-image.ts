@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const IMAGE_FILES = ['wrapper.sh', 'entrypoint.sh'];
+const IMAGE_FILES = ['wrapper.sh', 'entrypoint.sh', 'wget.sh'];
 const NOT_IN_IMAGE = ['build-image.ts'];
 
 /**

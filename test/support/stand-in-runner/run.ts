@@ -5,6 +5,7 @@ import { type Config, loadConfig, type Table } from './config.ts';
 import type { Context } from './context.ts';
 import { runnerFields, runnerInfo } from './gitlab.ts';
 import { Exit, messageOf } from './log.ts';
+import { serveMetrics } from './metrics.ts';
 
 interface Job {
   id: number;
@@ -28,6 +29,7 @@ class MultiRunner {
   readonly #failures = new Map<string, string>();
   readonly #waking = new AbortController();
   #config: Config | undefined;
+  #handled = 0;
   #loadedFrom = '';
   #shutdown: 'none' | 'graceful' | 'forceful' = 'none';
 
@@ -41,6 +43,7 @@ class MultiRunner {
     const { log, io } = this.#context;
     log.info(`Starting multi-runner from ${this.#path}...`, { builds: 0, max_builds: 0 });
     this.#loadFirst();
+    const metrics = this.#listen();
     const listeners: Record<string, () => void> = {
       SIGQUIT: () => this.#stop('graceful', 'SIGQUIT'),
       SIGTERM: () => this.#stop('forceful', 'SIGTERM'),
@@ -59,10 +62,23 @@ class MultiRunner {
       await Promise.all(this.#jobs.values());
     } finally {
       for (const [signal, listener] of Object.entries(listeners)) io.signals.off(signal, listener);
+      metrics?.close();
     }
     log.info('All workers stopped.', this.#counts());
     log.info('Can exit now!', this.#counts());
     if (this.#forced) throw new Exit(1);
+  }
+
+  /** Its address is read at the start only. */
+  #listen(): ReturnType<typeof serveMetrics> | undefined {
+    const address = this.#config?.globals.listen_address;
+    if (!address) return undefined;
+    return serveMetrics(String(address), () => ({
+      version: this.#context.version,
+      concurrent: this.#concurrent,
+      running: this.#jobs.size,
+      handled: this.#handled,
+    }));
   }
 
   // Behind a getter, as the compiler does not see signals change the field between two reads.
@@ -160,6 +176,7 @@ class MultiRunner {
       };
       log.info('Checking for jobs... received', { ...runnerFields(runner, answer), job: job.id });
       const done = this.#runJob(job).finally(() => this.#jobs.delete(job));
+      this.#handled += 1;
       this.#jobs.set(job, done);
     } else if (answer.status === 204) this.#failures.delete(token);
     else this.#reportFailure(runner, token, answer.status, answer.statusText);
