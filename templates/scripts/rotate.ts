@@ -38,16 +38,17 @@ async function main(): Promise<void> {
   const isFresh = runnerToken !== '' && runnerToken !== old.token;
   const made = isFresh ? await lookAt(old, runnerToken) : await reset(old);
   try {
+    // Nobody else knows it, and the old one is void: should this run be killed, the next one takes it from there.
+    if (!isFresh) keepInEnvironment('RUNNER_TOKEN', made.token);
     await put(config, old, made);
   } catch (error) {
     if (isFresh) throw error;
-    // The old token is void by now: this one must not get lost.
-    keepInEnvironment('RUNNER_TOKEN', made.token);
     throw new Failure(
       `${(error as Error).message} The new token is in .env.`,
       'Mend that, and run: make rotate',
     );
   }
+  if (!isFresh) keepInEnvironment('RUNNER_TOKEN', '');
   const until = made.expiresAt === '' ? 'does not expire' : `expires on ${made.expiresAt}`;
   console.log(`"${old.name}" (#${made.id}) has a new token, which ${until}.`);
   console.log('The runner reads it within seconds. The old one is of no use any more.');

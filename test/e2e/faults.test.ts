@@ -50,19 +50,13 @@ describe.skipIf(!able)('where something breaks', () => {
     readdirSync(join(repository.folder, 'config')).filter(file => /^config|register/.test(file));
   const jobEnds = async () => {
     const id = gitlab.queueJob({ seconds: 1 });
-    await eventually(() => expect(gitlab.jobs.get(id)?.state).toBe('success'), 40).catch(async e => {
-      console.log(
-        (
-          await run(
-            ['docker', 'compose', 'logs', '--timestamps', '--tail', '30', 'runner'],
-            repository.at(env),
-          )
-        ).output,
-        gitlab.requests.slice(-5),
-        new Date(),
-      );
-      throw e;
-    });
+    await eventually(() => expect(gitlab.jobs.get(id)?.state).toBe('success'), 40);
+  };
+  /** Fills in .env with an access token of GitLab's. */
+  const authorise = () => {
+    accessToken = gitlab.addAccessToken(['create_runner', 'manage_runner']);
+    const project = gitlab.addProject('team/app');
+    repository.writeEnv({ GITLAB_ACCESS_TOKEN: accessToken, GITLAB_PROJECT_ID: String(project) });
   };
 
   beforeAll(async () => {
@@ -94,11 +88,7 @@ describe.skipIf(!able)('where something breaks', () => {
     await eventually(() => docker('version'), 30);
     const copy = `docker save gitlab/gitlab-runner:alpine | DOCKER_HOST=${env.DOCKER_HOST} docker load`;
     await output(['sh', '-c', copy], repository.at());
-    accessToken = gitlab.addAccessToken(['create_runner', 'manage_runner']);
-    repository.writeEnv({
-      GITLAB_ACCESS_TOKEN: accessToken,
-      GITLAB_PROJECT_ID: String(gitlab.addProject('team/app')),
-    });
+    authorise();
   });
 
   afterAll(async () => {
@@ -206,6 +196,7 @@ describe.skipIf(!able)('where something breaks', () => {
       expect(await fail('rotate')).toMatch(/Nothing listens at/);
       gitlab = await GitLabServer.start({ host: '0.0.0.0', port: Number(port) });
       for (const [id, runner] of runners) gitlab.runners.set(id, runner);
+      authorise();
       await jobEnds();
       expect(repository.read('config/config.toml')).toBe(before);
     });
@@ -262,17 +253,8 @@ describe.skipIf(!able)('where something breaks', () => {
           if (running.child.exitCode === null) process.kill(-running.child.pid!, 'SIGKILL');
           outputs.push((await running.ended.catch(() => ({ output: '' }))).output);
           expect(repository.config().runners).toHaveLength(1);
-          if (target === 'rotate') {
-            // Where GitLab has made a token that was never written, only a new runner helps; the message says so.
-            const known = [...gitlab.runners.values()].map(({ token }) => token);
-            const { code, output: text } = await make('rotate');
-            if (code !== 0) {
-              expect(text).toContain('cannot be renewed');
-              const fresh = gitlab.addRunner({ tagList: ['docker'] });
-              const again = await repository.make('rotate', { ...env, RUNNER_TOKEN: fresh.token });
-              expect(again.code, again.output).toBe(0);
-            } else expect(known.length).toBeGreaterThan(0);
-          }
+          // A token that GitLab made and config.toml does not have yet is in .env by then.
+          if (target === 'rotate') await succeed('rotate');
         }
         await succeed('apply');
         await succeed('up');

@@ -45,12 +45,14 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.shows(/> The number of concurrent jobs must be a whole number from 1\b.*\.$/);
     terminal.press('C-u');
     await terminal.answer(messages.concurrent, '4');
+    await terminal.answer(`${messages.cleanUp} (7)`);
     await terminal.chooses(messages.builder, 'socket');
     terminal.press('Enter');
     await terminal.chooses(messages.hardening, 'recommended');
     terminal.press('Enter');
     await terminal.answer(`${messages.dockerImage} (docker:stable)`);
     await terminal.answer(`${messages.runnerImage} (gitlab/gitlab-runner:alpine)`);
+    await terminal.answer(`${messages.monitoring} (y/N)`);
     await terminal.answer(`${moreQuestions} (y/N)`);
 
     expect(await terminal.exitCode()).toBe(0);
@@ -89,6 +91,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     terminal.press('Enter');
     await terminal.answer(`${messages.dockerImage} (quay.io/buildah/stable:latest)`);
     await terminal.answer(messages.runnerImage);
+    await terminal.answer(`${messages.monitoring} (y/N)`);
     await terminal.answer(`${moreQuestions} (y/N)`, 'y');
     await terminal.answer(`${messages.platforms} (host)`, 'amd64');
     await terminal.shows(/> .*amd64.*\.$/);
@@ -182,7 +185,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
 describe.skipIf(!tmux)('the question for the image of the jobs', () => {
   const untilIt = [
     ...['--gitlab-url=https://gitlab.com', '--registry=gitlab', '--tags=docker', '--run-untagged'],
-    ...['--description=x', '--concurrent=1', '--hardening=recommended'],
+    ...['--description=x', '--concurrent=1', '--clean-up=7', '--hardening=recommended'],
   ];
   const open = (workplace: Workplace, builder = 'socket') =>
     new Dialogue(workplace, own, 'runner', ...untilIt, `--builder=${builder}`);
@@ -198,6 +201,7 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     expect(terminal.text()).toContain('The local Docker Engine is 29.1.0; it speaks API 1.44 to 1.51.');
     terminal.press('Enter');
     await terminal.answer(messages.runnerImage);
+    await terminal.answer(`${messages.monitoring} (y/N)`);
     await terminal.answer(moreQuestions);
     expect(await terminal.exitCode()).toBe(0);
     expect(workplace.read('runner/.gitlab-ci.yml')).toContain('image: docker:cli\n');
