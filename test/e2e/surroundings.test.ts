@@ -173,12 +173,14 @@ describe.skipIf(!able || !needs(await canRunPipelines(), 'rsync, and gitlab-ci-l
 
     it('builds, pushes and tags the image by that way, and shows no password', async () => {
       await eventually(async () => expect((await repository.make('doctor')).code).toBe(0), 60);
-      const { code, output: text } = await project.pipeline(
-        {},
-        { asRunner: asRunner(repository), jobs: ['build', 'tag latest'] },
-      );
+      // tinyproxy closes a connection after each answer, which BuildKit may notice too late for a POST.
+      const text = await eventually(async () => {
+        const options = { asRunner: asRunner(repository), jobs: ['build', 'tag latest'] };
+        const outcome = await project.pipeline({}, options);
+        expect(outcome.code, outcome.output).toBe(0);
+        return outcome.output;
+      }, 60);
       expect(text).not.toContain('FAIL');
-      expect(code, text).toBe(0);
       expect(text).not.toContain(modern!.password);
       const name = project.image.slice(registry.address.length);
       const asked = await output(['sh', '-c', 'docker logs e2e-plain-proxy 2>&1'], at);

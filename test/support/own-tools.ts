@@ -76,6 +76,17 @@ export async function compile(files: readonly string[]): Promise<string[]> {
   return status === 0 || problems.length > 0 ? problems : [`tsc ended with ${status}`];
 }
 
+/** The keys of [runners.cache] that the facts name by their type only: cache/cacheconfig of GitLab Runner. */
+const typed: Readonly<Record<string, object>> = {
+  '*cacheconfig.Config': {
+    ...{ Type: 'string', Path: 'string', Shared: 'bool', MaxUploadedArchiveSize: 'int64' },
+    s3: {
+      ...{ ServerAddress: 'string', BucketName: 'string', BucketLocation: 'string', Insecure: 'bool' },
+      ...{ AuthenticationType: 'string', AccessKey: 'string', SecretKey: 'string' },
+    },
+  },
+};
+
 /** Paths of the keys that are not among the known ones; a list of tables counts as one table. */
 export function unknownKeys(value: unknown, known: unknown, path: string[] = []): string[] {
   if (Array.isArray(value)) return value.flatMap(item => unknownKeys(item, known, path));
@@ -83,7 +94,8 @@ export function unknownKeys(value: unknown, known: unknown, path: string[] = [])
   return Object.entries(value).flatMap(([key, inner]) => {
     const at = [...path, key];
     if (typeof known !== 'object' || known === null || !Object.hasOwn(known, key)) return [at.join('.')];
-    return unknownKeys(inner, (known as Record<string, unknown>)[key], at);
+    const below = (known as Record<string, unknown>)[key];
+    return unknownKeys(inner, typed[String(below)] ?? below, at);
   });
 }
 
