@@ -258,7 +258,7 @@ describe.skipIf(!able)('where something breaks', () => {
         }
         await succeed('apply');
         await succeed('up');
-        await jobEnds();
+        await succeed('verify');
         expect(configFiles()).toEqual(['config.toml']);
       },
     );
