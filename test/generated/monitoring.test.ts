@@ -432,12 +432,13 @@ async function listen(server: Server): Promise<number> {
 async function ask(address: string, query: string): Promise<boolean> {
   const url = `http://${address}/api/v1/query?query=${encodeURIComponent(query)}`;
   const answer = await fetch(url).catch(() => undefined);
-  if (!answer) return false;
+  // It says "Service Unavailable", which is no JSON, until it is ready.
+  if (!answer || answer.status === 503) return false;
   const body = (await answer.json()) as {
     status: string;
     error?: string;
     data?: { result: { value: [number, string] }[] };
   };
-  if (body.status !== 'success' && answer.status !== 503) throw new Error(`${query}: ${body.error}`);
+  if (body.status !== 'success') throw new Error(`${query}: ${body.error}`);
   return (body.data?.result ?? []).some(({ value: [, number] }) => number !== 'NaN');
 }
