@@ -9,9 +9,9 @@ import { parseArgs } from 'node:util';
 <% if (cache) { -%>
 import { cacheKeys, requireCacheKeys } from './cache.ts';
 <% } -%>
-import { bringInLine, type RegisteredRunner, readConfig, writeConfig } from './config.ts';
+import { bringInLine, type RegisteredRunner, requireRegistered, writeConfig } from './config.ts';
 import { holdInterruptions, requireCompose, requireEngine, sayPatience, start } from './engine.ts';
-import { Failure, keepSecret, mask, readEnvironment } from './env.ts';
+import { Failure, mask, readEnvironment } from './env.ts';
 import { accessTokenFailure, callGitLab, reason, runnerChanges } from './gitlab.ts';
 
 async function main(): Promise<void> {
@@ -20,11 +20,7 @@ async function main(): Promise<void> {
   await requireEngine();
   await requireCompose();
   sayPatience("Starting the runner's container");
-  const config = await readConfig();
-  if (!config || config.runners.length === 0) {
-    throw new Failure('No runner is registered yet.', 'Run: make register');
-  }
-  for (const { token } of config.runners) keepSecret(token);
+  const config = await requireRegistered();
 
 <% if (cache) { -%>
   const environment = readEnvironment();

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { explainContainer, isInterrupted, shellInRunner } from './engine.ts';
-import { Failure, root } from './env.ts';
+import { Failure, keepSecret, root } from './env.ts';
 import { concurrent, executor<%- monitoring ? ', listenAddress' : '' %> } from './settings.ts';
 
 /** A value of TOML; numbers and booleans as they are written. */
@@ -42,6 +42,19 @@ export async function readConfig(): Promise<RunnerConfig | undefined> {
   const end = stdout.indexOf('\n');
   const text = stdout.slice(end + 1);
   return { mode: stdout.slice(0, end), text, runners: readRunners(text) };
+}
+
+/**
+ * Reads config/config.toml, whose tokens are secret from then on.
+ * @throws Failure if no runner is in it
+ */
+export async function requireRegistered(): Promise<RunnerConfig> {
+  const config = await readConfig();
+  if (!config || config.runners.length === 0) {
+    throw new Failure('No runner is registered yet.', 'Run: make register');
+  }
+  for (const { token } of config.runners) keepSecret(token);
+  return config;
 }
 
 /**

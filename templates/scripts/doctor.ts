@@ -24,6 +24,7 @@ import {
   requireEngine,
   run,
   sayPatience,
+  versionIn,
 } from './engine.ts';
 import { type Environment, Failure, keepSecret, mask, readEnvironment, root } from './env.ts';
 import {
@@ -683,7 +684,7 @@ async function checkContainer(
   }
   const { stdout: version } = await run(['docker', 'exec', id, 'gitlab-runner', '--version']);
   const ofGitLab = environment && (await gitlabVersion(environment));
-  const gap = versionGap(/^Version: *(\S+)/m.exec(version)?.[1] ?? '', ofGitLab);
+  const gap = versionGap(versionIn(version), ofGitLab);
   if (gap) note('warning', 'version', gap, 'Upgrade the one that is older: make upgrade');
   if (condition === 'unhealthy') {
     throw new Failure('the runner is unhealthy: GitLab does not know its token.', 'Run: make verify');

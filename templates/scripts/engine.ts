@@ -140,6 +140,19 @@ export async function shellInRunner(script: string, input = ''): Promise<Result>
   return run(await inRunner(command, ['--entrypoint', 'sh']), {}, { undisturbed: true, input });
 }
 
+/** How many jobs run on this engine, by the labels that GitLab Runner gives to their containers. */
+export async function runningJobs(): Promise<number> {
+  const format = '{{.Label "com.gitlab.gitlab-runner.job.id"}}';
+  const filter = ['--filter', 'label=com.gitlab.gitlab-runner.managed=true'];
+  const { stdout } = await run(['docker', 'ps', ...filter, '--format', format]);
+  return new Set(stdout.split('\n').filter(Boolean)).size;
+}
+
+/** The version in what `gitlab-runner --version` prints. */
+export function versionIn(output: string): string {
+  return /^Version: *(\S+)/m.exec(output)?.[1] ?? 'unknown';
+}
+
 /** What a failed `docker run` or `docker compose run` means, in one line. */
 export function explainContainer(stderr: string): string {
   if (/toomanyrequests|rate limit/i.test(stderr))

@@ -6,7 +6,13 @@
 // the place of the old one, which may have expired. Running jobs go on: they have tokens of their own.
 
 import { parseArgs } from 'node:util';
-import { type RegisteredRunner, type RunnerConfig, readConfig, withKeys, writeConfig } from './config.ts';
+import {
+  type RegisteredRunner,
+  type RunnerConfig,
+  requireRegistered,
+  withKeys,
+  writeConfig,
+} from './config.ts';
 import { holdInterruptions, requireCompose, requireEngine, sayPatience, start } from './engine.ts';
 import { Failure, keepInEnvironment, keepSecret, readEnvironment } from './env.ts';
 import { callGitLab, reason, requireGitLab, verifyRunner } from './gitlab.ts';
@@ -25,11 +31,7 @@ async function main(): Promise<void> {
   await requireEngine();
   await requireCompose();
   sayPatience("Starting the runner's container");
-  const config = await readConfig();
-  if (!config || config.runners.length === 0) {
-    throw new Failure('No runner is registered yet.', 'Run: make register');
-  }
-  for (const { token } of config.runners) keepSecret(token);
+  const config = await requireRegistered();
   const old = chooseRunner(config.runners, positionals[0]);
   await requireGitLab(addressOf(old));
   // Nothing is asked of GitLab before it is known that config.toml can be written.

@@ -3,7 +3,7 @@
 // Ends with 1 if something needs looking at; make doctor says more.
 
 import { readConfig } from './config.ts';
-import { inRunner, requireCompose, requireEngine, run, start } from './engine.ts';
+import { inRunner, requireCompose, requireEngine, run, runningJobs, start, versionIn } from './engine.ts';
 import { type Environment, keepSecret, mask, readEnvironment } from './env.ts';
 import { callGitLab, gitlabVersion, verifyRunner, versionGap } from './gitlab.ts';
 import { concurrent } from './settings.ts';
@@ -33,16 +33,13 @@ async function main(): Promise<void> {
 
   const exec = state === 'running' ? ['docker', 'exec', id] : await inRunner([], ['--entrypoint', '']);
   const asked = await run([...exec, 'sh', '-c', 'gitlab-runner --version; df -Pk /']);
-  const version = /^Version: *(\S+)/m.exec(asked.stdout)?.[1] ?? 'unknown';
+  const version = versionIn(asked.stdout);
   const ofGitLab = await gitlabVersion(environment);
   const gap = versionGap(version, ofGitLab);
   if (gap) warn('version', gap);
   else line('version', `${version}${ofGitLab ? `; GitLab has ${ofGitLab}` : ''}`);
 
-  const jobs = ['docker', 'ps', '--filter', 'label=com.gitlab.gitlab-runner.managed=true'];
-  const running = await run([...jobs, '--format', '{{.Label "com.gitlab.gitlab-runner.job.id"}}']);
-  const count = new Set(running.stdout.split('\n').filter(Boolean)).size;
-  line('jobs', `${count} running, of ${concurrent} at most`);
+  line('jobs', `${await runningJobs()} running, of ${concurrent} at most`);
 
   const [size = 0, , free = 0] = (/\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%/.exec(asked.stdout) ?? [])
     .slice(1)

@@ -17,7 +17,9 @@ import {
   requireCompose,
   requireEngine,
   run,
+  runningJobs,
   start,
+  versionIn,
 } from './engine.ts';
 import { Failure, readEnvironment, root } from './env.ts';
 import { gitlabVersion, versionGap } from './gitlab.ts';
@@ -117,10 +119,6 @@ async function runningNow(compose: string[]): Promise<Running | undefined> {
   return status === 0 ? { container, image: image.trim(), version: versionIn(stdout) } : undefined;
 }
 
-function versionIn(output: string): string {
-  return /^Version: *(\S+)/m.exec(output)?.[1] ?? 'unknown';
-}
-
 /** An image that was pulled, and its name with its digest. */
 async function lookAt(name: string): Promise<{ image: string; pinned: string; version: string }> {
   const format = '{{.Id}}{{range .RepoDigests}} {{.}}{{end}}';
@@ -160,14 +158,6 @@ async function drain(compose: string[], wait: string | undefined): Promise<void>
   }
   const { status, stderr } = await stopping;
   if (status !== 0) throw new Failure(`The runner does not stop: ${lastLine(stderr)}`, 'Run: make doctor');
-}
-
-/** How many jobs run on this engine, by the labels that GitLab Runner gives to their containers. */
-async function runningJobs(): Promise<number> {
-  const format = '{{.Label "com.gitlab.gitlab-runner.job.id"}}';
-  const filter = ['--filter', 'label=com.gitlab.gitlab-runner.managed=true'];
-  const { stdout } = await run(['docker', 'ps', ...filter, '--format', format]);
-  return new Set(stdout.split('\n').filter(Boolean)).size;
 }
 
 /** Starts what docker-compose.yml names, and says why it does not become healthy, if so. */
