@@ -1,18 +1,25 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { answerNames, questions } from '../generators/app/questions.ts';
+import { type Question, questions } from '../generators/app/questions.ts';
+import { runnerQuestions } from '../generators/app/runners.ts';
 import { usage } from '../generators/app/usage.ts';
 import { refuseUnknownOptions } from '../generators/common/options.ts';
 
+/** With --runner the options are those of the generator that adds one. */
+const isRunner = process.argv.some(word => /^--runner(=|$)/.test(word));
+const asked: Readonly<Record<string, Question<unknown>>> = isRunner ? runnerQuestions : questions;
+
 const options = {
   ...Object.fromEntries(
-    answerNames.map(name => [
-      questions[name].option,
-      { type: questions[name].yesNo ? 'boolean' : 'string' } as const,
+    Object.values(asked).map(({ option, yesNo }) => [
+      option,
+      { type: yesNo ? 'boolean' : 'string' } as const,
     ]),
   ),
+  runner: { type: 'string' },
   defaults: { type: 'boolean' },
   force: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
@@ -29,7 +36,16 @@ async function main(): Promise<void> {
 
   // Yeoman takes a second to load: nobody waits for it who only wants help.
   const { runGenerator } = await import('./run-generator.ts');
-  await runGenerator(positionals, { ...values, dryRun: values['dry-run'] });
+  const given = { ...values, dryRun: values['dry-run'] };
+  if (isRunner) {
+    const [directory = '.', ...more] = positionals;
+    if (more.length > 0) throw new Error(`Give one directory, not ${positionals.length}.`);
+    const { default: Runner } = await import('../generators/runner/index.ts');
+    await runGenerator(Runner, [String(values.runner)], { ...given, destinationRoot: resolve(directory) });
+  } else {
+    const { default: Repository } = await import('../generators/app/index.ts');
+    await runGenerator(Repository, positionals, given);
+  }
 }
 
 function version(): string {

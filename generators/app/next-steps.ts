@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Engine, frozenClientApi, refuses } from '../common/engine.ts';
 import { shell } from '../common/quoting.ts';
 import { filesOf } from './files.ts';
-import type { RunnerRepository } from './plan.ts';
+import type { Runner, RunnerRepository } from './plan.ts';
 import { type Answers, usesHostEngine } from './questions.ts';
 import { render } from './render.ts';
 
@@ -36,10 +36,24 @@ export function changeSteps(
   const changed = [...current.keys()].filter(path => old.has(path) && old.get(path) !== current.get(path));
   const left = [...old.keys()].filter(path => !current.has(path) && exists(path));
   // A container goes on as it is where only a file that it mounts has changed.
-  const read = changed.filter(path => path.startsWith(`${after.compose.service}/`));
-  const apply = differs('executor', 'config', 'concurrent', 'privateCa', 'monitoring')
-    ? ['make apply   # config.toml follows, without registering anew; running jobs go on']
-    : [];
+  const restarted = after.compose.services.flatMap(service => {
+    const read = changed.filter(path => path.startsWith(`${service}/`));
+    return read.length > 0
+      ? [`docker compose restart ${service}   # it reads ${read.join(', ')} when it starts`]
+      : [];
+  });
+  const known = new Map(before.runners.map(runner => [runner.description, runner]));
+  const configured = ({ executor, config }: Runner) => ({ executor, config });
+  const isConfigured =
+    differs('executor', 'config') ||
+    after.runners.some(runner => {
+      const old = known.get(runner.description);
+      return old && !isDeepStrictEqual(configured(old), configured(runner));
+    });
+  const apply =
+    isConfigured || differs('concurrent', 'privateCa', 'monitoring')
+      ? ['make apply   # config.toml follows, without registering anew; running jobs go on']
+      : [];
   // It makes up the keys that the server of the cache starts with.
   const isFirst = differs('cache') && after.cache?.service !== undefined;
   return [
@@ -47,9 +61,7 @@ export function changeSteps(
     ...(changed.includes('docker-compose.yml')
       ? ['make up      # containers that changed start anew, once running jobs have ended']
       : []),
-    ...(read.length > 0
-      ? [`docker compose restart ${after.compose.service}   # it reads ${read.join(', ')} when it starts`]
-      : []),
+    ...restarted,
     ...(isFirst ? [] : apply),
     ...(servicesOf(before).some(service => !servicesOf(after).includes(service))
       ? [
@@ -61,13 +73,17 @@ export function changeSteps(
           'sudoedit config/config.toml   # take [runners.cache] and [runners.cache.s3] out: until then jobs use that cache',
         ]
       : []),
+    ...after.runners
+      .slice(1)
+      .filter(({ description }) => !known.has(description))
+      .map(({ description }) => `make register RUNNER=${description}   # with a token of its own`),
     ...(differs('tags', 'runUntagged', 'description')
       ? ['Name and tags of a registered runner: change them in GitLab, Settings > CI/CD > Runners.']
       : []),
-    ...(before.hardening.accessLevel === after.hardening.accessLevel
+    ...(before.accessLevel === after.accessLevel
       ? []
       : [
-          `Which branches a registered runner serves: ${after.hardening.accessLevel === 'ref_protected' ? 'tick' : 'untick'} "Protected" in GitLab, Settings > CI/CD > Runners.`,
+          `Which branches a registered runner serves: ${after.accessLevel === 'ref_protected' ? 'tick' : 'untick'} "Protected" in GitLab, Settings > CI/CD > Runners.`,
         ]),
     ...(differs('gitlabUrl')
       ? [
@@ -81,7 +97,7 @@ export function changeSteps(
 /** What docker-compose.yml has beside the runner. */
 function servicesOf({ compose, mirror, cache, cleanUp, monitoring }: RunnerRepository): unknown[] {
   return [
-    compose.service,
+    ...compose.services,
     mirror && 'mirror',
     cache?.service && 'job-cache',
     cleanUp !== undefined && 'clean-up',

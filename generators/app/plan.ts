@@ -5,19 +5,14 @@ import { type Hardening, planHardening } from './hardening.ts';
 import { type Answers, type BuilderName, usesHostEngine } from './questions.ts';
 import { planThreats, type Threat } from './threats.ts';
 
-/** The repository to write, decided in full: templates only print it. */
-export interface RunnerRepository {
-  readonly gitlabUrl: string;
+/** One [[runners]] of config.toml, and the files of the repository that are its own. */
+export interface Runner {
   readonly description: string;
   readonly tags: readonly string[];
   readonly runUntagged: boolean;
-  readonly concurrent: number;
-  /** Days after their last use that images and caches are kept; undefined where nothing is removed by itself. */
-  readonly cleanUp: number | undefined;
-  readonly runnerImage: string;
+  /** Which branches and tags GitLab lets it serve. */
+  readonly accessLevel: Hardening['accessLevel'];
   readonly builder: BuilderName;
-  /** Whether jobs build with the engine of the host. */
-  readonly usesHostEngine: boolean;
   /** What each job container starts from. */
   readonly executor: {
     readonly image: string;
@@ -32,13 +27,33 @@ export interface RunnerRepository {
     readonly cache: readonly ConfigEntry[];
     readonly s3: readonly ConfigEntry[];
   };
+  readonly pipeline: Pipeline;
+  /** The file in config/ with those entries, and the path of the sample pipeline. */
+  readonly template: string;
+  readonly pipelinePath: string;
+  /** The project that it is for, where that is not left to .env: a path or a number. */
+  readonly project: string | undefined;
+}
+
+/** The repository to write, decided in full: templates only print it. The runner that it began with is told first. */
+export interface RunnerRepository extends Runner {
+  readonly gitlabUrl: string;
+  /** All of its runners, the first included. */
+  readonly runners: readonly [Runner, ...Runner[]];
+  /** The ways to build images, each once. */
+  readonly builders: readonly BuilderName[];
+  readonly concurrent: number;
+  /** Days after their last use that images and caches are kept; undefined where nothing is removed by itself. */
+  readonly cleanUp: number | undefined;
+  readonly runnerImage: string;
+  /** Whether jobs build with the engine of the host. */
+  readonly usesHostEngine: boolean;
   /** What is taken from jobs and from the runner; its entries are in `config` already. */
-  readonly hardening: Omit<Hardening, 'runner' | 'docker'>;
+  readonly hardening: Omit<Hardening, 'runner' | 'docker' | 'accessLevel'>;
   /** Who could do what here, and what is done about it. */
   readonly threats: readonly Threat[];
   /** Whether the Docker client that jobs run is of 19.03 for good, which some engines refuse. */
   readonly hasFrozenClient: boolean;
-  readonly pipeline: Pipeline;
   readonly compose: Compose;
   /** Names the containers; a valid Compose project name. */
   readonly composeProject: string;
@@ -77,20 +92,28 @@ export interface Pipeline extends Omit<BuilderPlan['pipeline'], 'variables'> {
   readonly required: { readonly variable: string; readonly remedy: string };
 }
 
+type Service = NonNullable<BuilderPlan['compose']['service']>;
+
 /** What docker-compose.yml has beside the runner. */
 export interface Compose {
-  /** The service that jobs build with: it starts before the runner, and stops after it. */
-  readonly service: BuilderPlan['compose']['service'];
-  /** The image of that service, where it is an answer. */
+  /** The services that jobs build with: they start before the runner, and stop after it. */
+  readonly services: readonly Service[];
+  /** The image of the service `docker`, where it is an answer. */
   readonly engineImage: string;
   readonly networks: readonly ComposeResource[];
   readonly volumes: readonly ComposeResource[];
 }
 
+/** Where those who need a service of docker-compose.yml find it. */
+export interface Place {
+  /** Addresses of this host at which it listens. */
+  readonly addresses: readonly string[];
+  /** Whether it is on the network of the jobs. */
+  readonly isOnNetwork: boolean;
+}
+
 /** A pull-through cache of Docker Hub. */
-export interface Mirror {
-  /** The address of this host at which whoever pulls finds it; undefined where the network of the jobs is enough. */
-  readonly address: string | undefined;
+export interface Mirror extends Place {
   /** Who has to be told of it by hand, as it belongs to the host. */
   readonly isForHost: boolean;
 }
@@ -100,8 +123,8 @@ export interface Cache {
   /** Its host and port, as jobs find it. */
   readonly address: string;
   readonly bucket: string;
-  /** Where docker-compose.yml runs it, and the address of this host at which jobs find it then, as with the mirror. */
-  readonly service: { readonly address: string | undefined } | undefined;
+  /** Where docker-compose.yml runs it. */
+  readonly service: Place | undefined;
 }
 
 /** The HTTP proxy to the outside. */
@@ -117,37 +140,161 @@ const bridgeAddress = '172.17.0.1';
 /** Where job containers find the mounted certificate of a private authority. */
 const caFolder = '/etc/gitlab-runner/certs';
 
+/** A runner beside the first: the answers of the repository, with some of its own in their place. */
+export interface OtherRunner {
+  readonly answers: Answers;
+  readonly project: string | undefined;
+}
+
 /**
  * Decides everything about the repository. No I/O, and the same answers always give the same result.
  *
  * @param directoryName the name of the folder that the repository is written to
+ * @param others the runners beside that of the answers; their descriptions are part of paths
  */
-export function planRepository(answers: Answers, directoryName: string): RunnerRepository {
+export function planRepository(
+  answers: Answers,
+  directoryName: string,
+  others: readonly OtherRunner[] = [],
+): RunnerRepository {
   const composeProject = composeProjectName(directoryName);
   const names: Names = {
     network: `${composeProject}-jobs`,
     clientCertificates: `${composeProject}-client-certs`,
   };
+  const first = planRunner(answers, names, {
+    template: 'template.toml',
+    pipelinePath: '.gitlab-ci.yml',
+    project: undefined,
+  });
+  const added = others.map(({ answers: own, project }) =>
+    planRunner(own, names, {
+      template: `template-${own.description}.toml`,
+      pipelinePath: `example/${own.description}.gitlab-ci.yml`,
+      project,
+    }),
+  );
+  const all = [first, ...added];
+  const builders = distinct(all.map(({ runner }) => runner.builder));
+  const services = distinct(all.flatMap(({ compose }) => compose.service ?? []));
+  const mirrors = all.flatMap(({ mirror }) => mirror ?? []);
+  const caches = all.flatMap(({ cache }) => cache ?? []);
+  const [cache] = caches;
+  const hasService = caches.some(({ isHere }) => isHere);
+  const onNetwork = all.filter(({ compose }) => compose.service).map(({ runner }) => runner.template);
+  const proxies = all.flatMap(({ proxy }) => proxy ?? []);
+  const [proxy] = proxies;
+  return {
+    ...first.runner,
+    runners: [first.runner, ...added.map(({ runner }) => runner)],
+    builders,
+    gitlabUrl: answers.gitlabUrl,
+    concurrent: answers.concurrent,
+    cleanUp: answers.cleanUp,
+    runnerImage: answers.runnerImage,
+    usesHostEngine: builders.some(usesHostEngine),
+    hardening: first.hardening,
+    threats: planThreats(
+      answers,
+      others.map(({ answers: own }) => own),
+    ),
+    hasFrozenClient: frozenClientApi(answers.dockerImage) !== undefined,
+    compose: {
+      services,
+      engineImage: answers.dindImage,
+      networks: [
+        ...(services.length > 0
+          ? [
+              {
+                key: 'jobs',
+                name: names.network,
+                why: `Job containers join it too: ${onNetwork.map(template => `config/${template}`).join(', ')} ${onNetwork.length > 1 ? 'name' : 'names'} it.`,
+              },
+            ]
+          : []),
+        ...(answers.monitoring
+          ? [
+              {
+                key: 'monitoring',
+                why: 'The metrics of the runner have no password: no port of this host shows them.',
+              },
+            ]
+          : []),
+      ],
+      volumes: [
+        ...new Map(all.flatMap(({ compose }) => compose.volumes.map(one => [one.key, one]))).values(),
+        ...(mirrors.length > 0
+          ? [{ key: 'mirror-data', why: 'What the mirror holds; it drops what nobody pulled for a week.' }]
+          : []),
+        ...(answers.cleanUp === undefined
+          ? []
+          : [{ key: 'clean-up-state', why: 'When each image and volume was last used.' }]),
+        ...(hasService ? [{ key: 'cache-data', why: 'The caches of jobs, each a file.' }] : []),
+        ...(answers.monitoring
+          ? [
+              { key: 'prometheus-data', why: 'A month of measurements, 2 GB at most.' },
+              { key: 'grafana-data', why: 'Users and settings of Grafana; its dashboard is in grafana/.' },
+              { key: 'token-metrics', why: 'When tokens expire, for node-exporter to serve; never a token.' },
+            ]
+          : []),
+      ],
+    },
+    composeProject,
+    platforms: answers.platforms,
+    cacheSize: answers.cacheSize,
+    cache: cache && {
+      address: cache.server,
+      bucket: cache.bucket,
+      service: hasService ? placeOf(caches) : undefined,
+    },
+    monitoring: answers.monitoring,
+    mirror:
+      mirrors.length > 0
+        ? { ...placeOf(mirrors), isForHost: mirrors.some(({ isForHost }) => isForHost) }
+        : undefined,
+    privateCa: answers.privateCa,
+    proxy: proxy && { url: proxy.url, exceptions: distinct(proxies.flatMap(({ exceptions }) => exceptions)) },
+    insecureRegistry: answers.insecureRegistry,
+    extraHosts: answers.extraHosts,
+    backup: answers.backup,
+    renovate: answers.renovate
+      ? { runnerRepository: answers.runnerImage.replace(/(:[^/]*)?(@.*)?$/, '') }
+      : undefined,
+  };
+}
+
+const distinct = <T>(items: readonly T[]): T[] => [...new Set(items)];
+
+/** Where all of those find a service that each finds at one address of this host, or on the network of the jobs. */
+function placeOf(found: readonly { readonly address: string | undefined }[]): Place {
+  return {
+    addresses: distinct(found.flatMap(({ address }) => address ?? [])),
+    isOnNetwork: found.some(({ address }) => address === undefined),
+  };
+}
+
+/** One runner, and what it asks of the rest of the repository. */
+function planRunner(
+  answers: Answers,
+  names: Names,
+  own: Pick<Runner, 'template' | 'pipelinePath' | 'project'>,
+) {
   const builder = planOfBuilder[answers.builder](answers, names);
   const mirror = planMirror(answers, builder);
   const cache = planCache(answers, builder);
   const proxy = planProxy(answers, builder);
-  const { runner, docker, ...hardening } = planHardening({
+  const { runner, docker, accessLevel, ...hardening } = planHardening({
     ...answers,
     config: builder.config,
     services: builder.pipeline.services,
   });
-  return {
-    gitlabUrl: answers.gitlabUrl,
+  const planned: Runner = {
     description: answers.description,
     tags: answers.tags,
     // GitLab refuses a runner that has no tags and takes no untagged jobs: it could never run anything.
     runUntagged: answers.runUntagged || answers.tags.length === 0,
-    concurrent: answers.concurrent,
-    cleanUp: answers.cleanUp,
-    runnerImage: answers.runnerImage,
+    accessLevel,
     builder: answers.builder,
-    usesHostEngine: usesHostEngine(answers.builder),
     executor: {
       image: answers.dockerImage,
       volumes: builder.volumes,
@@ -164,65 +311,10 @@ export function planRepository(answers: Answers, directoryName: string): RunnerR
       cache: cache ? sharedCache : [],
       s3: cache ? s3(cache) : [],
     },
-    hardening,
-    threats: planThreats(answers),
-    hasFrozenClient: frozenClientApi(answers.dockerImage) !== undefined,
     pipeline: planPipeline(answers.registry, builder.pipeline),
-    compose: {
-      service: builder.compose.service,
-      engineImage: answers.dindImage,
-      networks: [
-        ...(builder.compose.service
-          ? [
-              {
-                key: 'jobs',
-                name: names.network,
-                why: 'Job containers join it too: config/template.toml names it.',
-              },
-            ]
-          : []),
-        ...(answers.monitoring
-          ? [
-              {
-                key: 'monitoring',
-                why: 'The metrics of the runner have no password: no port of this host shows them.',
-              },
-            ]
-          : []),
-      ],
-      volumes: [
-        ...builder.compose.volumes,
-        ...(mirror
-          ? [{ key: 'mirror-data', why: 'What the mirror holds; it drops what nobody pulled for a week.' }]
-          : []),
-        ...(answers.cleanUp === undefined
-          ? []
-          : [{ key: 'clean-up-state', why: 'When each image and volume was last used.' }]),
-        ...(cache?.service ? [{ key: 'cache-data', why: 'The caches of jobs, each a file.' }] : []),
-        ...(answers.monitoring
-          ? [
-              { key: 'prometheus-data', why: 'A month of measurements, 2 GB at most.' },
-              { key: 'grafana-data', why: 'Users and settings of Grafana; its dashboard is in grafana/.' },
-              { key: 'token-metrics', why: 'When tokens expire, for node-exporter to serve; never a token.' },
-            ]
-          : []),
-      ],
-    },
-    composeProject,
-    platforms: answers.platforms,
-    cacheSize: answers.cacheSize,
-    cache,
-    monitoring: answers.monitoring,
-    mirror,
-    privateCa: answers.privateCa,
-    proxy,
-    insecureRegistry: answers.insecureRegistry,
-    extraHosts: answers.extraHosts,
-    backup: answers.backup,
-    renovate: answers.renovate
-      ? { runnerRepository: answers.runnerImage.replace(/(:[^/]*)?(@.*)?$/, '') }
-      : undefined,
+    ...own,
   };
+  return { runner: planned, compose: builder.compose, mirror, cache, proxy, hardening };
 }
 
 function planPipeline(registry: string, { variables, ...builder }: BuilderPlan['pipeline']): Pipeline {
@@ -326,12 +418,12 @@ const sharedCache: readonly ConfigEntry[] = [
   },
 ];
 
-function s3({ address, bucket, service }: Cache): ConfigEntry[] {
+function s3({ server, bucket, isHere }: CacheOfRunner): ConfigEntry[] {
   return [
     {
       key: 'ServerAddress',
-      value: address,
-      why: service
+      value: server,
+      why: isHere
         ? ['As the helpers of jobs find it, which load and keep the caches.']
         : ['The host, and the port if it is not 443.'],
     },
@@ -339,11 +431,11 @@ function s3({ address, bucket, service }: Cache): ConfigEntry[] {
     {
       key: 'BucketLocation',
       value: 'us-east-1',
-      why: service
+      why: isHere
         ? ['The region that this server takes itself for; it is part of each signature.']
         : ['The region, which is part of each signature. Servers of your own mostly call theirs us-east-1.'],
     },
-    ...(service
+    ...(isHere
       ? [{ key: 'Insecure', value: true, why: ['Plain HTTP, which does not leave this host.'] }]
       : []),
     {
@@ -380,8 +472,8 @@ function environment(privateCa: boolean, proxy: Proxy | undefined): ConfigEntry[
 
 function extraHosts(
   hosts: readonly string[],
-  mirror: Mirror | undefined,
-  cache: Cache | undefined,
+  mirror: MirrorOfRunner | undefined,
+  cache: CacheOfRunner | undefined,
   builder: BuilderPlan,
 ): ConfigEntry[] {
   const why: string[] = [];
@@ -391,14 +483,19 @@ function extraHosts(
     why.push('The mirror is a service of docker-compose.yml, at a port of this host.');
     value.push('mirror:host-gateway');
   }
-  if (cache?.service?.address) {
+  if (cache?.isHere && cache.address !== undefined) {
     why.push('The S3 server of the cache is a service of docker-compose.yml, at a port of this host.');
     value.push('job-cache:host-gateway');
   }
   return value.length > 0 ? [{ key: 'extra_hosts', value, why }] : [];
 }
 
-function planMirror({ mirror, builder }: Answers, { compose }: BuilderPlan): Mirror | undefined {
+/** The address of this host at which whoever pulls finds the mirror; undefined where the network of the jobs is enough. */
+interface MirrorOfRunner extends Pick<Mirror, 'isForHost'> {
+  readonly address: string | undefined;
+}
+
+function planMirror({ mirror, builder }: Answers, { compose }: BuilderPlan): MirrorOfRunner | undefined {
   if (!mirror) return undefined;
   const isForHost = usesHostEngine(builder);
   // What runs beside a job is on a network of its own, and comes by the address of Docker's default bridge.
@@ -406,18 +503,24 @@ function planMirror({ mirror, builder }: Answers, { compose }: BuilderPlan): Mir
   return { address, isForHost };
 }
 
+/** The cache as jobs of one runner find it; the address is one of this host, as with the mirror. */
+interface CacheOfRunner {
+  readonly server: string;
+  readonly bucket: string;
+  readonly isHere: boolean;
+  readonly address: string | undefined;
+}
+
 function planCache(
   { cache, cacheServer, cacheBucket: bucket }: Answers,
   { compose }: BuilderPlan,
-): Cache | undefined {
+): CacheOfRunner | undefined {
   if (cache !== 's3') return undefined;
-  if (cacheServer !== 'here') return { address: new URL(cacheServer).host, bucket, service: undefined };
-  // As with the mirror: jobs are on the network of what they build with, or on Docker's default bridge.
-  return {
-    address: 'job-cache:7070',
-    bucket,
-    service: { address: compose.service ? undefined : bridgeAddress },
-  };
+  if (cacheServer !== 'here')
+    return { server: new URL(cacheServer).host, bucket, isHere: false, address: undefined };
+  // Jobs are on the network of what they build with, or on Docker's default bridge.
+  const address = compose.service ? undefined : bridgeAddress;
+  return { server: 'job-cache:7070', bucket, isHere: true, address };
 }
 
 function planProxy(

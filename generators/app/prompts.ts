@@ -24,9 +24,15 @@ export const more = 'more';
  * @param known answers that an earlier run saved; they are offered as defaults
  * @param given answers that options gave; they are not asked for
  * @param engine the local engine, if one answers: an image that it refuses is marked, and not the default
+ * @param names what is asked for at all
  */
-export function prompts(known: TypedAnswers, given: TypedAnswers, engine: Engine | undefined): object[] {
-  const open = answerNames.filter(name => given[name] === undefined);
+export function prompts(
+  known: TypedAnswers,
+  given: TypedAnswers,
+  engine: Engine | undefined,
+  names: readonly AnswerName[] = answerNames,
+): object[] {
+  const open = names.filter(name => given[name] === undefined);
   const usual = open.filter(name => !questions[name].rare);
   const rare = open.filter(name => questions[name].rare);
   const gate = {

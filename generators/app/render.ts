@@ -18,9 +18,12 @@ export const templates = join(packageJson, '../templates');
  * `copyTpl` of mem-fs-editor would read the destination's path as a template too, so that no folder could be
  * called `<%`, and would give a file that the user closed to others the template's mode.
  */
-export function render({ path, data }: RepositoryFile, repository: RunnerRepository): string {
+export function render(
+  { path, template = path, data }: RepositoryFile,
+  repository: RunnerRepository,
+): string {
   // npm leaves every file named `.gitignore` out of a package, so these templates have another name.
-  const filename = join(templates, path.replace(/\.gitignore$/, '_gitignore'));
+  const filename = join(templates, template.replace(/\.gitignore$/, '_gitignore'));
   const text = readFileSync(filename, 'utf8');
   return data
     ? ejs.render(text, { ...quoting, ...data(repository) }, { filename, root: templates, cache: true })

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Answers } from './questions.ts';
 
 /** One row of the table in README.md: who could do what, and what is done about it. */
@@ -45,6 +46,22 @@ const developers: { readonly [Name in Answers['builder']]: (answers: Answers) =>
   }),
 };
 
+/** The same, with what the level of hardening does about it. */
+function developerOf(answers: Answers): Developer {
+  const { builder, hardening } = answers;
+  const { can, against } = developers[builder](answers);
+  const byLevel = {
+    relaxed: '',
+    recommended:
+      builder === 'buildah'
+        ? '; a job makes no device files and no raw packets'
+        : '; the job itself gains no privileges, and makes no device files and no raw packets',
+    strict:
+      '; the job itself gains no privileges, has few capabilities, and runs in named images only; protected branches and tags alone are served',
+  }[hardening];
+  return { can, against: against + byLevel };
+}
+
 /** What jobs share while they run at the same time. */
 const shared: { readonly [Name in Answers['builder']]: (answers: Answers) => string } = {
   socket: () => 'whatever the developer above can: all jobs have one engine',
@@ -57,23 +74,17 @@ const shared: { readonly [Name in Answers['builder']]: (answers: Answers) => str
   buildah: () => 'reach the ports that the other opens, by its address',
 };
 
-/** Who could do what with this repository's runner, and what is done about it: short, and nothing left out. */
-export function planThreats(answers: Answers): Threat[] {
+/**
+ * Who could do what with this repository's runner, and what is done about it: short, and nothing left out.
+ *
+ * @param others the answers of further runners in the same container
+ */
+export function planThreats(answers: Answers, others: readonly Answers[] = []): Threat[] {
   const { builder, dindCache, hardening, gitlabUrl, insecureRegistry } = answers;
   const isStrict = hardening === 'strict';
-  const developer = developers[builder](answers);
   /** Whether all jobs have one engine, which does what any of them asks. */
   const isShared = builder === 'socket' || (builder === 'dind' && dindCache === 'volume');
   const buildsBeside = builder !== 'buildah' && !(builder === 'dind' && dindCache === 'registry');
-  const byLevel = {
-    relaxed: '',
-    recommended:
-      builder === 'buildah'
-        ? '; a job makes no device files and no raw packets'
-        : '; the job itself gains no privileges, and makes no device files and no raw packets',
-    strict:
-      '; the job itself gains no privileges, has few capabilities, and runs in named images only; protected branches and tags alone are served',
-  }[hardening];
   const open = [
     ...(gitlabUrl.startsWith('http://')
       ? ['read the tokens of the runner and of jobs: GitLab is spoken to without TLS']
@@ -90,7 +101,10 @@ export function planThreats(answers: Answers): Threat[] {
         ? 'no protected branch, so no job here'
         : 'read such changes before you start their pipeline; or take protected branches only (`accessLevel` in `scripts/settings.ts`)',
     },
-    { who: 'Developer who can push', can: developer.can, against: developer.against + byLevel },
+    { who: 'Developer who can push', ...developerOf(answers) },
+    ...others
+      .map(other => ({ who: `The same, by \`${other.description}\``, ...developerOf(other) }))
+      .filter(({ can, against }) => !isDeepStrictEqual({ can, against }, developerOf(answers))),
     {
       who: 'Another job at the same time',
       can: shared[builder](answers),

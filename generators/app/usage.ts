@@ -1,4 +1,5 @@
-import { type AnswerName, answerNames, builders, hardenings, questions } from './questions.ts';
+import { type AnswerName, answerNames, builders, hardenings, type Question, questions } from './questions.ts';
+import { ownNames, project, runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from './runners.ts';
 
 /** The default of a question, and of which builders it is another. */
 export function defaultsInWords(name: AnswerName): string {
@@ -9,12 +10,11 @@ export function defaultsInWords(name: AnswerName): string {
 
 /** The text of `--help`, without a line break at its end. */
 export function usage(): string {
-  const options = answerNames.map(name => {
-    const { option, help, yesNo } = questions[name];
-    return [`--${option}${yesNo ? '' : ' <value>'}`, `${help} (default: ${defaultsInWords(name)})`] as const;
-  });
+  const optionOf = ({ option, help, yesNo }: Question<unknown>, byDefault: string) =>
+    [`--${option}${yesNo ? '' : ' <value>'}`, `${help} (default: ${byDefault})`] as const;
+  const own = ownNames.map(name => `--${questions[name].option}`).join(', ');
   const lines = [
-    ...options,
+    ...answerNames.map(name => optionOf(questions[name], defaultsInWords(name))),
     ['--defaults', 'ask nothing; what no option gives takes its default'] as const,
     ['--force', 'overwrite files that differ, without asking'] as const,
     ['--dry-run', 'show what would change, write nothing'] as const,
@@ -31,6 +31,12 @@ export function usage(): string {
     'Without a terminal nothing is asked: what no option gives takes its default.',
     '',
     ...lines.flatMap(([left, right]) => row(left, right)),
+    '',
+    'To add a runner to a repository, in the same container and with tags and a token of its own:',
+    '  generator-gitlab-runner-docker [directory] --runner <name> [options]',
+    '  yo gitlab-runner-docker:runner <name> [options]',
+    ...wrapped(`It takes ${own}, and what follows; for all else it has what the repository has.`, 120),
+    ...row(...optionOf(project, project.default)),
     '',
     'The builders:',
     ...Object.entries(builders).flatMap(([name, sentence]) => row(name, sentence)),
@@ -58,10 +64,15 @@ export function optionsTable(): string {
     const others = Object.entries(defaultOf).map(([builder, other]) => `; ${builder}: \`${other}\``);
     return `| \`--${option}\` | \`${byDefault}\`${others.join('')} | ${help} |`;
   });
+  const furtherRows = runnerAnswerNames.map(name => {
+    const { option, help } = runnerQuestions[name];
+    return `| \`--${option}\` | ${runnerDefaultInWords(name)} | ${help} |`;
+  });
   const sentences = (choices: Readonly<Record<string, string>>) =>
     Object.entries(choices).map(([name, sentence]) => `| \`${name}\` | ${sentence} |`);
   return [
     ...['| option | default | what it is |', '|---|---|---|', ...rows, ''],
+    ...['| option of a further runner | default | what it is |', '|---|---|---|', ...furtherRows, ''],
     ...['| builder | what it means |', '|---|---|', ...sentences(builders), ''],
     ...['| hardening | what it means |', '|---|---|', ...sentences(hardenings)],
   ].join('\n');

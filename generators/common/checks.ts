@@ -334,3 +334,26 @@ export function checkExtraHosts(text: string): string[] {
     throw new Refusal(`The name ${quoted(twice)} is there twice; give it one address.`);
   return entries;
 }
+
+/** The name of a further runner, which is part of paths: lower-case letters, digits and hyphens. */
+export function checkRunnerName(text: string): string {
+  const name = text.trim();
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/.test(name)) {
+    throw new Refusal(
+      'The name of a runner has up to 40 lower-case letters, digits and hyphens, such as deploy.',
+    );
+  }
+  return name;
+}
+
+/** A project of GitLab, by its path or number; undefined for "none". */
+export function checkProject(text: string): string | undefined {
+  const project = text.trim().replace(/^\/+|\/+$/g, '');
+  if (project === 'none') return undefined;
+  // What GitLab allows in a path: https://docs.gitlab.com/user/reserved_names/
+  const part = String.raw`[\p{L}\p{N}_][\p{L}\p{N}_.-]*`;
+  if (project.length > 255 || !new RegExp(String.raw`^(\d+|${part}(/${part})+)$`, 'u').test(project)) {
+    throw new Refusal('Write the project as its path, such as team/app, as its number, or "none".');
+  }
+  return project;
+}

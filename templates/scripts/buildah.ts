@@ -1,8 +1,6 @@
 // What doctor checks of the way to build images here: Buildah, in the job's own container.
 
-import type { Note } from './doctor.ts';
-import type { Engine } from './engine.ts';
-import { executor } from './settings.ts';
+import type { Inside, Note } from './doctor.ts';
 
 export const how = 'builds with Buildah';
 
@@ -10,12 +8,12 @@ export const how = 'builds with Buildah';
 export const options: string[] = [];
 
 /** Whether the pipeline asks for what this runner does not have. */
-export function checkPipeline(text: string, note: Note): void {
+export function checkPipeline(text: string, check: string, note: Note): void {
   const [, command] = /(?:^|[\s;&|])docker (build|run|pull|push|login|compose)\b/m.exec(text) ?? [];
   if (command !== undefined) {
     note(
       'warning',
-      '.gitlab-ci.yml',
+      check,
       `it has "docker ${command}", but jobs have no Docker Engine.`,
       'Use buildah, which has commands of the same names.',
     );
@@ -29,14 +27,14 @@ export const probe = `
   echo "storage=$(buildah images --quiet 2>&1 | head -n 1)"`;
 
 /** @param seen what the probe found */
-export function checkInside(seen: (key: string) => string, _: Engine, note: Note): void {
+export function checkInside({ seen, image }: Inside, note: Note): void {
   const check = 'Buildah';
   const trouble = seen('storage');
   if (!/^buildah version/.test(seen('buildah'))) {
     note(
       'failed',
       check,
-      `there is no buildah in ${executor.image}: ${seen('buildah')}`,
+      `there is no buildah in ${image}: ${seen('buildah')}`,
       'Name an image that has it, such as quay.io/buildah/stable, in scripts/settings.ts (then: make apply) and .gitlab-ci.yml.',
     );
   } else if (/CLONE_NEWUSER.*(not permitted|denied)/i.test(trouble)) {

@@ -1,8 +1,6 @@
 // What doctor checks of the way to build images here: jobs send their builds to BuildKit, by TLS.
 
-import type { Note } from './doctor.ts';
-import type { Engine } from './engine.ts';
-import { executor } from './settings.ts';
+import type { Inside, Note } from './doctor.ts';
 
 export const how = 'builds with BuildKit';
 
@@ -10,8 +8,7 @@ export const how = 'builds with BuildKit';
 export const options: string[] = [];
 
 /** Whether the pipeline asks for what this runner does not have. */
-export function checkPipeline(text: string, note: Note): void {
-  const check = '.gitlab-ci.yml';
+export function checkPipeline(text: string, check: string, note: Note): void {
   if (!/tcp:\/\/buildkit:1234/.test(text)) {
     note(
       'failed',
@@ -40,13 +37,13 @@ export const probe = `
   echo "builder=$(docker buildx inspect --bootstrap probe 2>&1 | grep -E '^(ERROR|Error|Status|BuildKit version)' | tail -n 1)"`;
 
 /** @param seen what the probe found */
-export function checkInside(seen: (key: string) => string, _: Engine, note: Note): void {
+export function checkInside({ seen, image }: Inside, note: Note): void {
   const check = 'BuildKit';
   if (!/buildx/.test(seen('buildx'))) {
     note(
       'failed',
       check,
-      `there is no "docker buildx" in ${executor.image}: ${seen('buildx')}`,
+      `there is no "docker buildx" in ${image}: ${seen('buildx')}`,
       'Name an image that has it, such as docker:cli, in scripts/settings.ts (then: make apply) and .gitlab-ci.yml.',
     );
   } else if (seen('missing') !== '') {
@@ -54,7 +51,7 @@ export function checkInside(seen: (key: string) => string, _: Engine, note: Note
       'failed',
       check,
       `a job container finds no certificate at ${seen('missing')}.`,
-      'Check executor.volumes in scripts/settings.ts, and: docker compose logs buildkit-certs',
+      'Check volumes in scripts/settings.ts, and: docker compose logs buildkit-certs',
     );
   } else if (!/running|version/i.test(seen('builder'))) {
     note(

@@ -2,6 +2,7 @@
 
 import { createHash, createHmac<%- cache.service ? ', randomBytes' : '' %> } from 'node:crypto';
 import { jobSetting } from './config.ts';
+import { runners } from './settings.ts';
 import type { Note } from './doctor.ts';
 import { type Environment, Failure<%- cache.service ? ', keepInEnvironment, keepSecret' : '' %>, mask } from './env.ts';
 
@@ -40,8 +41,10 @@ export function requireCacheKeys({ cacheAccessKey, cacheSecretKey }: Environment
 }
 <% } -%>
 
+/** All runners here have the same cache. */
 function setting(key: string): string {
-  return jobSetting('runners.cache.s3', key)[0] ?? '';
+  const [runner] = runners;
+  return (runner && jobSetting(runner, 'runners.cache.s3', key)[0]) ?? '';
 }
 
 /**

@@ -1,9 +1,9 @@
-// config/config.toml: what is in it, and how it is brought in line with settings.ts and config/template.toml.
+// config/config.toml: what is in it, and how it is brought in line with settings.ts and the templates in config/.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { explainContainer, isInterrupted, shellInRunner } from './engine.ts';
 import { Failure, keepSecret, root } from './env.ts';
-import { concurrent, executor<%- monitoring ? ', listenAddress' : '' %> } from './settings.ts';
+import { concurrent<%- monitoring ? ', listenAddress' : '' %>, type Runner, runners } from './settings.ts';
 
 /** A value of TOML; numbers and booleans as they are written. */
 export type Value = string | string[];
@@ -14,6 +14,7 @@ export interface RegisteredRunner {
   number: number;
   name: string;
   id: string;
+  /** Without a slash at its end. */
   url: string;
   token: string;
   tokenObtainedAt: string;
@@ -107,7 +108,7 @@ export function readRunners(toml: string): RegisteredRunner[] {
         number: runner,
         name: text('name'),
         id: text('id'),
-        url: text('url'),
+        url: text('url').replace(/\/+$/, ''),
         token: text('token'),
         tokenObtainedAt: text('token_obtained_at'),
         tokenExpiresAt: text('token_expires_at'),
@@ -234,7 +235,13 @@ export const globals: Record<string, string> = {
 <% } -%>
 };
 
-/** A key of config.toml that is not as settings.ts and template.toml want it; an empty text means: not there. */
+/** What settings.ts says of the runner of that name in config.toml: where it describes but one, that. */
+export function settingsOf(name: string): Runner | undefined {
+  const [first, ...others] = runners;
+  return others.length === 0 ? first : runners.find(({ description }) => description === name);
+}
+
+/** A key of config.toml that is not as settings.ts and its template want it; an empty text means: not there. */
 export interface Change {
   /** The runner that it belongs to; empty for a key of all. */
   runner: string;
@@ -243,7 +250,7 @@ export interface Change {
   to: string;
 }
 
-/** Keys that go back to GitLab Runner's default where template.toml does not name them. All others are left alone. */
+/** Keys that go back to GitLab Runner's default where its template does not name them. All others are left alone. */
 const governed = {
   runners: ['debug_trace_disabled', 'environment'],
   'runners.docker': [
@@ -281,19 +288,23 @@ const governed = {
   ],
 } as const;
 
-/** What template.toml gives to job containers by that key: an item each. */
-export function jobSetting(table: keyof typeof governed, key: string): string[] {
-  return [wanted(table).get(key)?.value ?? []].flat().filter(Boolean);
+/** What the runner's template gives to job containers by that key: an item each. */
+export function jobSetting(runner: Runner, table: keyof typeof governed, key: string): string[] {
+  return [wanted(runner, table).get(key)?.value ?? []].flat().filter(Boolean);
 }
 
-/** The network that job containers join, if template.toml names one. */
-export function jobNetwork(): string | undefined {
-  return jobSetting('runners.docker', 'network_mode')[0];
+/** The network that job containers of the runner join, if its template names one. */
+export function jobNetwork(runner: Runner): string | undefined {
+  return jobSetting(runner, 'runners.docker', 'network_mode')[0];
 }
 
-/** @param keys of the cache, by the names of their variables: template.toml, which is in git, has none */
-function wanted(name: keyof typeof governed, keys: Record<string, string> = {}): Map<string, Written> {
-  const tables = readTables(readFileSync(new URL('config/template.toml', root), 'utf8'));
+/** @param keys of the cache, by the names of their variables: templates, which are in git, have none */
+function wanted(
+  { image, volumes, template }: Runner,
+  name: keyof typeof governed,
+  keys: Record<string, string> = {},
+): Map<string, Written> {
+  const tables = readTables(readFileSync(new URL(`config/${template}`, root), 'utf8'));
   const entries = new Map<string, Written>(governed[name].map(key => [key, { text: '', value: '' }]));
   for (const [key, entry] of tables.find(table => table.name === name)?.entries ?? [])
     entries.set(key, entry);
@@ -309,22 +320,23 @@ function wanted(name: keyof typeof governed, keys: Record<string, string> = {}):
     }
   }
   if (name === 'runners.docker') {
-    entries.set('image', { text: JSON.stringify(executor.image), value: executor.image });
+    entries.set('image', { text: JSON.stringify(image), value: image });
     // `register` adds a volume for the cache of jobs where there is none.
     const hasCache =
       entries.get('disable_cache')?.value === 'true' ||
-      executor.volumes.some(one => /(^|:)\/cache$/.test(one));
-    const volumes = hasCache ? executor.volumes : [...executor.volumes, '/cache'];
+      volumes.some(one => /(^|:)\/cache$/.test(one));
+    const mounts = hasCache ? volumes : [...volumes, '/cache'];
     entries.set('volumes', {
-      text: `[${volumes.map(one => JSON.stringify(one)).join(', ')}]`,
-      value: volumes,
+      text: `[${mounts.map(one => JSON.stringify(one)).join(', ')}]`,
+      value: mounts,
     });
   }
   return entries;
 }
 
 /**
- * The text of config.toml with everything as settings.ts and template.toml want it; comments and all else stay.
+ * The text of config.toml with everything as settings.ts and its template want it; comments and all else stay,
+ * and so does a runner that settings.ts does not know.
  * @param keys of the cache, as in `wanted`
  */
 export function bringInLine(
@@ -367,20 +379,20 @@ export function bringInLine(
     const [indent = ''] = key ? (/^\s*/.exec(lines[key.first] ?? '') ?? []) : ['  '.repeat(depth)];
     added.set(last, [...(added.get(last) ?? []), indent + line]);
   };
-  const bringTable = (table: Table) => {
+  const bringTable = (table: Table, settings: Runner) => {
     const name = table.name as keyof typeof governed;
-    const isWanted = jobSetting('runners.cache', 'Type').length > 0;
+    const isWanted = jobSetting(settings, 'runners.cache', 'Type').length > 0;
     const ofRunner = (other: string) =>
       tables.find(one => one.name === other && one.runner === table.runner)?.entries;
-    // A cache that template.toml does not speak of is somebody's own.
+    // A cache that its template does not speak of is somebody's own.
     if (isWanted || !name.startsWith('runners.cache')) {
-      for (const [key, to] of wanted(name, keys)) bring(table, key, to);
+      for (const [key, to] of wanted(settings, name, keys)) bring(table, key, to);
     }
     const inner = { runners: 'runners.cache', 'runners.cache': 'runners.cache.s3' }[name as string];
-    // The tables that template.toml wants are made where they are missing, behind the keys of the one they are in.
+    // The tables that the template wants are made where they are missing, behind the keys of the one they are in.
     if (!inner || !isWanted || ofRunner(inner)) return;
     add(table, `[${inner}]`);
-    bringTable({ ...table, name: inner, entries: new Map() });
+    bringTable({ ...table, name: inner, entries: new Map() }, settings);
   };
 
   for (const table of tables) {
@@ -390,7 +402,8 @@ export function bringInLine(
     );
     if (table.name === '')
       for (const [key, text] of Object.entries(globals)) bring(table, key, { text, value: readValue(text) });
-    if (isDocker && Object.hasOwn(governed, table.name)) bringTable(table);
+    const settings = settingsOf(names[table.runner - 1] ?? '');
+    if (isDocker && settings && Object.hasOwn(governed, table.name)) bringTable(table, settings);
   }
   const following = (at: number) => added.get(at) ?? [];
   const text = [...following(-1), ...brought.flatMap((line, at) => [line ?? [], following(at)].flat())];
@@ -403,7 +416,7 @@ function asList(items: string[]): Written {
 }
 
 /**
- * The variables that template.toml wants, beside those in `environment` that are somebody's own. Only what they
+ * The variables that a template wants, beside those in `environment` that are somebody's own. Only what they
  * take the place of is shown as it was: the others can be secrets.
  */
 function mergeVariables(present: Value | undefined, wantedEntry: Written): { from: string; to: Written } {

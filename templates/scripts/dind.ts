@@ -1,8 +1,7 @@
 // What doctor checks of the way to build images here: jobs have a Docker Engine in a container.
 
-import type { Note } from './doctor.ts';
-import { type Engine, explainContainer, run } from './engine.ts';
-import { executor } from './settings.ts';
+import type { Inside, Note } from './doctor.ts';
+import { explainContainer, run } from './engine.ts';
 
 export const how = 'builds with an engine in a container, by TLS';
 const engineName = 'the engine in a container';
@@ -18,11 +17,13 @@ const variables = {
 /** What jobs have beside the volumes of settings.ts. */
 export const options = Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
 
-let serviceImage = '';
+/** The image of the engine beside each job; empty where one engine is there for all. */
+function serviceIn(pipeline: string): string {
+  return /^ *- *(?:name: *)?["']?(\S*dind[\w.-]*(?:@\S+)?)["']? *$/m.exec(pipeline)?.[1] ?? '';
+}
 
 /** Whether the pipeline asks for what this runner does not have. */
-export function checkPipeline(text: string, note: Note): void {
-  const check = '.gitlab-ci.yml';
+export function checkPipeline(text: string, check: string, note: Note): void {
   const wrong = Object.entries(variables).filter(
     ([name, value]) => !new RegExp(`^ *${name}: *["']?${value}["']? *$`, 'm').test(text),
   );
@@ -34,7 +35,7 @@ export function checkPipeline(text: string, note: Note): void {
       `Write under variables: ${wrong.map(([name, value]) => `${name}: "${value}"`).join(', ')}`,
     );
   }
-  serviceImage = /^ *- *(?:name: *)?["']?(\S*dind[\w.-]*(?:@\S+)?)["']? *$/m.exec(text)?.[1] ?? '';
+  const serviceImage = serviceIn(text);
   if (/:(stable|edge|test|1[89]\.\d+|20\.0\d)[\w.-]*$/.test(serviceImage)) {
     note(
       'failed',
@@ -56,12 +57,14 @@ export function checkPipeline(text: string, note: Note): void {
 <%- include('/_parts/scripts/client-probe.ts') -%>
 
 /** @param seen what the probe found */
-export async function checkInside(seen: (key: string) => string, _: Engine, note: Note): Promise<void> {
+export async function checkInside(inside: Inside, note: Note): Promise<void> {
+  const { seen, image, pipeline } = inside;
+  const serviceImage = serviceIn(pipeline);
   if (serviceImage === '') {
-    checkClient(seen, note, { takes: `the engine answers "${seen('refusal')}"`, ways: 'an older engine.' });
+    checkClient(inside, note, { takes: `the engine answers "${seen('refusal')}"`, ways: 'an older engine.' });
     return;
   }
-  if (/docker.*not found/i.test(seen('refusal'))) noteNoClient(note);
+  if (/docker.*not found/i.test(seen('refusal'))) noteNoClient(image, note);
   // Without a job there is no service; so one is started, to see whether it may.
   const container = ['docker', 'run', '--rm', '--privileged', '--entrypoint', 'sh', serviceImage];
   const { status, stdout, stderr } = await run([...container, '-c', 'mount -t tmpfs none /mnt && dockerd --version']);

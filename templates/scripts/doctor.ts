@@ -10,11 +10,17 @@ import { X509Certificate } from 'node:crypto';
 <% } -%>
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import * as builder from './<%- builder %>.ts';
+<% if (builders.length > 1) { -%>
+<% for (const { name, variable } of modules) { -%>
+import * as <%- variable %> from './<%- name %>.ts';
+<% } -%>
+<% } else { -%>
+import * as builder from './<%- builders[0] %>.ts';
+<% } -%>
 <% if (cache) { -%>
 import { cacheKeys, checkCache, signedAddresses } from './cache.ts';
 <% } -%>
-import { bringInLine, jobNetwork, jobSetting, type RunnerConfig, readConfig } from './config.ts';
+import { bringInLine, jobNetwork, jobSetting, type RunnerConfig, readConfig, settingsOf } from './config.ts';
 import {
   type Engine,
   explainContainer,
@@ -38,8 +44,12 @@ import {
   verifyRunner,
   versionGap,
 } from './gitlab.ts';
-import { executor, runner } from './settings.ts';
+import { type Runner, runners } from './settings.ts';
 
+<% if (builders.length > 1) { -%>
+const builders = { <%- modules.map(({ name, variable }) => (name === variable ? name : `'${name}': ${variable}`)).join(', ') %> };
+
+<% } -%>
 type Verdict = 'ok' | 'warning' | 'failed';
 
 interface Finding {
@@ -54,6 +64,15 @@ const findings: Finding[] = [];
 
 /** What the checks of the way to build images note their findings with. */
 export type Note = (verdict: Verdict, check: string, detail: string, remedy?: string) => void;
+
+/** What a job container found, by the names of the probe, and what it has to fit. */
+export interface Inside {
+  seen: (key: string) => string;
+  engine: Engine;
+  image: string;
+  /** The text of the pipeline. */
+  pipeline: string;
+}
 
 /** Notes what a check found. That all is well counts only where the same check found nothing else. */
 const note: Note = (verdict, check, detail, remedy = '') => {
@@ -74,7 +93,11 @@ async function check<T>(name: string, body: () => Promise<T> | T): Promise<T | u
 async function main(): Promise<void> {
   const { values: options } = parseArgs({ options: { json: { type: 'boolean' } } });
   const environment = await check('.env', checkEnvironment);
-  const pipeline = await check('.gitlab-ci.yml', checkPipeline);
+  const pipelines = new Map<Runner, Pipeline>();
+  for (const runner of runners) {
+    const pipeline = await check(runner.pipeline, () => checkPipeline(runner));
+    if (pipeline) pipelines.set(runner, pipeline);
+  }
 <% if (privateCa) { -%>
   const authority = await check('private CA', checkAuthority);
 <% } -%>
@@ -83,10 +106,13 @@ async function main(): Promise<void> {
   const compose = engine && (await check('compose', checkCompose));
 <% if (privateCa) { -%>
   // Where its certificate is missing, a mount would make a folder in its place.
-  if (engine && authority) await check('job container', () => checkJobContainer(engine, environment<%- cache ? '' : "?.gitlabUrl ?? ''" %>));
+  for (const runner of engine && authority ? runners : []) {
 <% } else { -%>
-  if (engine) await check('job container', () => checkJobContainer(engine, environment<%- cache ? '' : "?.gitlabUrl ?? ''" %>));
+  for (const runner of engine ? runners : []) {
 <% } -%>
+    const text = pipelines.get(runner)?.text ?? '';
+    await check('job container', () => checkJobContainer(runner, engine as Engine, environment, text));
+  }
 <% if (platforms.length > 0) { -%>
   if (engine) await check('platforms', checkPlatforms);
 <% } -%>
@@ -94,18 +120,17 @@ async function main(): Promise<void> {
   if (engine) await check('mirror', checkMirror);
 <% } -%>
 <% if (usesHostEngine) { -%>
-  if (engine && pipeline?.registry) await check('registry', () => checkRegistry(pipeline.registry));
+  const registries = new Set([...pipelines.values()].map(({ registry }) => registry).filter(Boolean));
+  for (const registry of engine ? registries : []) await check('registry', () => checkRegistry(registry));
 <% } -%>
   if (compose) {
     await check('services', () => checkServices(compose));
-<% if (cache) { -%>
-    const config = await check('config.toml', () => checkConfig(environment));
-<% } else { -%>
-    const config = await check('config.toml', checkConfig);
-<% } -%>
+    const config = await check('config.toml', () => checkConfig(<%- cache ? 'environment' : '' %>));
     if (config) {
       await check('token', () => checkTokens(config));
-      await check('tags', () => checkTags(pipeline?.tags ?? [], environment, config));
+      for (const [runner, { tags }] of pipelines) {
+        await check('tags', () => checkTags(runner, tags, environment, config));
+      }
     }
     await check('container', () => checkContainer(compose, config, environment));
   }
@@ -161,21 +186,32 @@ function isInGit(path: string): boolean {
   }
 }
 
-/** What the pipeline of this repository asks of the runner. */
-function checkPipeline(): { tags: string[]; registry: string } | undefined {
-  const name = '.gitlab-ci.yml';
+interface Pipeline {
+  /** Without its comments. */
+  text: string;
+  tags: string[];
+  registry: string;
+}
+
+/** What the pipeline that uses a runner asks of it. */
+function checkPipeline(runner: Runner): Pipeline | undefined {
+  const name = runner.pipeline;
   const file = new URL(name, root);
-  if (!existsSync(file)) return undefined;
+  if (name === '' || !existsSync(file)) return undefined;
+<% if (builders.length > 1) { -%>
+  const builder = builders[runner.builder];
+<% } -%>
   const lines = readFileSync(file, 'utf8')
     .split('\n')
     .filter(line => !/^\s*#/.test(line));
   const text = lines.join('\n');
-  builder.checkPipeline(text, note);
+  builder.checkPipeline(text, name, note);
 <% if (namesImages) { -%>
-  checkImages(`${text}\n`);
+  checkImages(runner, `${text}\n`);
 <% } -%>
   note('ok', name, builder.how);
-  return { tags: readTags(lines), registry: /^ {2}REGISTRY: *["']?([^$\s"']+)/m.exec(text)?.[1] ?? '' };
+  const registry = /^ {2}REGISTRY: *["']?([^$\s"']+)/m.exec(text)?.[1] ?? '';
+  return { text, tags: readTags(lines), registry };
 }
 
 /** All tags that jobs ask for, from `tags: [a, b]` and from lists with one tag a line. */
@@ -199,7 +235,7 @@ export function readTags(lines: string[]): string[] {
 
 <% if (namesImages) { -%>
 /** Whether the runner may start the images that jobs and their services name. */
-function checkImages(text: string): void {
+function checkImages(runner: Runner, text: string): void {
   const images = [...text.matchAll(/^ *image: *(?:\n *name: *)?(\S+) *$/gm)].map(([, image = '']) => image);
   // A list on one line, or items that are a name, or begin with one.
   const services = [...text.matchAll(/^( *)services: *(.*)\n((?:\1(?: |- ).*\n)*)/gm)].flatMap(
@@ -210,15 +246,15 @@ function checkImages(text: string): void {
     },
   );
   for (const [key, named] of Object.entries({ allowed_images: images, allowed_services: services })) {
-    const allowed = jobSetting('runners.docker', key).map(asExpression);
+    const allowed = jobSetting(runner, 'runners.docker', key).map(asExpression);
     for (const image of new Set(named.map(name => name.trim().replace(/^["']|["']$/g, '')))) {
       // What is in a variable, only a job knows. The runner's own image is always allowed.
-      const isOpen = image === '' || image.includes('$') || (key === 'allowed_images' && image === executor.image);
+      const isOpen = image === '' || image.includes('$') || (key === 'allowed_images' && image === runner.image);
       if (isOpen || allowed.length === 0 || allowed.some(pattern => pattern.test(image))) continue;
       note(
         'failed',
-        '.gitlab-ci.yml',
-        `it asks for ${image}, which is not among ${key} of config/template.toml: such jobs fail.`,
+        runner.pipeline,
+        `it asks for ${image}, which is not among ${key} of config/${runner.template}: such jobs fail.`,
         `Add "${image}" to ${key} there; then: make apply`,
       );
     }
@@ -264,7 +300,7 @@ async function checkEngine(): Promise<Engine> {
 async function checkCompose(): Promise<string[]> {
   const compose = await requireCompose();
   const { stdout } = await run([...compose, 'version', '--short']);
-<% if (builder === 'buildkit') { -%>
+<% if (builders.includes('buildkit')) { -%>
   if (compose[0] === 'docker-compose') {
     throw new Failure(
       `Compose ${stdout.trim()} does not know the security option systempaths=unconfined, without which BuildKit does not start.`,
@@ -277,7 +313,7 @@ async function checkCompose(): Promise<string[]> {
 }
 
 /** What a job container finds, one `key=value` a line. */
-const probe = `
+const probe = (ofBuilder: string): string => `
   df -Pk / | awk 'NR == 2 { print "free=" $4 }'
   echo "mtu=$(cat /sys/class/net/eth0/mtu)"
   fetch=$(command -v wget || echo busybox wget)
@@ -285,27 +321,35 @@ const probe = `
 <% if (cache) { -%>
   for address in $CACHE_ADDRESSES; do echo "cache=$($fetch -T 10 -O /dev/null "$address" 2>&1 | grep . | tail -n 1)"; done
 <% } -%>
-  ${builder.probe}
+  ${ofBuilder}
   exit 0`;
 
 /** Starts one container as a job would have it, and looks at the world from inside. */
-<% if (cache) { -%>
-async function checkJobContainer(engine: Engine, environment: Environment | undefined): Promise<void> {
+async function checkJobContainer(
+  runner: Runner,
+  engine: Engine,
+  environment: Environment | undefined,
+  pipeline: string,
+): Promise<void> {
   const gitlabUrl = environment?.gitlabUrl ?? '';
-<% } else { -%>
-async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<void> {
+  const { description, image, volumes } = runner;
+<% if (builders.length > 1) { -%>
+  const builder = builders[runner.builder];
 <% } -%>
-  const { image, volumes } = executor;
+  const isFirst = runner === runners[0];
+  /** Says which runner it is, where there are several. */
+  const noteIts: Note = (verdict, name, detail, remedy) =>
+    note(verdict, name, runners.length > 1 ? `"${description}": ${detail}` : detail, remedy);
   sayPatience('Starting a container as a job has it');
-  const network = jobNetwork();
+  const network = jobNetwork(runner);
   const isUp = !network || (await run(['docker', 'network', 'inspect', network])).status === 0;
   const mounts = volumes.flatMap(volume => ['--volume', volume]);
   const options = [...builder.options, ...mounts, ...(network ? ['--network', network] : [])];
   const world = [
-    ...jobSetting('runners', 'environment').flatMap(variable => ['--env', variable]),
-    ...jobSetting('runners.docker', 'extra_hosts').flatMap(host => ['--add-host', host]),
+    ...jobSetting(runner, 'runners', 'environment').flatMap(variable => ['--env', variable]),
+    ...jobSetting(runner, 'runners.docker', 'extra_hosts').flatMap(host => ['--add-host', host]),
     ...['cap_add', 'cap_drop', 'cpus', 'memory', 'memory_swap', 'security_opt'].flatMap(key =>
-      jobSetting('runners.docker', key).map(value => `--${key.replaceAll('_', '-')}=${value}`),
+      jobSetting(runner, 'runners.docker', key).map(value => `--${key.replaceAll('_', '-')}=${value}`),
     ),
   ];
 <% if (cache) { -%>
@@ -314,7 +358,7 @@ async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<voi
   world.push('--env', 'CACHE_ADDRESSES');
 <% } -%>
   const container = ['docker', 'run', '--rm', ...world, ...(isUp ? options : []), '--entrypoint', 'sh', image];
-  const { status, stdout, stderr } = await run([...container, '-c', probe, 'probe', gitlabUrl]<%- cache ? ', secrets' : '' %>);
+  const { status, stdout, stderr } = await run([...container, '-c', probe(builder.probe), 'probe', gitlabUrl]<%- cache ? ', secrets' : '' %>);
   if (status !== 0) {
     throw new Failure(
       `a container of ${image} does not start: ${explainContainer(stderr)}`,
@@ -322,14 +366,16 @@ async function checkJobContainer(engine: Engine, gitlabUrl: string): Promise<voi
     );
   }
   const seen = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
-  if (isUp) await builder.checkInside(seen, engine, note);
-  else note('warning', 'builder', 'what jobs build with does not run yet.', 'Run: make up; then make doctor again');
-  checkDisk(Number.parseInt(seen('free'), 10) / 1024 / 1024);
-  checkMtu(Number(seen('mtu')));
-  if (gitlabUrl) checkGitLabInside(gitlabUrl, seen('gitlab'));
+  if (isUp) await builder.checkInside({ seen, engine, image, pipeline }, noteIts);
+  else noteIts('warning', 'builder', 'what jobs build with does not run yet.', 'Run: make up; then make doctor again');
+  if (isFirst) {
+    checkDisk(Number.parseInt(seen('free'), 10) / 1024 / 1024);
+    checkMtu(Number(seen('mtu')));
+  }
+  if (gitlabUrl) checkGitLabInside(runner, gitlabUrl, seen('gitlab'), noteIts);
 <% if (cache) { -%>
   const answers = [...stdout.matchAll(/^cache=(.*)$/gm)].map(([, answer = '']) => answer);
-  if (environment && isUp) checkCache(answers, environment, note);
+  if (environment && isUp) checkCache(answers, environment, noteIts);
 <% } -%>
 }
 
@@ -365,30 +411,35 @@ function checkMtu(container: number): void {
 }
 
 /** @param answer the last line of wget; GitLab refuses the call without a token, which is answer enough */
-function checkGitLabInside(gitlabUrl: string, answer: string): void {
+function checkGitLabInside(
+  { image, template }: Runner,
+  gitlabUrl: string,
+  answer: string,
+  noteIts: Note,
+): void {
   const name = 'GitLab (job)';
   if (/bad address|resolve|unknown host/i.test(answer)) {
-    note(
+    noteIts(
       'failed',
       name,
       `job containers do not know the name of ${gitlabUrl}.`,
-      'Use a name that DNS knows, or add extra_hosts = ["name:address"] to config/template.toml; then: make apply',
+      `Use a name that DNS knows, or add extra_hosts = ["name:address"] to config/${template}; then: make apply`,
     );
   } else if (/refused|timed out|unreachable|no route/i.test(answer)) {
-    note(
+    noteIts(
       'failed',
       name,
       `job containers cannot reach ${gitlabUrl}: ${answer}`,
       'Check the firewall between the bridge of Docker and GitLab; localhost is the container itself.',
     );
   } else if (/HTTP\/|\b(200|401|403)\b|saved|100%/.test(answer)) {
-    note('ok', name, `${gitlabUrl} answers inside a job container`);
+    noteIts('ok', name, `${gitlabUrl} answers inside a job container`);
   } else {
-    note(
+    noteIts(
       'warning',
       name,
       `could not tell whether job containers reach ${gitlabUrl}: ${answer || 'no answer'}`,
-      `Try it: docker run --rm ${executor.image} wget -O - ${gitlabUrl}/api/v4/version`,
+      `Try it: docker run --rm ${image} wget -O - ${gitlabUrl}/api/v4/version`,
     );
   }
 }
@@ -453,7 +504,7 @@ async function checkPlatforms(): Promise<void> {
 /** Whether the engine of this host asks the mirror before it asks Docker Hub. */
 async function checkMirror(): Promise<void> {
   const { stdout } = await run(['docker', 'info', '--format', '{{json .RegistryConfig.Mirrors}}']);
-  const address = 'http://<%- mirror.address %>:5000';
+  const address = 'http://127.0.0.1:5000';
   if (stdout.includes(address)) note('ok', 'mirror', `the engine asks ${address} first`);
   else {
     const remedy = `Add "registry-mirrors": ["${address}"] to /etc/docker/daemon.json, then: sudo systemctl restart docker`;
@@ -499,7 +550,16 @@ async function checkConfig(): Promise<RunnerConfig | undefined> {
       'Delete one of the two [[runners]] with the same token.',
     );
   }
+  for (const runner of runners) {
+    if (config.runners.some(({ name: description }) => settingsOf(description) === runner)) continue;
+    const remedy = `Run: make register RUNNER='${runner.description}'`;
+    note('warning', name, `"${runner.description}" is not registered yet.`, remedy);
+  }
   for (const { name: description, executor: kind } of config.runners) {
+    if (!settingsOf(description)) {
+      const detail = `settings.ts describes no runner "${description}", so "make apply" leaves it alone.`;
+      note('warning', name, detail, `Add it there, or: make unregister RUNNER='${description}'`);
+    }
     if (kind !== 'docker') {
       note(
         'warning',
@@ -519,7 +579,7 @@ async function checkConfig(): Promise<RunnerConfig | undefined> {
     note(
       isVital ? 'failed' : 'warning',
       name,
-      `${key}${description === '' ? '' : ` of "${description}"`} is ${from || 'not there'}; settings.ts and template.toml want ${to || 'it gone'}.`,
+      `${key}${description === '' ? '' : ` of "${description}"`} is ${from || 'not there'}; settings.ts and ${settingsOf(description)?.template ?? 'the templates'} want ${to || 'it gone'}.`,
       'Bring it in line: make apply (ARGS=--dry-run shows all of it)',
     );
   }
@@ -535,7 +595,7 @@ async function checkTokens({ runners }: RunnerConfig): Promise<void> {
       note('failed', 'token', detail, 'Correct it: sudoedit config/config.toml');
       continue;
     }
-    const verified = await verifyRunner(url.replace(/\/+$/, ''), token);
+    const verified = await verifyRunner(url, token);
     const expiry = Date.parse(verified?.expiresAt || tokenExpiresAt);
     const days = Math.floor((expiry - Date.now()) / 86_400_000);
     if (!verified) {
@@ -559,15 +619,18 @@ async function checkTokens({ runners }: RunnerConfig): Promise<void> {
 
 /** Every tag that a job asks for must be one of the runner's. */
 async function checkTags(
+  runner: Runner,
   asked: string[],
   environment: Environment | undefined,
-  { runners }: RunnerConfig,
+  config: RunnerConfig,
 ): Promise<void> {
+  const { pipeline } = runner;
+  const the = runners.length > 1 ? `"${runner.description}"` : 'the runner';
   let { tags, runUntagged } = runner;
   let source = 'scripts/settings.ts';
-  const [first] = runners;
-  if (environment?.accessToken && first) {
-    const path = `/runners/${first.id}`;
+  const registered = config.runners.find(({ name }) => settingsOf(name) === runner);
+  if (environment?.accessToken && registered) {
+    const path = `/runners/${registered.id}`;
     const { status, body } = await callGitLab(environment.gitlabUrl, 'GET', path, {
       token: environment.accessToken,
     });
@@ -575,15 +638,18 @@ async function checkTags(
       tags = body.tag_list.map(String);
       runUntagged = body.run_untagged === true;
       source = 'GitLab';
-      const keys = runnerChanges(body).map(({ key }) => key);
+      // Those two have lines of their own below.
+      const keys = runnerChanges(runner, body)
+        .map(({ key }) => key)
+        .filter(key => key !== 'paused' && key !== 'access_level');
       if (keys.length > 0) {
-        note('warning', 'GitLab settings', `${keys.join(', ')}: not as settings.ts wants it.`, 'See: make plan');
+        note('warning', 'GitLab settings', `${keys.join(', ')} of ${the}: not as settings.ts wants it.`, 'See: make plan');
       }
       if (body.paused === true) {
         note(
           'failed',
           'tags',
-          'the runner is paused in GitLab: it takes no jobs.',
+          `${the} is paused in GitLab: it takes no jobs.`,
           'Settings > CI/CD > Runners: resume it.',
         );
       }
@@ -595,7 +661,7 @@ async function checkTags(
         note(
           'warning',
           'tags',
-          `the runner takes ${takes}: scripts/settings.ts says ${runner.accessLevel}.`,
+          `${the} takes ${takes}: scripts/settings.ts says ${runner.accessLevel}.`,
           `${remedy} "Protected" in Settings > CI/CD > Runners, if that is not what you want.`,
         );
       }
@@ -606,18 +672,18 @@ async function checkTags(
     note(
       'failed',
       'tags',
-      `.gitlab-ci.yml asks for ${missing.join(', ')}, which the runner does not have (says ${source}): such jobs stay stuck.`,
-      'Add the tags to the runner in GitLab (and in scripts/settings.ts), or change .gitlab-ci.yml.',
+      `${pipeline} asks for ${missing.join(', ')}, which ${the} does not have (says ${source}): such jobs stay stuck.`,
+      `Add the tags to the runner in GitLab (and in scripts/settings.ts), or change ${pipeline}.`,
     );
   } else if (asked.length === 0 && !runUntagged) {
     note(
       'failed',
       'tags',
-      `.gitlab-ci.yml asks for no tags, and the runner takes only jobs with tags (says ${source}).`,
-      'Add tags to .gitlab-ci.yml, or let the runner take untagged jobs.',
+      `${pipeline} asks for no tags, and ${the} takes only jobs with tags (says ${source}).`,
+      `Add tags to ${pipeline}, or let the runner take untagged jobs.`,
     );
   } else {
-    const detail = `the runner has what .gitlab-ci.yml asks for (${asked.join(', ') || 'no tags'}), says ${source}`;
+    const detail = `${the} has what ${pipeline} asks for (${asked.join(', ') || 'no tags'}), says ${source}`;
     note('ok', 'tags', detail);
   }
 }

@@ -1,6 +1,15 @@
 // What both scripts share: the values of .env and the environment, secrets kept out of sight, and failures.
 
-import { chmodSync, chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { parseEnv } from 'node:util';
 
 /** The repository's folder. */
@@ -85,10 +94,16 @@ export function keepInEnvironment(name: string, value: string): void {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   const line = `${name}=${value}`;
   const present = new RegExp(`^${name}=.*$`, 'gm');
-  const copy = new URL('.env.new', root);
-  writeFileSync(copy, present.test(text) ? text.replace(present, () => line) : `${text}${line}\n`, {
-    mode: 0o600,
-  });
+  replaceFile('.env', present.test(text) ? text.replace(present, () => line) : `${text}${line}\n`, 0o600);
+}
+
+/** Writes a file of this folder anew, in one step: it is the old one or the new one, and keeps its owner. */
+export function replaceFile(name: string, text: string, mode: number): void {
+  const file = new URL(name, root);
+  const copy = new URL(`${name}.new`, root);
+  // One that was left behind would keep its mode.
+  rmSync(copy, { force: true });
+  writeFileSync(copy, text, { mode });
   if (existsSync(file)) chownSync(copy, statSync(file).uid, statSync(file).gid);
   renameSync(copy, file);
 }

@@ -8,7 +8,7 @@ import { type Environment, Failure, mask, root } from './env.ts';
 <% if (hasRoute) { -%>
 import { routeTo } from './route.ts';
 <% } -%>
-import { runner } from './settings.ts';
+import type { Runner } from './settings.ts';
 
 export interface Answer {
   status: number;
@@ -202,7 +202,7 @@ export function versionGap(ofRunner: string, ofGitLab: string | undefined): stri
 }
 
 /** What GitLab keeps of a runner, as settings.ts wants it; the names are those of the API. */
-function wantedAttributes(runnerType: unknown): Record<string, unknown> {
+export function runnerAttributes(runner: Runner, runnerType: unknown): Record<string, unknown> {
   return {
     description: runner.description,
     tag_list: [...runner.tags].sort(),
@@ -215,10 +215,13 @@ function wantedAttributes(runnerType: unknown): Record<string, unknown> {
 }
 
 /** What is not as settings.ts wants it in GitLab's answer to GET /runners/:id. */
-export function runnerChanges(body: Answer['body']): { key: string; from: unknown; to: unknown }[] {
+export function runnerChanges(
+  runner: Runner,
+  body: Answer['body'],
+): { key: string; from: unknown; to: unknown }[] {
   const { tag_list, ...kept } = body;
   const is: typeof body = { ...kept, tag_list: [tag_list ?? []].flat().map(String).sort() };
-  return Object.entries(wantedAttributes(body.runner_type))
+  return Object.entries(runnerAttributes(runner, body.runner_type))
     .filter(([key, to]) => JSON.stringify(is[key]) !== JSON.stringify(to))
     .map(([key, to]) => ({ key, from: is[key], to }));
 }

@@ -1,9 +1,10 @@
-// Registers the runner with GitLab:  make register
+// Registers a runner with GitLab:  make register (RUNNER=description)
 //
-//   scripts/run register [--dry-run] [--force]
+//   scripts/run register [--dry-run] [--force] [description]
 //
-//   --dry-run  print what would be done, tokens masked, and do nothing
-//   --force    add another runner beside the one in config/config.toml
+//   --dry-run    print what would be done, tokens masked, and do nothing
+//   --force      add it once more, beside what is in config/config.toml
+//   description  which runner of scripts/settings.ts; without it, the first
 //
 // Node 22.18 and later runs this file as it is; `npx tsx scripts/register.ts` does it on Node 20.
 
@@ -12,7 +13,7 @@ import { parseArgs } from 'node:util';
 <% if (cache) { -%>
 import { cacheKeys, requireCacheKeys } from './cache.ts';
 <% } -%>
-import { globals, readConfig, readRunners, replaceConfig } from './config.ts';
+import { globals, readConfig, readRunners, type RegisteredRunner, replaceConfig, settingsOf } from './config.ts';
 import {
   explainContainer,
   holdInterruptions,
@@ -27,8 +28,15 @@ import {
   start,
 } from './engine.ts';
 import { type Environment, Failure, keepInEnvironment, keepSecret, mask, readEnvironment } from './env.ts';
-import { accessTokenFailure, callGitLab, reason, requireGitLab, verifyRunner } from './gitlab.ts';
-import { executor, runner } from './settings.ts';
+import {
+  accessTokenFailure,
+  callGitLab,
+  reason,
+  requireGitLab,
+  runnerAttributes,
+  verifyRunner,
+} from './gitlab.ts';
+import { type Runner, runners } from './settings.ts';
 
 /** The three ways in; `make register` takes the first that .env or the environment has. */
 interface Credentials {
@@ -37,17 +45,24 @@ interface Credentials {
 }
 
 async function main(): Promise<void> {
-  const { values: options } = parseArgs({
+  const { values: options, positionals } = parseArgs({
     options: { 'dry-run': { type: 'boolean' }, force: { type: 'boolean' } },
+    allowPositionals: true,
   });
   const environment = readEnvironment();
-  if (options['dry-run']) return showPlan(environment);
+  const runner = chooseRunner(positionals[0]);
+<% if (hasProjects) { -%>
+  if (runner.project !== undefined)
+    Object.assign(environment, { runnerType: 'project_type', projectId: runner.project });
+<% } -%>
+  if (options['dry-run']) return showPlan(environment, runner);
 
   await requireEngine();
   await requireCompose();
   sayPatience("Starting the runner's container");
   const registered = (await readConfig())?.runners ?? [];
-  if (registered.length > 0 && !options.force) return confirmRegistered(registered);
+  const same = registered.filter(({ name }) => settingsOf(name) === runner);
+  if (same.length > 0 && !options.force) return confirmRegistered(same);
 
   const credentials = chooseCredentials(environment) ?? (await askForToken(environment));
 <% if (cache) { -%>
@@ -61,36 +76,44 @@ async function main(): Promise<void> {
     );
   }
   if (credentials.kind === 'authentication token') {
-    await requireValidToken(environment.gitlabUrl, credentials.token);
+    await requireValidToken(environment.gitlabUrl, credentials.token, registered);
   }
   if (credentials.kind === 'registration token') {
     console.error('Registration tokens are off by default since GitLab 17, and are removed in GitLab 20.');
   }
   holdInterruptions();
   if (credentials.kind === 'access token') {
-    const created = await createRunner(environment, credentials.token);
+    const created = await createRunner(environment, runner, credentials.token);
     try {
       // Nobody else knows it: should this run be killed, the next one takes it from there.
       keepInEnvironment('RUNNER_TOKEN', created.token);
-      await register(environment, { kind: 'authentication token', token: created.token });
+      await register(environment, runner, { kind: 'authentication token', token: created.token });
     } catch (error) {
       throw await withdraw(environment.gitlabUrl, created, error as Error);
     }
     keepInEnvironment('RUNNER_TOKEN', '');
   } else {
-    await register(environment, credentials);
+    await register(environment, runner, credentials);
   }
-  await report(credentials.kind);
+  await report(runner, credentials.kind);
 }
 
-/** Says that nothing needs doing, once GitLab has confirmed the runners that are here. */
-async function confirmRegistered(
-  registered: { name: string; id: string; url: string; token: string }[],
-): Promise<void> {
+/** @throws Failure if there is none of that description */
+function chooseRunner(description: string | undefined): Runner {
+  const found = runners.find(one => description === undefined || one.description === description);
+  if (found) return found;
+  throw new Failure(
+    `scripts/settings.ts describes no runner "${description}".`,
+    `Name one of ${runners.map(one => `"${one.description}"`).join(', ')}, or add it there.`,
+  );
+}
+
+/** Says that nothing needs doing, once GitLab has confirmed what is here. */
+async function confirmRegistered(registered: RegisteredRunner[]): Promise<void> {
   for (const { name, id, url, token } of registered) {
     keepSecret(token);
-    await requireGitLab(url.replace(/\/+$/, ''));
-    if (!(await verifyRunner(url.replace(/\/+$/, ''), token))) {
+    await requireGitLab(url);
+    if (!(await verifyRunner(url, token))) {
       throw new Failure(
         `The runner "${name}" (#${id}) is in config/config.toml, but ${url} does not accept its token any more.`,
         'Take it out with "make unregister", or delete its [[runners]] entry; then run "make register" with a new token.',
@@ -98,7 +121,7 @@ async function confirmRegistered(
     }
     console.log(`"${name}" (#${id}) is registered with ${url} already, and its token is valid.`);
   }
-  console.log('Nothing was changed. To add another runner: scripts/run register --force');
+  console.log('Nothing was changed. To add it once more, with another token: make register ARGS=--force');
 }
 
 /** @throws Failure if a token is under the wrong name */
@@ -202,13 +225,26 @@ function askHidden(question: string): Promise<string> {
   });
 }
 
-/** @throws Failure if GitLab does not know the token: registering would fail, less clearly */
-async function requireValidToken(gitlabUrl: string, token: string): Promise<void> {
-  if (await verifyRunner(gitlabUrl, token)) return;
-  throw new Failure(
-    `${gitlabUrl} does not accept RUNNER_TOKEN: the runner was deleted, its token has expired, or it belongs to another GitLab.`,
-    'Create a runner there (Settings > CI/CD > Runners > New runner) and put its token into .env.',
-  );
+/** @throws Failure if GitLab does not know the token, or if it is a new one of a runner that is here already */
+async function requireValidToken(
+  gitlabUrl: string,
+  token: string,
+  registered: RegisteredRunner[],
+): Promise<void> {
+  const verified = await verifyRunner(gitlabUrl, token);
+  if (!verified) {
+    throw new Failure(
+      `${gitlabUrl} does not accept RUNNER_TOKEN: the runner was deleted, its token has expired, or it belongs to another GitLab.`,
+      'Create a runner there (Settings > CI/CD > Runners > New runner) and put its token into .env.',
+    );
+  }
+  const same = registered.find(({ url, id }) => url === gitlabUrl && id === verified.id);
+  if (same) {
+    throw new Failure(
+      `RUNNER_TOKEN is a token of "${same.name}" (#${same.id}), which is in config/config.toml already.`,
+      `To give it that token: make rotate RUNNER='${same.name}'. To add another runner, create it in GitLab first.`,
+    );
+  }
 }
 
 interface CreatedRunner {
@@ -217,11 +253,10 @@ interface CreatedRunner {
 }
 
 /** The body of POST /user/runners; a project or group is still as the user wrote it. */
-function describeRunner({ runnerType, projectId, groupId }: Environment): {
-  type: string;
-  place: string;
-  body: Record<string, unknown>;
-} {
+function describeRunner(
+  { runnerType, projectId, groupId }: Environment,
+  runner: Runner,
+): { type: string; place: string; body: Record<string, unknown> } {
   const type =
     projectId === '' && groupId !== '' && runnerType !== 'instance_type'
       ? 'group_type'
@@ -240,23 +275,18 @@ function describeRunner({ runnerType, projectId, groupId }: Environment): {
   return {
     type,
     place,
-    body: {
-      runner_type: type,
-      description: runner.description,
-      tag_list: runner.tags,
-      run_untagged: runner.runUntagged,
-      ...(type === 'project_type' ? { locked: runner.locked } : {}),
-      access_level: runner.accessLevel,
-      maximum_timeout: runner.maximumTimeout,
-      paused: runner.paused,
-    },
+    body: { runner_type: type, ...runnerAttributes(runner, type) },
   };
 }
 
 /** Creates the runner in GitLab. The access token is used for this and for nothing else. */
-async function createRunner(environment: Environment, accessToken: string): Promise<CreatedRunner> {
+async function createRunner(
+  environment: Environment,
+  runner: Runner,
+  accessToken: string,
+): Promise<CreatedRunner> {
   const { gitlabUrl } = environment;
-  const { type, place, body } = describeRunner(environment);
+  const { type, place, body } = describeRunner(environment, runner);
   if (type === 'project_type') body.project_id = await resolveId(gitlabUrl, 'project', place, accessToken);
   if (type === 'group_type') body.group_id = await resolveId(gitlabUrl, 'group', place, accessToken);
   const answer = await callGitLab(gitlabUrl, 'POST', '/user/runners', { token: accessToken, body });
@@ -321,17 +351,17 @@ async function withdraw(gitlabUrl: string, created: CreatedRunner, error: Error)
  * The options of `gitlab-runner register`. The token is not among them: it travels by the environment.
  * Beside an authentication token, `register` refuses what GitLab keeps itself: tags, lock, access, timeout.
  */
-function registerOptions(gitlabUrl: string, kind: Credentials['kind']): string[] {
+function registerOptions(gitlabUrl: string, runner: Runner, kind: Credentials['kind']): string[] {
   return [
     'register',
     '--non-interactive',
     '--config=/etc/gitlab-runner/.register.toml',
-    '--template-config=/etc/gitlab-runner/template.toml',
+    `--template-config=/etc/gitlab-runner/${runner.template}`,
     `--url=${gitlabUrl}`,
     '--executor=docker',
     `--description=${runner.description}`,
-    `--docker-image=${executor.image}`,
-    ...executor.volumes.map(volume => `--docker-volumes=${volume}`),
+    `--docker-image=${runner.image}`,
+    ...runner.volumes.map(volume => `--docker-volumes=${volume}`),
     ...(kind === 'registration token'
       ? [
           `--tag-list=${runner.tags.join(',')}`,
@@ -354,7 +384,11 @@ function tokenVariable(kind: Credentials['kind']): string {
  * Registers into a copy of config.toml, which takes its place in one step when all went well: until then
  * config.toml stays as it is, whatever fails or is interrupted.
  */
-async function register(environment: Environment, { kind, token }: Credentials): Promise<void> {
+async function register(
+  environment: Environment,
+  runner: Runner,
+  { kind, token }: Credentials,
+): Promise<void> {
   const { gitlabUrl } = environment;
   const lines = Object.entries(globals).map(([key, text]) => `'${key} = ${text}'`);
   const staged = await shellInRunner(
@@ -374,11 +408,11 @@ async function register(environment: Environment, { kind, token }: Credentials):
 <% if (cache) { -%>
     const secrets = { [tokenVariable(kind)]: token, ...cacheKeys(environment) };
     const byName = Object.keys(secrets).flatMap(name => ['-e', name]);
-    const command = await inRunner(registerOptions(gitlabUrl, kind), byName);
+    const command = await inRunner(registerOptions(gitlabUrl, runner, kind), byName);
     const { status, stderr } = await run(command, secrets);
 <% } else { -%>
     const variable = tokenVariable(kind);
-    const command = await inRunner(registerOptions(gitlabUrl, kind), ['-e', variable]);
+    const command = await inRunner(registerOptions(gitlabUrl, runner, kind), ['-e', variable]);
     const { status, stderr } = await run(command, { [variable]: token });
 <% } -%>
     if (status !== 0 && isInterrupted())
@@ -440,7 +474,7 @@ function registrationFailure(output: string, kind: Credentials['kind']): Failure
 }
 
 /** Prints what is in config.toml now. */
-async function report(kind: Credentials['kind']): Promise<void> {
+async function report(runner: Runner, kind: Credentials['kind']): Promise<void> {
   const config = await readConfig();
   const added = config?.runners.at(-1);
   if (!config || !added) {
@@ -455,16 +489,16 @@ async function report(kind: Credentials['kind']): Promise<void> {
 }
 
 /** --dry-run */
-function showPlan(environment: Environment): void {
+function showPlan(environment: Environment, runner: Runner): void {
   const credentials = chooseCredentials(environment);
   if (credentials?.kind === 'access token') {
-    const { place, body } = describeRunner(environment);
+    const { place, body } = describeRunner(environment, runner);
     console.log(`POST ${environment.gitlabUrl}/api/v4/user/runners   PRIVATE-TOKEN: [masked]`);
     console.log(`${JSON.stringify(body, null, 2)}${place ? `   for ${place}` : ''}\n`);
   }
   const kind = credentials?.kind ?? 'authentication token';
   const quote = (word: string) => (/^[\w./:=@,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
-  const options = registerOptions(environment.gitlabUrl, kind).map(quote);
+  const options = registerOptions(environment.gitlabUrl, runner, kind).map(quote);
 <% if (cache) { -%>
   const names = [tokenVariable(kind), ...Object.keys(cacheKeys(environment))];
   const secrets = names.map(name => `${name}=[masked] `).join('');

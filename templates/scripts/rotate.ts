@@ -33,12 +33,12 @@ async function main(): Promise<void> {
   sayPatience("Starting the runner's container");
   const config = await requireRegistered();
   const old = chooseRunner(config.runners, positionals[0]);
-  await requireGitLab(addressOf(old));
+  await requireGitLab(old.url);
   // Nothing is asked of GitLab before it is known that config.toml can be written.
   await writeConfig(config.text, config.text, 'Run: make doctor');
   holdInterruptions();
   const isFresh = runnerToken !== '' && runnerToken !== old.token;
-  const made = isFresh ? await lookAt(old, runnerToken) : await reset(old);
+  const made = isFresh ? await lookAt(old, runnerToken, config.runners) : await reset(old);
   try {
     // Nobody else knows it, and the old one is void: should this run be killed, the next one takes it from there.
     if (!isFresh) keepInEnvironment('RUNNER_TOKEN', made.token);
@@ -55,10 +55,6 @@ async function main(): Promise<void> {
   console.log(`"${old.name}" (#${made.id}) has a new token, which ${until}.`);
   console.log('The runner reads it within seconds. The old one is of no use any more.');
   if (isFresh) console.log('Take RUNNER_TOKEN out of .env now.');
-}
-
-function addressOf({ url }: RegisteredRunner): string {
-  return url.replace(/\/+$/, '');
 }
 
 /** @throws Failure if it is not clear which one */
@@ -78,7 +74,7 @@ function chooseRunner(runners: RegisteredRunner[], name: string | undefined): Re
 /** Lets GitLab make a new token; the old one is void from then on. */
 async function reset({ name, ...old }: RegisteredRunner): Promise<NewToken> {
   const path = '/runners/reset_authentication_token';
-  const { status, body } = await callGitLab(addressOf({ name, ...old }), 'POST', path, {
+  const { status, body } = await callGitLab(old.url, 'POST', path, {
     body: { token: old.token },
   });
   if (status === 201) {
@@ -101,8 +97,15 @@ async function reset({ name, ...old }: RegisteredRunner): Promise<NewToken> {
 }
 
 /** The token from .env, which GitLab must know. */
-async function lookAt(old: RegisteredRunner, token: string): Promise<NewToken> {
-  const verified = await verifyRunner(addressOf(old), token);
+async function lookAt(old: RegisteredRunner, token: string, runners: RegisteredRunner[]): Promise<NewToken> {
+  const verified = await verifyRunner(old.url, token);
+  const other = runners.find(one => one !== old && one.url === old.url && one.id === verified?.id);
+  if (other) {
+    throw new Failure(
+      `RUNNER_TOKEN is a token of "${other.name}" (#${other.id}), not of "${old.name}".`,
+      `Run: make rotate RUNNER='${other.name}'`,
+    );
+  }
   if (verified) return { token, ...verified };
   throw new Failure(
     `${old.url} does not accept RUNNER_TOKEN.`,

@@ -1,8 +1,6 @@
 // What doctor checks of the way to build images here: jobs reach the engine of the host through a proxy.
 
-import type { Note } from './doctor.ts';
-import type { Engine } from './engine.ts';
-import { executor } from './settings.ts';
+import type { Inside, Note } from './doctor.ts';
 
 export const how = 'builds with the engine of the host, through the proxy';
 const engineName = 'the engine of the host, through the proxy';
@@ -14,8 +12,7 @@ const address = 'tcp://docker-proxy:2375';
 export const options = ['--env', `DOCKER_HOST=${address}`];
 
 /** Whether the pipeline asks for what this runner does not have. */
-export function checkPipeline(text: string, note: Note): void {
-  const check = '.gitlab-ci.yml';
+export function checkPipeline(text: string, check: string, note: Note): void {
   if (!new RegExp(`DOCKER_HOST: *["']?${address}`).test(text)) {
     note(
       'failed',

@@ -1,8 +1,6 @@
 // What doctor checks of the way to build images here: jobs have the Docker socket of the host.
 
-import type { Note } from './doctor.ts';
-import type { Engine } from './engine.ts';
-import { executor } from './settings.ts';
+import type { Inside, Note } from './doctor.ts';
 
 export const how = 'builds with the engine of the host';
 const engineName = 'the engine of the host';
@@ -11,8 +9,7 @@ const engineName = 'the engine of the host';
 export const options: string[] = [];
 
 /** Whether the pipeline asks for what this runner does not have. */
-export function checkPipeline(text: string, note: Note): void {
-  const check = '.gitlab-ci.yml';
+export function checkPipeline(text: string, check: string, note: Note): void {
   if (/docker:[\w.-]*dind|name:\s*\S*dind/.test(text)) {
     note(
       'failed',
@@ -53,7 +50,7 @@ function unreachable(refusal: string): [detail: string, remedy: string] {
   }
   return [
     `no engine answers inside a job container: ${refusal}`,
-    'Check executor.volumes in scripts/settings.ts: /var/run/docker.sock must be mounted.',
+    'Check volumes in scripts/settings.ts: /var/run/docker.sock must be mounted.',
   ];
 }
 

@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   const exec = state === 'running' ? ['docker', 'exec', id] : await inRunner([], ['--entrypoint', '']);
   const asked = await run([...exec, 'sh', '-c', 'gitlab-runner --version; df -Pk /']);
   const version = versionIn(asked.stdout);
-  const ofGitLab = await gitlabVersion(environment);
+  const ofGitLab = (await answerOf('GitLab', () => gitlabVersion(environment)))?.answer;
   const gap = versionGap(version, ofGitLab);
   if (gap) warn('version', gap);
   else line('version', `${version}${ofGitLab ? `; GitLab has ${ofGitLab}` : ''}`);
@@ -54,7 +54,9 @@ async function main(): Promise<void> {
   for (const { name, id: number, url, token, tokenObtainedAt, tokenExpiresAt } of config?.runners ?? []) {
     keepSecret(token);
     line('runner', `"${name}" (#${number}) of ${url}`);
-    const verified = await verifyRunner(url.replace(/\/+$/, ''), token);
+    const answered = await answerOf('  token', () => verifyRunner(url, token));
+    if (!answered) continue;
+    const verified = answered.answer;
     const obtained = Date.parse(tokenObtainedAt);
     const expires = Date.parse(verified?.expiresAt || tokenExpiresAt);
     const age = obtained > 0 ? `${Math.floor((Date.now() - obtained) / day)} days old` : 'of unknown age';
@@ -63,7 +65,17 @@ async function main(): Promise<void> {
     else if (expires > 0 && left < 14)
       warn('  token', `accepted, ${age}, expires in ${left} days: make rotate`);
     else line('  token', `accepted, ${age}, ${expires > 0 ? `expires in ${left} days` : 'does not expire'}`);
-    await showContact(environment, url.replace(/\/+$/, ''), number);
+    await answerOf('  contact', () => showContact(environment, url, number));
+  }
+}
+
+/** What GitLab answers; where it does not, the line of that name says why, and the rest is shown all the same. */
+async function answerOf<T>(name: string, ask: () => Promise<T>): Promise<{ answer: T } | undefined> {
+  try {
+    return { answer: await ask() };
+  } catch (error) {
+    warn(name, (error as Error).message);
+    return undefined;
   }
 }
 

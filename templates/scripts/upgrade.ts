@@ -7,7 +7,7 @@
 //
 // docker-compose.yml then names the image by its digest too, so that it stays this one until the next upgrade.
 
-import { chownSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import {
   explainContainer,
@@ -21,7 +21,7 @@ import {
   start,
   versionIn,
 } from './engine.ts';
-import { Failure, readEnvironment, root } from './env.ts';
+import { Failure, readEnvironment, replaceFile, root } from './env.ts';
 import { gitlabVersion, versionGap } from './gitlab.ts';
 
 const file = new URL('docker-compose.yml', root);
@@ -184,13 +184,8 @@ async function whyUnhealthy(container: string): Promise<string | undefined> {
   return verified.status === 0 ? undefined : lastLine(verified.stderr);
 }
 
-/** Writes docker-compose.yml in one step; it stays its owner's. */
 function writeCompose(text: string): void {
-  const { uid, gid, mode } = statSync(file);
-  const copy = new URL('.docker-compose.yml.new', root);
-  writeFileSync(copy, text, { mode });
-  chownSync(copy, uid, gid);
-  renameSync(copy, file);
+  replaceFile('docker-compose.yml', text, statSync(file).mode);
 }
 
 function sleep(seconds: number): Promise<void> {

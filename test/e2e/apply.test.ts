@@ -9,7 +9,7 @@ import { eventually, type Outcome, output, type Running, run, signalGroup } from
 import { type Document, Repository } from './support/repository.ts';
 
 const notCompared =
-  'Not compared: what GitLab keeps of the runner, such as its tags. That takes a GITLAB_ACCESS_TOKEN in .env with the scope manage_runner.\n';
+  'Not compared: what GitLab keeps of a runner, such as its tags. That takes a GITLAB_ACCESS_TOKEN in .env with the scope manage_runner.\n';
 const inLine = `config/config.toml is as settings.ts and config/template.toml want it.\n${notCompared}`;
 
 /** A repository whose runner is registered with a GitLab of its own. */

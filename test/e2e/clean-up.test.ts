@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { needs } from '../support/needs.ts';
 import { engine } from './support/engines.ts';
+import { InnerEngine } from './support/inner-engine.ts';
 import { eventually, output, run } from './support/program.ts';
 import { Repository } from './support/repository.ts';
 
@@ -11,11 +11,10 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 /** On an engine of its own with a disk of 2200 MB, in a container: what is removed there, nobody misses. */
 describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('the clean-up', () => {
-  const name = `clean-up-${randomBytes(4).toString('hex')}`;
   let repository: Repository;
-  let host: string;
+  let inner: InnerEngine;
 
-  const at = (env: NodeJS.ProcessEnv = {}) => repository.at({ DOCKER_HOST: host, ...env });
+  const at = (env: NodeJS.ProcessEnv = {}) => repository.at({ ...inner.env, ...env });
   const docker = (...words: string[]) => output(['docker', ...words], at());
   const names = async (...words: string[]) =>
     (await docker(...words)).trim().split('\n').filter(Boolean).sort();
@@ -57,8 +56,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       input: `FROM busybox\nRUN head -c ${megabytes}000000 /dev/urandom > /file # ${tag}\n`,
     });
   const free = async () => {
-    const disk = ['docker', 'exec', name, 'df', '-Pm', '/var/lib/docker'];
-    return Number(/(\d+) +\d+%/.exec(await output(disk, repository.at()))?.[1]);
+    return Number(/(\d+) +\d+%/.exec(await inner.shell('df -Pm /var/lib/docker'))?.[1]);
   };
 
   const job = (id: number) => [
@@ -69,24 +67,13 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
 
   beforeAll(async () => {
     repository = await Repository.scaffold(modern!, [], 'clean-up-');
-    const disk = ['--tmpfs', '/var/lib/docker:rw,exec,size=2200m', '--env', 'DOCKER_TLS_CERTDIR='];
-    const script = ['--volume', `${repository.folder}/scripts/clean-up.sh:/clean-up.sh:ro`];
-    const options = ['--detach', '--privileged', '--publish', '0.0.0.0::2375', ...disk, ...script];
-    await repository.docker(
-      'run',
-      '--name',
-      name,
-      ...options,
-      'docker:dind',
-      '--feature=containerd-snapshotter=false',
-    );
-    const port = (await repository.docker('port', name, '2375')).trim().split('\n')[0]!.split(':').at(-1);
-    host = `tcp://${modern!.engineAddress}:${port}`;
-    await eventually(() => docker('version'), 30);
-    await output(
-      ['sh', '-c', `docker save busybox:latest docker:28-cli | DOCKER_HOST=${host} docker load`],
-      repository.at(),
-    );
+    inner = await InnerEngine.start(repository, ['busybox:latest', 'docker:28-cli'], {
+      container: [
+        ...['--tmpfs', '/var/lib/docker:rw,exec,size=2200m'],
+        ...['--volume', `${repository.folder}/scripts/clean-up.sh:/clean-up.sh:ro`],
+      ],
+      dockerd: ['--feature=containerd-snapshotter=false'],
+    });
 
     // A job that runs, with its helper, which stands still between two stages.
     await build('of-a-job', 20);
@@ -120,7 +107,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
 
   afterAll(async () => {
     if (!repository) return;
-    await repository.docker('rm', '--force', '--volumes', name);
+    await inner?.remove();
     await repository.dispose();
   });
 

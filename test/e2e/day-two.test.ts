@@ -50,7 +50,7 @@ describe.skipIf(!able)('a registered runner', () => {
       const { code, stdout } = await repository.make('plan');
       expect(code).toBe(0);
       expect(stdout).toMatch(
-        /^config\/config\.toml is as .*want it\.\nGitLab has the runner #\d+ as settings\.ts wants it\.\n$/,
+        /^config\/config\.toml is as .*want it\.\nGitLab has "My Docker Runner" \(#\d+\) as settings\.ts wants it\.\n$/,
       );
     });
 
@@ -67,11 +67,13 @@ describe.skipIf(!able)('a registered runner', () => {
       const { code, output: text } = await repository.make('plan');
       expect(code).toBe(0);
       expect(text).toContain('concurrent\n  - 2\n  + 5');
-      expect(text).toContain('In GitLab: tag_list\n  - docker\n  + docker, linux');
-      expect(text).toContain('In GitLab: locked\n  - false\n  + true');
-      expect(text).toContain('In GitLab: access_level\n  - ref_protected\n  + not_protected');
-      expect(text).toContain('In GitLab: maximum_timeout\n  - 600\n  + 3600');
-      expect(text).toContain('In GitLab: paused\n  - true\n  + false');
+      expect(text).toContain('"My Docker Runner" in GitLab: tag_list\n  - docker\n  + docker, linux');
+      expect(text).toContain('"My Docker Runner" in GitLab: locked\n  - false\n  + true');
+      expect(text).toContain(
+        '"My Docker Runner" in GitLab: access_level\n  - ref_protected\n  + not_protected',
+      );
+      expect(text).toContain('"My Docker Runner" in GitLab: maximum_timeout\n  - 600\n  + 3600');
+      expect(text).toContain('"My Docker Runner" in GitLab: paused\n  - true\n  + false');
       expect(repository.read('config/config.toml')).toBe(before);
       expect(known).toMatchObject({ tagList: ['docker'], paused: true });
       expectNoToken(text);
@@ -80,9 +82,11 @@ describe.skipIf(!able)('a registered runner', () => {
     it('is named by make doctor', async () => {
       const { output: text } = await repository.make('doctor');
       expect(text).toMatch(
-        /warning +GitLab settings +tag_list, locked, access_level, maximum_timeout, paused: not as/,
+        /warning +GitLab settings +tag_list, locked, maximum_timeout of the runner: not as/,
       );
       expect(text).toContain('See: make plan');
+      expect(text).toMatch(/FAILED +tags +the runner is paused in GitLab/);
+      expect(text).toMatch(/warning +tags +the runner takes jobs of protected branches and tags only/);
     });
 
     it('is brought in line by make apply, in both', async () => {
@@ -124,7 +128,9 @@ describe.skipIf(!able)('a registered runner', () => {
       repository.edit('scripts/settings.ts', 'maximumTimeout: 3600', 'maximumTimeout: 60');
       const { code, output: text } = await repository.make('apply');
       expect(code).not.toBe(0);
-      expect(text).toMatch(/GitLab does not change the runner #\d+ \(HTTP 400\): .*at least 10 minutes/);
+      expect(text).toMatch(
+        /GitLab does not change "My Docker Runner" \(#\d+, HTTP 400\): .*at least 10 minutes/,
+      );
       repository.edit('scripts/settings.ts', 'maximumTimeout: 60,', 'maximumTimeout: 3600,');
     });
   });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GitLabServer, type RunnerRecord } from '../support/gitlab-server.ts';
 import { needs } from '../support/needs.ts';
 import { type Engine, type EngineName, engine } from './support/engines.ts';
+import { InnerEngine } from './support/inner-engine.ts';
 import { eventually, output, run } from './support/program.ts';
 import { Repository } from './support/repository.ts';
 
@@ -195,37 +196,22 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
   'make prune where there is no clean-up',
   () => {
     let repository: Repository;
-    let host: string;
-    let id: string;
+    let inner: InnerEngine;
 
     // On an engine of its own, in a container: what it removes there, nobody misses.
     beforeAll(async () => {
       repository = await Repository.scaffold(modern!, ['--clean-up', 'none']);
-      const options = [
-        '--detach',
-        '--privileged',
-        '--env',
-        'DOCKER_TLS_CERTDIR=',
-        '--publish',
-        '0.0.0.0::2375',
-      ];
-      id = (await repository.docker('run', ...options, 'docker:dind')).trim();
-      const port = (await repository.docker('port', id, '2375')).trim().split('\n')[0]!.split(':').at(-1);
-      host = `tcp://${modern!.engineAddress}:${port}`;
-      await eventually(() => inside('version'));
-      const archive = join(repository.folder, 'alpine.tar');
-      await repository.docker('save', '--output', archive, 'alpine');
-      await inside('load', '--input', archive);
+      inner = await InnerEngine.start(repository, ['alpine']);
     });
 
     afterAll(async () => {
-      if (id) await repository.docker('rm', '--force', '--volumes', id);
+      await inner?.remove();
       await repository?.dispose();
     });
 
     beforeEach(() => new Promise(resolve => setTimeout(resolve, 1100)));
 
-    const inside = (...words: string[]) => output(['docker', ...words], repository.at({ DOCKER_HOST: host }));
+    const inside = (...words: string[]) => inner.docker(...words);
     const names = async (...words: string[]) => (await inside(...words)).trim().split('\n').sort();
 
     it('removes what is unused and old, says how much that freed, and leaves all else alone', async () => {
@@ -236,17 +222,17 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
       await inside('volume', 'create', 'cache-of-jobs');
       const build = ['docker', 'build', '--tag', 'unused', '-'];
       await output(build, {
-        ...repository.at({ DOCKER_HOST: host }),
+        ...repository.at(inner.env),
         input: 'FROM alpine\nRUN head -c 3000000 /dev/urandom > /file\n',
       });
       await new Promise(resolve => setTimeout(resolve, 2100));
 
-      const young = await repository.make('prune', { DOCKER_HOST: host });
+      const young = await repository.make('prune', inner.env);
       expect(young.code).toBe(0);
       expect(await names('ps', '-a', '--format', '{{.Names}}')).toContain('ended-job');
       expect(await names('images', '--format', '{{.Repository}}')).toContain('unused');
 
-      const { code, output: said } = await repository.make('prune AGE=1s', { DOCKER_HOST: host });
+      const { code, output: said } = await repository.make('prune AGE=1s', inner.env);
       expect(code).toBe(0);
       // The image's layers are the build cache's too, and freed with that.
       expect(said).toMatch(/untagged: unused:latest[\s\S]*Build cache not used for 1s:[\s\S]*Total:\s+3MB/);

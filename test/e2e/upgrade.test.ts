@@ -88,6 +88,12 @@ describe.skipIf(!able)('make upgrade', () => {
     const runs = await startJob(60);
     const upgrade = repository.startMake('upgrade TO=alpine-v19.3.0');
     await upgrade.shows(/Waiting for running jobs to end/);
+    // The signal takes its time on a busy machine.
+    await eventually(async () =>
+      expect(
+        (await repository.docker('compose', 'logs', 'runner')).replace(/^.*Configuration loaded/s, ''),
+      ).toContain('graceful shutdown'),
+    );
     const later = gitlab.queueJob({ seconds: 1 });
     await new Promise(resolve => setTimeout(resolve, 8000));
     expect([runs(), gitlab.jobs.get(later)?.state]).toEqual(['running', 'pending']);

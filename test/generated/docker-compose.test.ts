@@ -41,14 +41,16 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
     const { compose: planned, mirror, cleanUp, cache, monitoring } = planWith(typed);
     expect(Object.keys(compose.services)).toEqual([
       'runner',
-      ...(planned.service === 'buildkit' ? ['buildkit-certs'] : []),
-      ...(planned.service ? [planned.service] : []),
+      ...(planned.services.includes('buildkit') ? ['buildkit-certs'] : []),
+      ...planned.services,
       ...(cleanUp === undefined ? [] : ['clean-up']),
       ...(mirror ? ['mirror'] : []),
       ...(cache?.service ? ['job-cache'] : []),
       ...(monitoring ? ['prometheus', 'grafana', 'node-exporter', 'token-metrics'] : []),
     ]);
-    expect(compose.services.runner.depends_on).toEqual(planned.service ? [planned.service] : undefined);
+    expect(compose.services.runner.depends_on).toEqual(
+      planned.services.length > 0 ? planned.services : undefined,
+    );
   });
 
   it('declares every network and volume that it uses, and no other', () => {

@@ -52,13 +52,17 @@ describe.skipIf(!needs(node !== undefined, 'the Node.js of test/tools'))(
         'import("./scripts/settings.ts").then(settings => console.log(JSON.stringify(settings)))';
       const { stdout, stderr } = run(folder, [node!, '--eval', script]);
       expect(stderr).toBe('');
-      const { description, tags, runUntagged, concurrent, executor, privateCa } = planWith(typed);
-      const { image, volumes } = executor;
+      const { runners, concurrent, privateCa } = planWith(typed);
       const authority = `${join(folder, 'config/certs/ca.crt')}:/etc/gitlab-runner/certs/ca.crt:ro`;
       expect(JSON.parse(stdout)).toMatchObject({
-        runner: { description, tags, runUntagged },
+        runners: runners.map(({ description, tags, runUntagged, executor: { image, volumes } }) => ({
+          description,
+          tags,
+          runUntagged,
+          image,
+          volumes: [...volumes, ...(privateCa ? [authority] : [])],
+        })),
         concurrent,
-        executor: { image, volumes: [...volumes, ...(privateCa ? [authority] : [])] },
       });
     });
 

@@ -6,6 +6,10 @@ import { planWith, renderAll } from '../support/rendered.ts';
 
 type Plan = ReturnType<typeof planWith>;
 
+/** Whether one of the runners has that key in [runners.docker]. */
+const has = (runners: Plan['runners'], key: string): boolean =>
+  runners.some(({ config }) => config.docker.some(entry => entry.key === key));
+
 /** What only some repositories have, and the words by which it shows. */
 interface Trace {
   readonly words: RegExp;
@@ -18,42 +22,45 @@ interface Trace {
 const traces: Record<string, Trace> = {
   socket: {
     words: /scripts\/socket\.ts|'\.\/socket\.ts'|the socket means|its sibling/i,
-    isChosen: ({ builder }) => builder === 'socket',
+    isChosen: ({ builders: ways }) => ways.includes('socket'),
   },
   'socket-proxy': {
     words: /docker-proxy|haproxy|socket-proxy/i,
-    isChosen: ({ builder }) => builder === 'socket-proxy',
+    isChosen: ({ builders: ways }) => ways.includes('socket-proxy'),
   },
   dind: {
     words: /dind|dockerd|docker:2376|DOCKER_TLS_|DOCKER_CERT_PATH|services_privileged|engine in a container/i,
-    isChosen: ({ builder }) => builder === 'dind',
+    isChosen: ({ builders: ways }) => ways.includes('dind'),
     // Says that such a service does not go with the socket; lists the keys that "make apply" takes out again.
     except: ['scripts/socket.ts', 'scripts/config.ts'],
   },
   'dind, an engine for each job': {
     words: /services_privileged|privileged_services|HEALTHCHECK_TCP_PORT|starts empty/,
-    isChosen: ({ pipeline }) => pipeline.services.length > 0,
+    isChosen: ({ runners }) => runners.some(({ pipeline }) => pipeline.services.length > 0),
     except: ['scripts/config.ts'],
   },
   'dind, one engine for all': {
     words: /docker-data|docker-certs|`docker\/daemon\.json`|defaultMaxUsedSpace/,
-    isChosen: ({ compose }) => compose.service === 'docker',
+    isChosen: ({ compose }) => compose.services.includes('docker'),
   },
   buildkit: {
     words:
       /buildkitd|buildctl|buildkit:1234|moby\/buildkit|buildkit-|scripts\/buildkit|rootless BuildKit|for BuildKit/i,
-    isChosen: ({ builder }) => builder === 'buildkit',
+    isChosen: ({ builders: ways }) => ways.includes('buildkit'),
   },
-  buildah: { words: /buildah/i, isChosen: ({ builder }) => builder === 'buildah' },
+  buildah: { words: /buildah/i, isChosen: ({ builders: ways }) => ways.includes('buildah') },
   'BuildKit by any name': {
     words: /buildkit/i,
     // There docker build itself uses it.
-    isChosen: ({ builder }) => builder !== 'buildah',
+    isChosen: ({ builders: ways }) => ways.some(way => way !== 'buildah'),
   },
-  buildx: { words: /BUILDX_|docker buildx/, isChosen: ({ pipeline }) => pipeline.program === 'buildx' },
+  buildx: {
+    words: /BUILDX_|docker buildx/,
+    isChosen: ({ runners }) => runners.some(({ pipeline }) => pipeline.program === 'buildx'),
+  },
   'docker build by BuildKit': {
     words: /DOCKER_BUILDKIT|BUILDKIT_INLINE_CACHE/,
-    isChosen: ({ pipeline }) => pipeline.program === 'docker',
+    isChosen: ({ runners }) => runners.some(({ pipeline }) => pipeline.program === 'docker'),
   },
   monitoring: {
     words: /monitoring|prometheus|grafana|node-exporter|token-metrics|listen_?address|9252|health\/ready/i,
@@ -62,25 +69,22 @@ const traces: Record<string, Trace> = {
   'a network of its own': {
     words: /^networks:/m,
     isChosen: ({ compose, mirror, monitoring }) =>
-      compose.service !== undefined || mirror !== undefined || monitoring,
+      compose.services.length > 0 || mirror !== undefined || monitoring,
   },
   'a service that jobs build with': {
     words: /depends_on|client-certs|network_mode = |what it works with/m,
     isChosen: ({ compose, mirror, cache }) =>
-      compose.service !== undefined || mirror !== undefined || cache?.service !== undefined,
+      compose.services.length > 0 || mirror !== undefined || cache?.service !== undefined,
   },
   'open security profiles': {
     words: /seccomp|apparmor/i,
-    isChosen: ({ builder }) => builder === 'buildah' || builder === 'buildkit',
+    isChosen: ({ builders: ways }) => ways.includes('buildah') || ways.includes('buildkit'),
   },
   'what is taken from jobs': {
     words: /no-new-privileges|cap_drop|oom_score_adjust|runs out/,
     // Some containers are confined whatever jobs are.
-    isChosen: ({ hardening, builder, cache, monitoring }) =>
-      hardening.level !== 'relaxed' ||
-      builder === 'socket-proxy' ||
-      monitoring ||
-      cache?.service !== undefined,
+    isChosen: ({ runners, builders: ways, cache, monitoring }) =>
+      has(runners, 'cap_drop') || ways.includes('socket-proxy') || monitoring || cache?.service !== undefined,
     // Lists the keys that "make apply" takes out again; starts a container with what template.toml says.
     except: ['scripts/config.ts', 'scripts/doctor.ts'],
   },
@@ -91,7 +95,7 @@ const traces: Record<string, Trace> = {
   'most taken from jobs': {
     words:
       /allowed_images|allowed_services|service_memory|debug_trace|DAC_OVERRIDE|CA_CERTIFICATES_PATH|checkImages|stay stuck\b.*accessLevel/,
-    isChosen: ({ hardening }) => hardening.level === 'strict',
+    isChosen: ({ runners }) => has(runners, 'allowed_images'),
     except: ['scripts/config.ts'],
   },
   'nothing taken from jobs': {
@@ -100,7 +104,7 @@ const traces: Record<string, Trace> = {
   },
   'a limit of the cache': {
     words: /maxUsedSpace|at most \d+ GB/i,
-    isChosen: ({ compose }) => compose.service === 'docker' || compose.service === 'buildkit',
+    isChosen: ({ compose }) => compose.services.some(service => service !== 'docker-proxy'),
   },
   platforms: {
     words: /binfmt|--platform\b|containerd-snapshotter|checkPlatforms|emulator|\*\*Platforms/i,
@@ -118,7 +122,7 @@ const traces: Record<string, Trace> = {
   },
   'no cache': {
     words: /disable_cache/,
-    isChosen: ({ config }) => config.docker.some(({ key }) => key === 'disable_cache'),
+    isChosen: ({ runners }) => has(runners, 'disable_cache'),
     except: ['scripts/config.ts'],
   },
   mirror: { words: /mirror/i, isChosen: ({ mirror }) => mirror !== undefined },
@@ -138,18 +142,17 @@ const traces: Record<string, Trace> = {
   },
   'insecure registry': {
     words: /insecure|plain HTTP/i,
-    isChosen: ({ insecureRegistry, mirror, cache, builder }) =>
+    isChosen: ({ insecureRegistry, mirror, cache, builders: ways }) =>
       // The mirror speaks plain HTTP too, and Buildah has to be told so; the S3 server here as well.
       insecureRegistry !== undefined ||
-      (mirror !== undefined && builder === 'buildah') ||
+      (mirror !== undefined && ways.includes('buildah')) ||
       cache?.service !== undefined,
     // Says what to do where the registry turns out to be one; speaks of how a proxy is asked; knows a key of the cache.
     except: ['scripts/doctor.ts', 'scripts/route.ts', 'scripts/config.ts', 'scripts/cache.ts'],
   },
   'extra hosts': {
     words: /extra.?hosts|host-gateway/i,
-    isChosen: ({ extraHosts, config }) =>
-      extraHosts.length > 0 || config.docker.some(({ key }) => key === 'extra_hosts'),
+    isChosen: ({ extraHosts, runners }) => extraHosts.length > 0 || has(runners, 'extra_hosts'),
     // Says what to do where a job does not know GitLab's name; lists keys; builds have a parameter of that name.
     except: ['scripts/doctor.ts', 'scripts/config.ts', 'docker-proxy/haproxy.cfg'],
   },
@@ -164,6 +167,10 @@ const traces: Record<string, Trace> = {
     isChosen: ({ proxy, extraHosts }) => proxy !== undefined || extraHosts.length > 0,
     // Look at the routes of the host.
     except: ['scripts/doctor.ts'],
+  },
+  'several runners': {
+    words: /template-[a-z]+\.toml|The runners\b|builders\[|project\?: string|hasProjects/,
+    isChosen: ({ runners }) => runners.length > 1,
   },
   'a registry of your own': {
     words: /(?<!CI_)\bREGISTRY_(USER|PASSWORD)|\$REGISTRY\b/,

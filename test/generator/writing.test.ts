@@ -8,6 +8,7 @@ import {
   questions,
   type TypedAnswers,
 } from '../../generators/app/questions.ts';
+import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 import { answersWith, otherAnswers, scenarios } from '../support/answers.ts';
 import { renderAll } from '../support/rendered.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
@@ -98,6 +99,10 @@ describe.each(Object.entries(scenarios))('a run with %s', (_, typed) => {
   it('writes what the templates give, byte for byte', async () => {
     const folder = newFolder();
     await runGenerator(folder, { options: optionsFor(typed) });
+    for (const [name, own] of Object.entries(typed.runners ?? {})) {
+      const options = { ...optionsFor(own), ...(own.project ? { project: own.project } : {}), force: true };
+      await runGenerator(folder, { generator: GitLabRunnerDockerRunner, args: [name], options });
+    }
     const { '.yo-rc.json': saved, ...written } = textsBelow(folder);
     expect(saved).toBeDefined();
     expect(written).toEqual(renderAll(typed, basename(folder)));

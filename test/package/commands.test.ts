@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { answerNames, questions, type TypedAnswers } from '../../generators/app/questions.ts';
+import { answerNames, questions } from '../../generators/app/questions.ts';
 import { defaultsInWords } from '../../generators/app/usage.ts';
-import { otherAnswers } from '../support/answers.ts';
+import { otherAnswers, type Scenario } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { pathsWith } from '../support/rendered.ts';
 import { own, ownAsRoot, realYo, Workplace } from './support/workplace.ts';
@@ -10,7 +10,7 @@ const normalUsers = [own, ...(needs(realYo.exists, 'yo, by npm ci in test/tools'
 const everybody = [...normalUsers, ...(ownAsRoot.exists ? [ownAsRoot] : [])];
 
 /** Every file in the folder `runner`, saved answers included. */
-const everyFile = (typed: TypedAnswers = {}): string[] =>
+const everyFile = (typed: Scenario = {}): string[] =>
   [...pathsWith(typed), '.yo-rc.json'].map(path => `runner/${path}`).sort();
 
 describe.each(everybody)('$name, without a terminal', way => {
@@ -104,6 +104,24 @@ describe.each(normalUsers)('$name, without a terminal', way => {
       expect(entry).toContain(`${help} (default: ${defaultsInWords(name)})`);
     }
     expect(stdout).toContain('--defaults');
+  });
+
+  test('adds a runner to a repository, and refuses to where there is none', async () => {
+    const workplace = new Workplace(way);
+    await workplace.run(way, 'runner');
+    const words = ['deploy', '--force', '--builder', 'buildah'];
+    const { code, stdout, stderr } = await workplace.addRunner(way, 'runner', ...words);
+
+    expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toContain('create config/template-deploy.toml');
+    expect(stderr).toContain('make register RUNNER=deploy');
+    expect(workplace.paths().sort()).toEqual(everyFile({ runners: { deploy: { builder: 'buildah' } } }));
+
+    const before = workplace.texts();
+    const refused = await workplace.addRunner(way, '.', ...words);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/No repository was written in .*: go to its folder, or run/);
+    expect(workplace.texts()).toEqual(before);
   });
 
   test.each(['007', 'a<%b'])('writes to the folder %s, named exactly so', async name => {

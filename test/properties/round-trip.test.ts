@@ -300,15 +300,19 @@ describe('random answers come back from', () => {
       const { description, tags, concurrent } = answers;
       const certificate = '/repository/config/certs/ca.crt:/etc/gitlab-runner/certs/ca.crt:ro';
       expected.push({
-        runner: expect.objectContaining({ description, tags, runUntagged }),
+        runners: [
+          expect.objectContaining({
+            description,
+            tags,
+            runUntagged,
+            image: executor.image,
+            volumes: [...executor.volumes, ...(privateCa ? [certificate] : [])],
+          }),
+        ],
         concurrent,
-        executor: {
-          image: executor.image,
-          volumes: [...executor.volumes, ...(privateCa ? [certificate] : [])],
-        },
       });
     });
-    expect(evaluate(modules, () => 'return { runner, concurrent, executor };')).toEqual(expected);
+    expect(evaluate(modules, () => 'return { runners, concurrent };')).toEqual(expected);
   });
 
   it('.env.example, read as a dotenv file', () => {
@@ -387,8 +391,8 @@ const expectedCompose = (
     others: monitoring ? { secrets: { 'grafana-password': { file: './config/grafana-password' } } } : {},
     services: [
       'runner',
-      ...(compose.service === 'buildkit' ? ['buildkit-certs'] : []),
-      ...(compose.service ? [compose.service] : []),
+      ...(compose.services.includes('buildkit') ? ['buildkit-certs'] : []),
+      ...compose.services,
       ...(cleanUp === undefined ? [] : ['clean-up']),
       ...(mirror ? ['mirror'] : []),
       ...(cache?.service ? ['job-cache'] : []),
@@ -399,9 +403,9 @@ const expectedCompose = (
       hosts: answers.extraHosts,
       proxy: answers.httpProxy,
       exceptions: proxy?.exceptions.join(','),
-      before: compose.service ? [compose.service] : [],
+      before: compose.services,
     },
-    engine: compose.service === 'docker' ? answers.dindImage : undefined,
+    engine: compose.services.includes('docker') ? answers.dindImage : undefined,
     networks: resources(compose.networks),
     volumes: resources(compose.volumes),
   };

@@ -1,5 +1,6 @@
 import { completeAnswers } from '../../generators/app/answers.ts';
 import type { Answers, TypedAnswers } from '../../generators/app/questions.ts';
+import type { TypedRunners } from '../../generators/app/runners.ts';
 
 /** Complete answers, of which some are given as a user would type them; the others have their defaults. */
 export function answersWith(typed: TypedAnswers = {}): Answers {
@@ -52,8 +53,11 @@ const ways: Record<string, TypedAnswers> = {
   Buildah: { builder: 'buildah' },
 };
 
+/** Answers for a repository, and those of its further runners. */
+export type Scenario = TypedAnswers & { readonly runners?: TypedRunners };
+
 /** Sets of answers that between them reach every decision of the plan. */
-export const scenarios: Record<string, TypedAnswers> = {
+export const scenarios: Record<string, Scenario> = {
   'the defaults': {},
   'other answers everywhere': otherAnswers,
   'no tags': { tags: ',' },
@@ -83,5 +87,21 @@ export const scenarios: Record<string, TypedAnswers> = {
   'no cache': { builder: 'buildah', cache: 'none' },
   'monitoring alone': { monitoring: 'yes' },
   'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },
+  'several runners': {
+    mirror: 'yes',
+    cache: 's3',
+    runners: {
+      deploy: { builder: 'buildkit', project: 'team/app', hardening: 'strict' },
+      'a-1': { tags: 'linux,on,a: b', runUntagged: 'yes' },
+      beside: { builder: 'dind', tags: ',' },
+    },
+  },
+  'several runners, and all that is rare': {
+    ...rareAnswers,
+    builder: 'buildah',
+    description: otherAnswers.description,
+    runners: { proxy: { builder: 'socket-proxy', dockerImage: 'docker:cli' } },
+  },
+  'two runners that are alike but for their tags': { builder: 'socket-proxy', runners: { second: {} } },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };

@@ -6,23 +6,24 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach } from 'vitest';
 import { filesOf } from '../../generators/app/files.ts';
 import { planRepository, type RunnerRepository } from '../../generators/app/plan.ts';
-import type { TypedAnswers } from '../../generators/app/questions.ts';
 import { render } from '../../generators/app/render.ts';
-import { answersWith } from './answers.ts';
+import { completeRunners } from '../../generators/app/runners.ts';
+import { answersWith, type Scenario } from './answers.ts';
 
 /** The plan of the repository that answers describe. */
-export function planWith(typed: TypedAnswers = {}, directory = 'my-runner'): RunnerRepository {
-  return planRepository(answersWith(typed), directory);
+export function planWith(typed: Scenario = {}, directory = 'my-runner'): RunnerRepository {
+  const answers = answersWith(typed);
+  return planRepository(answers, directory, completeRunners(answers, typed.runners ?? {}));
 }
 
 /** The text of every file, by its path. The tests of the generator show that it writes the same. */
-export function renderAll(typed: TypedAnswers = {}, directory = 'my-runner'): Record<string, string> {
+export function renderAll(typed: Scenario = {}, directory = 'my-runner'): Record<string, string> {
   const repository = planWith(typed, directory);
   return Object.fromEntries(filesOf(repository).map(file => [file.path, render(file, repository)]));
 }
 
 /** The paths of the files that answers give. */
-export function pathsWith(typed: TypedAnswers = {}): string[] {
+export function pathsWith(typed: Scenario = {}): string[] {
   return filesOf(planWith(typed)).map(({ path }) => path);
 }
 
@@ -44,7 +45,7 @@ export function temporaryFolder(): string {
 }
 
 /** Writes a repository into a new folder, which is removed when the tests of the file have ended. */
-export function writeAll(typed: TypedAnswers = {}): string {
+export function writeAll(typed: Scenario = {}): string {
   const folder = temporaryFolder();
   const texts = renderAll(typed);
   for (const { path, executable } of filesOf(planWith(typed))) {

@@ -13,6 +13,7 @@ import type { Mock } from 'node:test';
 import { afterEach, vi } from 'vitest';
 import { RunContext } from 'yeoman-test';
 import GitLabRunnerDocker from '../../generators/app/index.ts';
+import type GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 
 export interface Run {
   /** Options as yo hands them over. */
@@ -20,6 +21,8 @@ export interface Run {
   readonly args?: string[];
   /** Answers to prompts by their names; without one a prompt takes its default. */
   readonly answers?: Record<string, unknown>;
+  /** Another generator than that of the repository. */
+  readonly generator?: typeof GitLabRunnerDocker | typeof GitLabRunnerDockerRunner;
   /** The engine's version, API and minimum API, as `docker version` prints them; without it no engine answers. */
   readonly engine?: string;
 }
@@ -51,7 +54,7 @@ export function newFolder(): string {
 /** Runs the generator in a folder, without a terminal unless `options.terminal` says so. */
 export async function runGenerator(
   folder: string,
-  { options, args, answers, engine }: Run = {},
+  { options, args, answers, engine, generator = GitLabRunnerDocker }: Run = {},
 ): Promise<Outcome> {
   const programs = newFolder();
   writeFileSync(join(programs, 'docker'), `#!/bin/sh\n${engine ? `echo '${engine}'` : 'exit 1'}\n`, {
@@ -61,7 +64,7 @@ export async function runGenerator(
   const argv = process.argv.splice(2);
   // yeoman-test overwrites without asking unless it is told otherwise.
   const force = options?.force === true;
-  const context = new RunContext(GitLabRunnerDocker as never, { cwd: folder }, { force } as never)
+  const context = new RunContext(generator as never, { cwd: folder }, { force } as never)
     .withOptions({ force, terminal: false, ...options } as never)
     .withArguments(args ?? [])
     .withAnswers((answers ?? {}) as never, { throwOnMissingAnswer: true });

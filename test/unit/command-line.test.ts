@@ -5,12 +5,12 @@ import { Refusal } from '../../generators/common/refusal.ts';
 import { otherAnswers } from '../support/answers.ts';
 
 const read = (options: Record<string, unknown>, args: string[] = [], words: string[] = []) =>
-  readCommandLine(args, options, words);
+  readCommandLine(questions, 'directory', args, options, words);
 
 describe('readCommandLine', () => {
   it('gives nothing but the defaults of Yeoman for an empty command line', () => {
     expect(read({ terminal: true })).toEqual({
-      directory: undefined,
+      argument: undefined,
       given: {},
       asks: true,
       force: false,
@@ -50,8 +50,8 @@ describe('readCommandLine', () => {
   });
 
   it('takes the directory literally, also one that looks like a number', () => {
-    expect(read({}, ['007']).directory).toBe('007');
-    expect(read({}, ['1e3']).directory).toBe('1e3');
+    expect(read({}, ['007']).argument).toBe('007');
+    expect(read({}, ['1e3']).argument).toBe('1e3');
   });
 
   it('refuses more than one directory', () => {

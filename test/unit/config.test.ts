@@ -4,14 +4,15 @@ import { pathToFileURL } from 'node:url';
 import { parse as parseToml } from 'smol-toml';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { questions, type TypedAnswers } from '../../generators/app/questions.ts';
-import { scenarios } from '../support/answers.ts';
+import { type Scenario, scenarios } from '../support/answers.ts';
 import { planWith, writeAll } from '../support/rendered.ts';
 
 /** What templates/scripts/config.ts exports, as far as it is tried here. */
 interface ConfigScript {
   bringInLine(toml: string, keys?: Record<string, string>): { text: string; changes: Change[] };
   readRunners(toml: string): Record<string, string | string[]>[];
-  jobNetwork(): string | undefined;
+  jobNetwork(runner: unknown): string | undefined;
+  settingsOf(name: string): object | undefined;
   withKeys(toml: string, runner: number, keys: Record<string, string>): string;
 }
 
@@ -26,7 +27,7 @@ interface Change {
 const relaxed: TypedAnswers = { hardening: 'relaxed' };
 
 /** The script of a repository that answers give; `template` is added at the end of its config/template.toml. */
-async function scriptOf(typed: TypedAnswers = {}, template = ''): Promise<ConfigScript> {
+async function scriptOf(typed: Scenario = {}, template = ''): Promise<ConfigScript> {
   const folder = writeAll({ ...relaxed, ...typed });
   appendFileSync(join(folder, 'config/template.toml'), template);
   return import(pathToFileURL(join(folder, 'scripts/config.ts')).href);
@@ -351,7 +352,11 @@ describe('bringInLine', () => {
     'brings one from the defaults to other answers, and then leaves it: %s',
     async (_, typed) => {
       const { bringInLine } = await scriptOf({ ...byDefault, ...typed });
-      const { text, changes } = bringInLine(registered);
+      const { description, runners } = planWith(typed);
+      // Where there are several, that is how one is told from another.
+      const name = runners.length > 1 ? JSON.stringify(description) : '"My Docker Runner"';
+      const mine = registered.replace('"My Docker Runner"', () => name);
+      const { text, changes } = bringInLine(mine);
       expect(bringInLine(text)).toEqual({ text, changes: [] });
       const { config, executor, concurrent, monitoring } = planWith(typed);
       const read = parseToml(text) as unknown as {
@@ -381,8 +386,8 @@ describe('bringInLine', () => {
       // And back to where it came from, but for an address and a cache that might be somebody's own; a key that is
       // false need not be there.
       const before = config.docker.some(({ key }) => key === 'disable_cache')
-        ? edited(registered, ['    disable_cache = false\n', ''])
-        : registered;
+        ? edited(mine, ['    disable_cache = false\n', ''])
+        : mine;
       const { listen_address: kept, ...back } = parseToml(script.bringInLine(text).text);
       const own = config.s3.length > 0 ? cache : { MaxUploadedArchiveSize: 0, s3: {} };
       const expected = parseToml(before) as { runners: [object] };
@@ -450,11 +455,55 @@ it('keeps the ends of lines that an editor of Windows writes, and changes only w
   expect(script.bringInLine(toml).text).toBe(windows);
 });
 
+describe('several runners', () => {
+  const described = { builder: 'socket', runners: { deploy: { builder: 'buildkit' }, plain: {} } };
+  /** As it is registered, and once more under another name. */
+  const two = (other: string) =>
+    `${registered}\n${registered.slice(registered.indexOf('[[runners]]')).replace('"My Docker Runner"', JSON.stringify(other))}`;
+
+  it('are each brought in line with their own settings and template, by their names', async () => {
+    const { bringInLine } = await scriptOf(described);
+    const { text, changes } = bringInLine(two('deploy'));
+    expect(changes.map(({ runner, key }) => [runner, key])).toEqual([
+      ['deploy', 'network_mode'],
+      ['deploy', 'image'],
+      ['deploy', 'volumes'],
+    ]);
+    const [first, second] = parseToml(text).runners as { docker: Record<string, unknown> }[];
+    expect(first?.docker).toMatchObject({ image: 'docker:stable', volumes: [socket, '/cache'] });
+    expect(second?.docker).toMatchObject({
+      image: 'docker:29.10.0-cli',
+      network_mode: 'my-runner-jobs',
+      volumes: ['my-runner-client-certs:/certs/client:ro', '/cache'],
+    });
+    expect(bringInLine(text).changes).toEqual([]);
+  });
+
+  it('leave one alone that settings.ts does not describe', async () => {
+    const { bringInLine } = await scriptOf(described);
+    const toml = two('somebody else').replaceAll('"docker:stable"', '"x"');
+    const { text, changes } = bringInLine(toml);
+    expect(changes).toEqual([
+      { runner: 'My Docker Runner', key: 'image', from: '"x"', to: '"docker:stable"' },
+    ]);
+    const [, other] = text.split('[[runners]]').slice(1);
+    expect(other).toBe(toml.split('[[runners]]')[2]);
+  });
+
+  it('are told apart by their names only where there are several: alone, one may be called anything', async () => {
+    const { settingsOf } = await scriptOf();
+    expect(settingsOf('anything')).toMatchObject({ description: 'My Docker Runner' });
+    const several = await scriptOf(described);
+    expect(several.settingsOf('plain')).toMatchObject({ tags: ['plain'], template: 'template-plain.toml' });
+    expect(several.settingsOf('anything')).toBeUndefined();
+  });
+});
+
 describe('jobNetwork', () => {
   it('is the one of config/template.toml, if there is one', async () => {
-    expect(script.jobNetwork()).toBeUndefined();
+    expect(script.jobNetwork({ template: 'template.toml', image: 'x', volumes: [] })).toBeUndefined();
     const own = await scriptOf({ builder: 'buildkit' });
-    expect(own.jobNetwork()).toBe('my-runner-jobs');
+    expect(own.jobNetwork({ template: 'template.toml', image: 'x', volumes: [] })).toBe('my-runner-jobs');
   });
 
   it('follows the file when that is edited', async () => {
@@ -462,7 +511,7 @@ describe('jobNetwork', () => {
     const file = join(folder, 'config/template.toml');
     writeFileSync(file, readFileSync(file, 'utf8').replace('"my-runner-jobs"', "'team' # ours"));
     const { jobNetwork } = await import(pathToFileURL(join(folder, 'scripts/config.ts')).href);
-    expect(jobNetwork()).toBe('team');
+    expect(jobNetwork({ template: 'template.toml', image: 'x', volumes: [] })).toBe('team');
   });
 });
 

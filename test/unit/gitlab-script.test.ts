@@ -6,13 +6,20 @@ import { writeAll } from '../support/rendered.ts';
 /** What templates/scripts/gitlab.ts exports, as far as it is tried here. */
 interface GitLabScript {
   versionGap(ofRunner: string, ofGitLab: string | undefined): string | undefined;
-  runnerChanges(body: Record<string, unknown>): { key: string; from: unknown; to: unknown }[];
+  runnerChanges(
+    runner: unknown,
+    body: Record<string, unknown>,
+  ): { key: string; from: unknown; to: unknown }[];
 }
 
 let script: GitLabScript;
+let runner: unknown;
 beforeAll(async () => {
   const folder = writeAll({ tags: 'linux,docker' });
   script = await import(pathToFileURL(join(folder, 'scripts/gitlab.ts')).href);
+  ({
+    runners: [runner],
+  } = await import(pathToFileURL(join(folder, 'scripts/settings.ts')).href));
 });
 
 describe('versionGap', () => {
@@ -49,8 +56,8 @@ describe('runnerChanges', () => {
   };
 
   it('are none where GitLab has all as settings.ts wants it, the tags in whatever order', () => {
-    expect(script.runnerChanges(asWanted)).toEqual([]);
-    expect(script.runnerChanges({ ...asWanted, tag_list: ['docker', 'linux'] })).toEqual([]);
+    expect(script.runnerChanges(runner, asWanted)).toEqual([]);
+    expect(script.runnerChanges(runner, { ...asWanted, tag_list: ['docker', 'linux'] })).toEqual([]);
   });
 
   it.each([
@@ -62,10 +69,12 @@ describe('runnerChanges', () => {
     ['description', 'Theirs', 'My Docker Runner'],
     ['run_untagged', true, false],
   ])('show that %s is another', (key, from, to) => {
-    expect(script.runnerChanges({ ...asWanted, [key]: from })).toEqual([{ key, from, to }]);
+    expect(script.runnerChanges(runner, { ...asWanted, [key]: from })).toEqual([{ key, from, to }]);
   });
 
   it('leave the lock alone of a runner that belongs to no project', () => {
-    expect(script.runnerChanges({ ...asWanted, runner_type: 'group_type', locked: false })).toEqual([]);
+    expect(script.runnerChanges(runner, { ...asWanted, runner_type: 'group_type', locked: false })).toEqual(
+      [],
+    );
   });
 });

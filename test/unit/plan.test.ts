@@ -119,7 +119,7 @@ describe('the way to build images', () => {
     ['buildah', { builder: 'buildah' }, undefined, []],
   ])('decides what runs beside the runner, on a network that jobs join: %s', (_, typed, service, volumes) => {
     const { compose } = plan(typed);
-    expect(compose.service).toBe(service);
+    expect(compose.services).toEqual(service ? [service] : []);
     expect(compose.volumes.map(({ key }) => key)).toEqual([...volumes, 'clean-up-state']);
     expect(compose.networks.map(({ key, name }) => [key, name])).toEqual(
       service ? [['jobs', 'my-runner-jobs']] : [],
@@ -233,7 +233,12 @@ describe('the mirror', () => {
     ['buildah', { builder: 'buildah' }, { address: '172.17.0.1', isForHost: false }],
   ])('is where whoever pulls finds it, and nowhere else: %s', (_, typed, mirror) => {
     const repository = plan({ ...typed, mirror: 'yes' });
-    expect(repository.mirror).toEqual(mirror);
+    const { address, isForHost } = mirror;
+    expect(repository.mirror).toEqual({
+      addresses: address ? [address] : [],
+      isOnNetwork: !address,
+      isForHost,
+    });
     expect(repository.compose.volumes.map(({ key }) => key)).toContain('mirror-data');
     // Jobs, and engines beside them, know it by name.
     expect(configured(repository, 'extra_hosts')).toEqual(
@@ -259,11 +264,11 @@ describe('the cache of jobs', () => {
 
   it.each(ways)('is found by jobs in docker-compose.yml, wherever they are: %s', (_, typed) => {
     const repository = plan({ ...typed, cache: 's3', httpProxy: 'http://proxy.example.com:3128' });
-    const address = repository.compose.service ? undefined : '172.17.0.1';
+    const address = repository.compose.services.length > 0 ? undefined : '172.17.0.1';
     expect(repository.cache).toEqual({
       address: 'job-cache:7070',
       bucket: 'runner-cache',
-      service: { address },
+      service: { addresses: address ? [address] : [], isOnNetwork: !address },
     });
     expect(configured(repository, 'extra_hosts')).toEqual(address ? ['job-cache:host-gateway'] : undefined);
     expect(repository.compose.volumes.map(({ key }) => key)).toContain('cache-data');

@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { completeAnswers } from '../../generators/app/answers.ts';
+import { completeAnswers, usable } from '../../generators/app/answers.ts';
 import { filesOf } from '../../generators/app/files.ts';
 import { planRepository } from '../../generators/app/plan.ts';
 import type { TypedAnswers } from '../../generators/app/questions.ts';
-import { filesFollow, loadAnswers, saveAnswers } from '../../generators/app/saved-answers.ts';
+import { filesFollow, loadAnswers, planOf, saveAnswers } from '../../generators/app/saved-answers.ts';
 import { Refusal } from '../../generators/common/refusal.ts';
 import { answersWith, otherAnswers, scenarios } from '../support/answers.ts';
 import { pathsWith } from '../support/rendered.ts';
@@ -26,19 +26,19 @@ afterEach(() => {
 
 describe('loadAnswers', () => {
   it('finds nothing where nothing was saved', () => {
-    expect(loadAnswers(folder)).toEqual({});
+    expect(loadAnswers(folder)).toEqual({ answers: {}, runners: {} });
     writeFileSync(store(), '{"generator-other": {"tags": "x"}}');
-    expect(loadAnswers(folder)).toEqual({});
+    expect(loadAnswers(folder)).toEqual({ answers: {}, runners: {} });
   });
 
   it('gives text for each answer, also where somebody wrote a number or a boolean', () => {
     writeFileSync(store(), JSON.stringify({ [section]: { concurrent: 3, runUntagged: true, tags: 'a,b' } }));
-    expect(loadAnswers(folder)).toEqual({ concurrent: '3', runUntagged: 'true', tags: 'a,b' });
+    expect(loadAnswers(folder).answers).toEqual({ concurrent: '3', runUntagged: 'true', tags: 'a,b' });
   });
 
   it('passes over what is no answer', () => {
     writeFileSync(store(), JSON.stringify({ [section]: { token: 'glrt-x', constructor: 'y' } }));
-    expect(loadAnswers(folder)).toEqual({});
+    expect(loadAnswers(folder)).toEqual({ answers: {}, runners: {} });
   });
 
   it.each([
@@ -64,7 +64,7 @@ describe('saveAnswers', () => {
   it.each(Object.entries(scenarios))('saves what loads again as the same answers: %s', (_, typed) => {
     const answers = answersWith(typed);
     saveAnswers(folder, answers);
-    expect(completeAnswers(loadAnswers(folder))).toEqual(answers);
+    expect(completeAnswers(loadAnswers(folder).answers)).toEqual(answers);
   });
 
   it('keeps what other generators saved', () => {
@@ -90,7 +90,13 @@ describe('filesFollow', () => {
   const after = answersWith({ tags: 'new' });
   const before: TypedAnswers = { ...otherAnswers, tags: 'old' };
   const follow = (kept: string[], saved = before, answers = completeAnswers({ ...before, tags: 'new' })) =>
-    filesFollow(answers, saved, kept, 'my-runner');
+    filesFollow(
+      planRepository(answers, 'my-runner'),
+      Object.keys(saved).length === 0
+        ? 'nothing'
+        : planOf({ answers: usable(saved), runners: {} }, 'my-runner'),
+      kept,
+    );
 
   it('holds where every file was written', () => {
     expect(follow([])).toBe(true);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
 import { answerNames, builders, hardenings, questions } from '../../generators/app/questions.ts';
+import { runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from '../../generators/app/runners.ts';
 import { defaultsInWords, optionsTable, usage } from '../../generators/app/usage.ts';
 
 describe('defaultsInWords', () => {
@@ -52,6 +53,14 @@ describe('usage', () => {
     }
   });
 
+  it('says how a further runner is added, and with which options', () => {
+    expect(usage()).toContain('yo gitlab-runner-docker:runner <name>');
+    expect(usage()).toContain('--runner <name>');
+    for (const { option } of Object.values(runnerQuestions)) {
+      expect(usage().slice(usage().indexOf('To add a runner'))).toContain(`--${option}`);
+    }
+  });
+
   it('fits into a terminal of 120 columns', () => {
     expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(120);
   });
@@ -63,7 +72,7 @@ describe('optionsTable', () => {
     (table as { rows: { text: string }[][] }).rows.map(cells => cells.map(({ text }) => text));
 
   it('is a Markdown table with one row for each question, and one for the builders, and one for the levels of hardening', () => {
-    expect(tables.map(({ type }) => type)).toEqual(['table', 'table', 'table']);
+    expect(tables.map(({ type }) => type)).toEqual(['table', 'table', 'table', 'table']);
     expect(rowsOf(tables[0])).toEqual(
       answerNames.map(name => [
         `\`--${questions[name].option}\``,
@@ -72,10 +81,20 @@ describe('optionsTable', () => {
       ]),
     );
     for (const [number, choices] of [builders, hardenings].entries()) {
-      expect(rowsOf(tables[number + 1])).toEqual(
+      expect(rowsOf(tables[number + 2])).toEqual(
         Object.entries(choices).map(([name, sentence]) => [`\`${name}\``, sentence]),
       );
     }
+  });
+
+  it('has a table of what a further runner is asked', () => {
+    expect(rowsOf(tables[1])).toEqual(
+      runnerAnswerNames.map(name => [
+        `\`--${runnerQuestions[name].option}\``,
+        runnerDefaultInWords(name),
+        runnerQuestions[name].help,
+      ]),
+    );
   });
 
   it('names the defaults of builders that have others', () => {

@@ -1,8 +1,9 @@
 <%- include('/_parts/scripts/client-probe.ts') -%>
 
 /** @param seen what the probe found */
-export function checkInside(seen: (key: string) => string, engine: Engine, note: Note): void {
-  checkClient(seen, note, {
+export function checkInside(inside: Inside, note: Note): void {
+  const { engine } = inside;
+  checkClient(inside, note, {
     takes: `this engine (${engine.version}) takes ${engine.minApiVersion} and newer`,
     ways:
       'Docker Engine 29.3 or later, which takes 1.40 again;\n' +

@@ -1,7 +1,6 @@
 /** Whether the Docker client of the job image and the engine have an API version in common. */
-function checkClient(seen: (key: string) => string, note: Note, refused: { takes: string; ways: string }): void {
+function checkClient({ seen, image }: Inside, note: Note, refused: { takes: string; ways: string }): void {
   const check = 'docker client';
-  const { image } = executor;
   const refusal = seen('refusal');
   const tooOld = /client version (\S+) is too old/i.exec(refusal)?.[1];
   if (tooOld) {
@@ -19,7 +18,7 @@ function checkClient(seen: (key: string) => string, note: Note, refused: { takes
       'Upgrade Docker Engine, or name an older image, such as docker:stable.',
     );
   } else if (/docker.*not found/i.test(refusal)) {
-    noteNoClient(note);
+    noteNoClient(image, note);
   } else if (refusal !== '' || seen('client') === '') {
     note('failed', check, ...unreachable(refusal || 'docker printed nothing'));
   } else {
@@ -27,11 +26,11 @@ function checkClient(seen: (key: string) => string, note: Note, refused: { takes
   }
 }
 
-function noteNoClient(note: Note): void {
+function noteNoClient(image: string, note: Note): void {
   note(
     'failed',
     'docker client',
-    `there is no docker command in ${executor.image}.`,
+    `there is no docker command in ${image}.`,
     'Name an image that has one, such as docker:cli, in scripts/settings.ts; then: make apply',
   );
 }

@@ -24,6 +24,8 @@ export interface Way {
   /** Whether it can be tried here. */
   readonly exists: boolean;
   readonly command: readonly string[];
+  /** The same for adding a runner; its name follows. */
+  readonly addRunner: readonly string[];
   /** What the command itself prints before an error's sentence. */
   readonly beforeError: RegExp;
 }
@@ -35,18 +37,21 @@ export const own: Way = {
   name: 'the own command as a normal user',
   exists: true,
   command: asNormalUser(ownCommand),
+  addRunner: asNormalUser([...ownCommand, '--runner']),
   beforeError: ownName,
 };
 export const ownAsRoot: Way = {
   name: 'the own command as root',
   exists: isRoot,
   command: ownCommand,
+  addRunner: [...ownCommand, '--runner'],
   beforeError: ownName,
 };
 export const realYo: Way = {
   name: 'yo as a normal user',
   exists: yo !== '',
   command: asNormalUser([process.execPath, yo, 'gitlab-runner-docker']),
+  addRunner: asNormalUser([process.execPath, yo, 'gitlab-runner-docker:runner']),
   // yo repeats its arguments in a line of its own.
   beforeError: /^Error gitlab-runner-docker .*\n\s*\n/,
 };
@@ -82,10 +87,18 @@ export class Workplace {
 
   /** Runs a command here without a terminal. */
   run(way: Way, ...words: readonly string[]): Promise<Outcome> {
-    const [program = '', ...rest] = [...way.command, ...words];
+    return this.#run(this.folder, [...way.command, ...words]);
+  }
+
+  /** The same, to add a runner to the repository in that folder. */
+  addRunner(way: Way, path: string, ...words: readonly string[]): Promise<Outcome> {
+    return this.#run(join(this.folder, path), [...way.addRunner, ...words]);
+  }
+
+  #run(cwd: string, [program = '', ...rest]: readonly string[]): Promise<Outcome> {
     const started = performance.now();
     const child = spawn(program, rest, {
-      cwd: this.folder,
+      cwd,
       env: this.environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -178,7 +178,10 @@ export class GitLabClient {
     payload: string,
   ): Promise<{ response: http.IncomingMessage; body: Table }> {
     const secure = url.protocol === 'https:';
-    const options: https.RequestOptions = { method, headers, ...(secure ? this.#trust(runner, url) : {}) };
+    // Without it, an answer that got lost on the way would keep the runner from asking ever again.
+    const signal = AbortSignal.timeout(15_000);
+    const trust = secure ? this.#trust(runner, url) : {};
+    const options: https.RequestOptions = { method, headers, signal, ...trust };
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
       const request = (secure ? https : http).request(url, options, resolve);
       request.on('error', reject);
@@ -223,6 +226,7 @@ function goError(error: NodeJS.ErrnoException, url: URL): string {
     case 'EAI_AGAIN':
       return `dial tcp: lookup ${url.hostname}: no such host`;
     case 'ETIMEDOUT':
+    case 'ABORT_ERR':
       return `dial tcp ${url.hostname}:${port}: i/o timeout`;
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':

@@ -30,6 +30,7 @@ class MultiRunner {
   readonly #waking = new AbortController();
   #config: Config | undefined;
   #handled = 0;
+  #turn = 0;
   #loadedFrom = '';
   #shutdown: 'none' | 'graceful' | 'forceful' = 'none';
 
@@ -143,7 +144,11 @@ class MultiRunner {
   }
 
   #requestJobs(): void {
-    for (const runner of this.#config?.runners ?? []) {
+    const runners = this.#config?.runners ?? [];
+    // Another one is first each time, or it would take every free place.
+    this.#turn += 1;
+    for (const at of runners.keys()) {
+      const runner = runners[(at + this.#turn) % runners.length] as Table;
       const running = [...this.#jobs.keys()].filter(job => job.runner.token === runner.token).length;
       const limit = Number(runner.limit ?? 0);
       const full = this.#jobs.size + this.#requests.size >= this.#concurrent;
