@@ -301,7 +301,7 @@ function planRunner(
       volumesWhy: builder.volumesWhy,
     },
     config: {
-      runner: [...environment(answers.privateCa, proxy), ...runner],
+      runner: [...environment(answers.privateCa, proxy), askAgain, ...runner],
       docker: [
         ...pullPolicy(answers.pullPolicy),
         ...(answers.cache === 'none' ? [noCache] : []),
@@ -396,6 +396,19 @@ function pullPolicy(policies: readonly string[]): ConfigEntry[] {
     },
   ];
 }
+
+/**
+ * GitLab Runner's own default is an hour, the limit three requests: `unhealthy_interval` and
+ * `unhealthy_requests_limit` in https://docs.gitlab.com/runner/configuration/advanced-configuration/
+ */
+const askAgain: ConfigEntry = {
+  key: 'unhealthy_interval',
+  value: '1m0s',
+  why: [
+    'Where GitLab has not answered three requests for jobs, the next one comes after this: by itself GitLab Runner waits',
+    'for an hour, though GitLab may be back by then.',
+  ],
+};
 
 const noCache: ConfigEntry = {
   key: 'disable_cache',

@@ -63,7 +63,7 @@ restore() { # BACKUP KEY
       echo "The config.toml of before is config/config.toml.before-restore now."
     fi
     mv -f config/.restore/config/config.toml config/config.toml
-    rm -f config/.restore/config/template.toml
+    rm -f config/.restore/config/template*.toml
     cp -a config/.restore/config/. config/
     if [ -e .env ]; then echo "Your .env stays as it is."
     else

@@ -252,7 +252,7 @@ export interface Change {
 
 /** Keys that go back to GitLab Runner's default where its template does not name them. All others are left alone. */
 const governed = {
-  runners: ['debug_trace_disabled', 'environment'],
+  runners: ['debug_trace_disabled', 'environment', 'unhealthy_interval'],
   'runners.docker': [
     'allowed_images',
     'allowed_privileged_images',

@@ -224,6 +224,8 @@ describe.skipIf(!able || !hasAge)('make backup and make restore', () => {
     await output(['age-keygen', '--output', keys], repository.at());
     recipient = (await output(['age-keygen', '-y', keys], repository.at())).trim();
     repository.writeEnv({ RUNNER_TOKEN: gitlab.addRunner({ tagList: ['docker'] }).token });
+    // As a further runner has it.
+    repository.write('config/template-deploy.toml', '# Theirs.\n');
     const { code, output: text } = await repository.make('register');
     expect(code, text).toBe(0);
   });
@@ -264,11 +266,13 @@ describe.skipIf(!able || !hasAge)('make backup and make restore', () => {
     repository.write('config/config.toml', 'concurrent = 1\n');
     await run(['rm', '.env'], repository.at());
     repository.edit('config/template.toml', 'What `register`', 'Mine. What `register`');
+    repository.edit('config/template-deploy.toml', 'Theirs.', 'Mine.');
     const { code, output: text } = await repository.make(`restore FROM=${backup} KEY=${keys}`);
     expect(code, text).toBe(0);
     expect(repository.read('config/config.toml')).toBe(config);
     expect(repository.read('config/config.toml.before-restore')).toBe('concurrent = 1\n');
     expect(repository.read('config/template.toml')).toContain('Mine.');
+    expect(repository.read('config/template-deploy.toml')).toBe('# Mine.\n');
     expect(repository.read('.env')).toBe(env);
     expect(statSync(join(repository.folder, '.env')).mode & 0o777).toBe(0o600);
     expect(statSync(join(repository.folder, 'config/config.toml')).mode & 0o777).toBe(0o600);

@@ -170,7 +170,11 @@ describe.skipIf(!able)('where something breaks', () => {
     });
 
     it('GitLab is away for a while: config.toml stays, doctor says so, and jobs go on once it is back', async () => {
+      // A minute, in a test, is long.
+      repository.edit('config/template.toml', '"1m0s"', '"5s"');
+      await succeed('apply');
       const before = repository.read('config/config.toml');
+      expect(before).toContain('unhealthy_interval = "5s"');
       const { runners } = gitlab;
       await gitlab.stop();
       expect(await fail('doctor')).toMatch(/FAILED +GitLab +Nothing listens at/);

@@ -30,7 +30,9 @@ describe.each(Object.entries(scenarios))('config/template.toml with %s', (_, typ
 
 it('config/template.toml asks the registry for a newer image first, and takes the one on this host where that fails', () => {
   const pull_policy = ['always', 'if-not-present'];
-  expect(templateWith({ hardening: 'relaxed' }).runners).toEqual([{ docker: { pull_policy } }]);
+  expect(templateWith({ hardening: 'relaxed' }).runners).toEqual([
+    { unhealthy_interval: '1m0s', docker: { pull_policy } },
+  ]);
   expect(templateWith().runners).toMatchObject([{ docker: { pull_policy } }]);
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { answerNames, asTyped, builders, questions } from '../../generators/app/questions.ts';
+import { project } from '../../generators/app/runners.ts';
 import { needs } from '../support/needs.ts';
 import { hasTerminals } from '../support/terminal.ts';
 import { Dialogue } from './support/terminal.ts';
@@ -227,4 +228,28 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     await open(new Workplace(own, 'silent')).asks(`${messages.dockerImage} (docker:stable)`);
     expect(performance.now() - started).toBeLessThan(20_000);
   });
+});
+
+test.skipIf(!tmux)('the own command asks for a further runner what is its own, in a terminal', async () => {
+  const workplace = await scaffolded(own);
+  const terminal = new Dialogue(workplace, own, 'runner', '--runner', 'deploy', '--force');
+
+  await terminal.answer(`${project.message} (none)`, 'a b');
+  await terminal.shows(/> Write the project as its path, such as team\/app, .*\.$/);
+  terminal.press('C-u');
+  await terminal.answer(project.message, 'team/app');
+  await terminal.answer(`${messages.tags} (deploy)`);
+  await terminal.answer(`${messages.runUntagged} (y/N)`);
+  await terminal.chooses(messages.builder, 'socket');
+  terminal.press('Down');
+  await terminal.chooses(messages.builder, 'socket-proxy');
+  terminal.press('Enter');
+  await terminal.chooses(messages.hardening, 'recommended');
+  terminal.press('Enter');
+  await terminal.answer(`${messages.dockerImage} (docker:stable)`);
+
+  expect(await terminal.exitCode()).toBe(0);
+  expect(terminal.text()).toContain('make register RUNNER=deploy');
+  expect(workplace.read('runner/config/template-deploy.toml')).toContain('the proxy');
+  expect(workplace.read('runner/scripts/settings.ts')).toContain("project: 'team/app'");
 });

@@ -52,6 +52,7 @@ shutdown_timeout = 0
   token = "glrt-t0k3n"
   token_obtained_at = 2026-11-01T10:00:00Z
   token_expires_at = 0001-01-01T00:00:00Z
+  unhealthy_interval = "1m0s"
   executor = "docker"
   [runners.cache]
     MaxUploadedArchiveSize = 0

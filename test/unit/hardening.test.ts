@@ -36,7 +36,7 @@ describe('what is taken away', () => {
       expect(plan(typed)).toMatchObject({
         hardening: { isConfined: false, isReadOnly: false },
         accessLevel: 'not_protected',
-        config: { runner: [] },
+        config: { runner: [{ key: 'unhealthy_interval' }] },
       });
     }
   });
@@ -140,7 +140,7 @@ it.skipIf(!needs(facts !== undefined, 'FACTS_DIR, the folder with config-toml-ke
     for (const typed of cases) {
       const { config } = plan(typed);
       for (const [known, entries] of [
-        [runners, config.runner],
+        [runners, config.runner.filter(({ key }) => key !== 'unhealthy_interval')],
         [runners.docker, config.docker.filter(({ key }) => added.includes(key))],
       ] as const) {
         for (const { key, value } of entries) {
@@ -150,6 +150,11 @@ it.skipIf(!needs(facts !== undefined, 'FACTS_DIR, the folder with config-toml-ke
       }
     }
     expect([...seen].sort()).toEqual([...added, 'debug_trace_disabled'].sort());
+    // As a duration is written in Go, which is also how GitLab Runner writes it back.
+    expect(runners.unhealthy_interval).toBe('*time.Duration');
+    expect(plan({}).config.runner).toMatchObject([
+      { key: 'unhealthy_interval', value: expect.stringMatching(/^(\d+h)?\d+m\d+s$/) },
+    ]);
   },
 );
 

@@ -14,6 +14,13 @@ interface Job {
   runner: Table;
 }
 
+/** A duration as Go writes it, such as 1m0s, in milliseconds. */
+function milliseconds(duration: unknown): number {
+  const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000 };
+  const parts = [...String(duration).matchAll(/(\d+(?:\.\d+)?)([hms])/g)];
+  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (units[unit] ?? 0), 0);
+}
+
 /** Runs until a signal ends it. */
 export function run(context: Context, configPath: string): Promise<void> {
   return new MultiRunner(context, configPath).run();
@@ -27,6 +34,8 @@ class MultiRunner {
   readonly #requests = new Map<Table, Promise<void>>();
   /** The last failure of each runner, so that a dead GitLab does not flood the log. */
   readonly #failures = new Map<string, string>();
+  /** How many requests of each runner failed one after the other, and when the last did. */
+  readonly #health = new Map<string, { failures: number; last: number }>();
   readonly #waking = new AbortController();
   #config: Config | undefined;
   #handled = 0;
@@ -153,11 +162,34 @@ class MultiRunner {
       const limit = Number(runner.limit ?? 0);
       const full = this.#jobs.size + this.#requests.size >= this.#concurrent;
       if (full || (limit > 0 && running >= limit) || this.#requests.has(runner)) continue;
+      if (!this.#isHealthy(runner)) continue;
       this.#requests.set(
         runner,
         this.#requestJob(runner).finally(() => this.#requests.delete(runner)),
       );
     }
+  }
+
+  /** A runner whose requests failed is disabled for a while, an hour unless its configuration says otherwise. */
+  #isHealthy(runner: Table): boolean {
+    const token = String(runner.token ?? '');
+    const health = this.#health.get(token);
+    const limit = Number(runner.unhealthy_requests_limit ?? 3);
+    if (!health || health.failures < limit) return true;
+    if (Date.now() - health.last < milliseconds(runner.unhealthy_interval ?? '1h0m0s')) return false;
+    this.#health.delete(token);
+    return true;
+  }
+
+  #noteFailure(runner: Table, token: string): void {
+    const failures = (this.#health.get(token)?.failures ?? 0) + 1;
+    this.#health.set(token, { failures, last: Date.now() });
+    if (failures !== Number(runner.unhealthy_requests_limit ?? 3)) return;
+    const interval = String(runner.unhealthy_interval ?? '1h0m0s');
+    this.#context.log.warning(
+      `Runner is unhealthy and will be disabled for ${interval}`,
+      runnerFields(runner),
+    );
   }
 
   async #requestJob(runner: Table): Promise<void> {
@@ -171,6 +203,8 @@ class MultiRunner {
       },
       headers: { 'runner-token': token },
     });
+    if (answer.status === 201 || answer.status === 204) this.#health.delete(token);
+    else this.#noteFailure(runner, token);
     if (answer.status === 201) {
       this.#failures.delete(token);
       const job: Job = {
