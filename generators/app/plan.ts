@@ -50,6 +50,8 @@ export interface RunnerRepository extends Runner {
   readonly usesHostEngine: boolean;
   /** What is taken from jobs and from the runner; its entries are in `config` already. */
   readonly hardening: Omit<Hardening, 'runner' | 'docker' | 'accessLevel'>;
+  /** Whether no runner takes anything from its jobs. */
+  readonly takesNothing: boolean;
   /** Who could do what here, and what is done about it. */
   readonly threats: readonly Threat[];
   /** Whether the Docker client that jobs run is of 19.03 for good, which some engines refuse. */
@@ -194,6 +196,7 @@ export function planRepository(
     runnerImage: answers.runnerImage,
     usesHostEngine: builders.some(usesHostEngine),
     hardening: first.hardening,
+    takesNothing: all.every(({ hardening }) => hardening.level === 'relaxed'),
     threats: planThreats(
       answers,
       others.map(({ answers: own }) => own),

@@ -111,7 +111,9 @@ describe.skipIf(!able)('where something breaks', () => {
       for (const moment of [/^Made|./, 'created', 'staged', 'late'] as const) {
         const running = repository.startMake('register', inner.env);
         const file = (path: string) => existsSync(join(repository.folder, 'config', path));
-        if (moment === 'created') await eventually(() => expect(gitlab.runners.size).toBeGreaterThan(0), 60);
+        // As soon as the token of the new runner has arrived. Before, while GitLab's answer is on its way, nobody has it.
+        if (moment === 'created')
+          await eventually(() => expect(repository.read('.env')).toMatch(/^RUNNER_TOKEN=glrt-/m), 60, 5);
         else if (moment === 'staged')
           await eventually(() => expect(file('.register.toml')).toBe(true), 60, 5);
         else if (moment === 'late') await running.shows(/Registered|already/);
@@ -214,15 +216,19 @@ describe.skipIf(!able)('where something breaks', () => {
       await inner.shell(
         `cp -a ${folder}/config /tmp/config && mount -t tmpfs -o size=64k tmpfs ${folder}/config && cp -a /tmp/config/. ${folder}/config/ && dd if=/dev/zero of=${folder}/config/filler 2>/dev/null; true`,
       );
-      repository.edit('scripts/settings.ts', 'concurrent = 2', 'concurrent = 4');
-      const tokens = [...gitlab.runners.values()].map(({ token }) => token);
-      for (const target of ['apply', 'rotate', 'register ARGS=--force']) {
-        expect(await fail(target), target).toMatch(/disk is full|cannot be written|[Nn]o space left/);
-        expect(await inner.shell(`cat ${folder}/config/config.toml`), target).toBe(before);
+      try {
+        repository.edit('scripts/settings.ts', 'concurrent = 2', 'concurrent = 4');
+        const tokens = [...gitlab.runners.values()].map(({ token }) => token);
+        for (const target of ['apply', 'rotate', 'register ARGS=--force']) {
+          expect(await fail(target), target).toMatch(/disk is full|cannot be written|[Nn]o space left/);
+          expect(await inner.shell(`cat ${folder}/config/config.toml`), target).toBe(before);
+        }
+        // GitLab was not asked for a new token that could not be kept, and what it created was taken back.
+        expect([...gitlab.runners.values()].map(({ token }) => token)).toEqual(tokens);
+      } finally {
+        // The tests that follow have a disk again.
+        await inner.shell(`umount ${folder}/config`);
       }
-      // GitLab was not asked for a new token that could not be kept, and what it created was taken back.
-      expect([...gitlab.runners.values()].map(({ token }) => token)).toEqual(tokens);
-      await inner.shell(`umount ${folder}/config`);
       expect(repository.read('config/config.toml')).toBe(before);
       await succeed('apply');
       await succeed('up');
@@ -232,6 +238,7 @@ describe.skipIf(!able)('where something breaks', () => {
     it.each(['apply', 'rotate'])(
       'make %s is killed at any moment: config.toml is the old one or the new one, and the next run mends it',
       async target => {
+        let lost = 0;
         for (const milliseconds of [300, 700, 1100, 1500, 1900]) {
           if (target === 'apply') {
             const now = /concurrent = (\d+)/.exec(repository.read('scripts/settings.ts'))![1]!;
@@ -242,7 +249,15 @@ describe.skipIf(!able)('where something breaks', () => {
           if (running.child.exitCode === null) process.kill(-running.child.pid!, 'SIGKILL');
           outputs.push((await running.ended.catch(() => ({ output: '' }))).output);
           expect(repository.config().runners).toHaveLength(1);
-          // A token that GitLab made and config.toml does not have yet is in .env by then.
+          // A token that GitLab made and config.toml does not have yet is in .env by then, but for the very moment in
+          // which GitLab's answer is on its way: at most one of these hits that.
+          const known = [...gitlab.runners.values()][0]!;
+          const { token } = repository.config().runners[0];
+          if (known.token !== token && !repository.read('.env').includes(known.token)) {
+            known.token = token;
+            lost += 1;
+          }
+          expect(lost).toBeLessThanOrEqual(1);
           if (target === 'rotate') await succeed('rotate');
         }
         await succeed('apply');

@@ -11,7 +11,7 @@ import {
 import { checkProject, checkRunnerName } from '../../generators/common/checks.ts';
 import { Refusal } from '../../generators/common/refusal.ts';
 import { answersWith } from '../support/answers.ts';
-import { planWith } from '../support/rendered.ts';
+import { planWith, renderAll } from '../support/rendered.ts';
 
 const complete = (typed: TypedAnswers, runners: TypedRunners) => completeRunners(answersWith(typed), runners);
 
@@ -127,6 +127,13 @@ describe('runners in one repository', () => {
     );
     expect(rows).toContain('The same, by `kit`');
     expect(rows).not.toContain('The same, by `same`');
+  });
+
+  it('are said to take nothing from jobs only where none of them does', () => {
+    const text = (hardening: string) =>
+      renderAll({ hardening: 'relaxed', runners: { deploy: { hardening } } })['README.md'];
+    expect(text('relaxed')).toContain('Nothing is taken from jobs');
+    expect(text('strict')).not.toContain('Nothing is taken from jobs');
   });
 
   it('ask to be registered when they are new, and for "make apply" when they change', () => {
