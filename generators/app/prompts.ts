@@ -115,7 +115,8 @@ function promptFor(
   };
 }
 
-function sentenceAgainst(check: (text: string) => unknown, typed: string): true | string {
+/** What Inquirer wants of a check: true, or the sentence of the refusal. */
+export function sentenceAgainst(check: (text: string) => unknown, typed: string): true | string {
   try {
     check(typed);
     return true;

@@ -397,3 +397,9 @@ export function asTyped(name: AnswerName, value: Answers[AnswerName]): string {
   if (Array.isArray(value)) return value.length > 0 ? value.join(',') : (questions[name].none ?? '');
   return value === undefined ? 'none' : String(value);
 }
+
+/** All answers as a user would type them. */
+export function typedAnswers(answers: Answers): { [Name in AnswerName]: string } {
+  const typed = answerNames.map(name => [name, asTyped(name, answers[name])]);
+  return Object.fromEntries(typed) as { [Name in AnswerName]: string };
+}

@@ -2,7 +2,14 @@ import { checkProject, checkRunnerName } from '../common/checks.ts';
 import { Refusal } from '../common/refusal.ts';
 import { completeAnswers, reconsider } from './answers.ts';
 import type { OtherRunner } from './plan.ts';
-import { type AnswerName, type Answers, asTyped, type Question, questions } from './questions.ts';
+import {
+  type AnswerName,
+  type Answers,
+  asTyped,
+  type Question,
+  questions,
+  typedAnswers,
+} from './questions.ts';
 
 /** The answers that a further runner has of its own; all others are those of the repository. */
 export const ownNames = ['tags', 'runUntagged', 'builder', 'dindCache', 'hardening', 'dockerImage'] as const;
@@ -48,10 +55,12 @@ export type TypedRunners = Readonly<Record<string, TypedRunner>>;
 
 /** The answers of the repository as typed, with those in their place that a new runner starts from. */
 export function startingPoint(name: string, answers: Answers): { [Name in AnswerName]: string } {
-  const typed = Object.fromEntries(
-    Object.keys(questions).map(one => [one, asTyped(one as AnswerName, answers[one as AnswerName])]),
-  ) as { [Name in AnswerName]: string };
-  return { ...typed, description: name, tags: name, runUntagged: questions.runUntagged.default };
+  return {
+    ...typedAnswers(answers),
+    description: name,
+    tags: name,
+    runUntagged: questions.runUntagged.default,
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import { Refusal } from '../common/refusal.ts';
 import { completeAnswers } from './answers.ts';
 import { filesOf } from './files.ts';
 import { planRepository, type RunnerRepository } from './plan.ts';
-import { type Answers, answerNames, asTyped, type TypedAnswers } from './questions.ts';
+import { type Answers, answerNames, type TypedAnswers, typedAnswers } from './questions.ts';
 import { completeRunners, runnerAnswerNames, type TypedRunner, type TypedRunners } from './runners.ts';
 
 const section = 'generator-gitlab-runner-docker';
@@ -56,7 +56,7 @@ function textsIn<Name extends string>(
 export function saveAnswers(folder: string, answers: Answers, runners: TypedRunners = {}): void {
   const store = readStore(folder);
   const typed = {
-    ...Object.fromEntries(answerNames.map(name => [name, asTyped(name, answers[name])])),
+    ...typedAnswers(answers),
     ...(Object.keys(runners).length > 0 ? { runners } : {}),
   };
   if (isDeepStrictEqual(store[section], typed)) return;

@@ -9,7 +9,7 @@ import {
 } from '../app/command-line.ts';
 import type { Options } from '../app/index.ts';
 import type { RunnerRepository } from '../app/plan.ts';
-import { prompts } from '../app/prompts.ts';
+import { prompts, sentenceAgainst } from '../app/prompts.ts';
 import { type Answers, asTyped } from '../app/questions.ts';
 import { templates } from '../app/render.ts';
 import { RepositoryWriter } from '../app/repository-writer.ts';
@@ -122,14 +122,7 @@ export default class GitLabRunnerDockerRunner extends Generator {
     byDefault: string | undefined,
     check: (text: string) => unknown,
   ): Promise<string> {
-    const validate = (text: string) => {
-      try {
-        check(text);
-        return true;
-      } catch (error) {
-        return (error as Error).message;
-      }
-    };
+    const validate = (text: string) => sentenceAgainst(check, text);
     const question = { type: 'input', name, message, default: byDefault, validate };
     const answers: Record<string, string> = await this.prompt([question] as never);
     return answers[name] ?? '';
