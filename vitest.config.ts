@@ -1,13 +1,25 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+/** The scripts of templates/ import settings.ts, which only a rendered repository has. */
+const settings = {
+  name: 'settings-of-an-example',
+  enforce: 'pre' as const,
+  resolveId(source: string, importer = '') {
+    if (source !== './settings.ts' || !importer.includes('/templates/scripts/')) return undefined;
+    return fileURLToPath(new URL('examples/default/scripts/settings.ts', import.meta.url));
+  },
+};
 
 export default defineConfig({
   test: {
     // The slowest tests wait for containers and terminals more than they compute.
     minWorkers: 1,
-    maxWorkers: 3,
+    maxWorkers: 2,
     reporters: ['default', './test/support/summary-reporter.ts'],
     projects: [
       {
+        plugins: [settings],
         test: {
           name: 'sources',
           include: ['test/**/*.test.ts'],

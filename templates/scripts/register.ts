@@ -1,516 +1,391 @@
-// Registers a runner with GitLab:  make register (RUNNER=description)
+// Registers a runner of settings.ts with GitLab, or brings GitLab in line with it:  make register (RUNNER=description)
 //
-//   scripts/run register [--dry-run] [--force] [description]
+//   scripts/run register [--dry-run] [--rotate] [--unregister] [description]
 //
-//   --dry-run    print what would be done, tokens masked, and do nothing
-//   --force      add it once more, beside what is in config/config.toml
-//   description  which runner of scripts/settings.ts; without it, the first
+//   --dry-run      show what would be done, and do nothing
+//   --rotate       renew the token
+//   --unregister   delete the runner in GitLab, and its token here; without a description all of them
+//   description    which runner of scripts/settings.ts; without it, the first
 //
-// Node 22.18 and later runs this file as it is; `npx tsx scripts/register.ts` does it on Node 20.
+// It talks to GitLab's API only. The token goes to .env before anything else is done with it.
 
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
-<% if (cache) { -%>
-import { cacheKeys, requireCacheKeys } from './cache.ts';
-<% } -%>
-import { globals, readConfig, readRunners, type RegisteredRunner, replaceConfig, settingsOf } from './config.ts';
-import {
-  explainContainer,
-  holdInterruptions,
-  inRunner,
-  isInterrupted,
-  lastLine,
-  requireCompose,
-  requireEngine,
-  run,
-  sayPatience,
-  shellInRunner,
-  start,
-} from './engine.ts';
-import { type Environment, Failure, keepInEnvironment, keepSecret, mask, readEnvironment } from './env.ts';
 import {
   accessTokenFailure,
   callGitLab,
+  countManagers,
+  describeChange,
   reason,
+  refusal,
   requireGitLab,
   runnerAttributes,
+  runnerChanges,
   verifyRunner,
 } from './gitlab.ts';
+import {
+  type Environment,
+  Failure,
+  holdInterruptions,
+  isMain,
+  keepSecret,
+  readEnvironment,
+  start,
+  withLock,
+  writeEnvironment,
+} from './host.ts';
 import { type Runner, runners } from './settings.ts';
 
-/** The three ways in; `make register` takes the first that .env or the environment has. */
-interface Credentials {
-  kind: 'authentication token' | 'access token' | 'registration token';
-  token: string;
+/** Whoever sits at the terminal; `isThere` is false in a pipeline or a cron job. */
+export interface Terminal {
+  readonly isThere: boolean;
+  readonly ask: (question: string, isHidden?: boolean) => Promise<string>;
 }
 
-async function main(): Promise<void> {
-  const { values: options, positionals } = parseArgs({
-    options: { 'dry-run': { type: 'boolean' }, force: { type: 'boolean' } },
+interface Job {
+  readonly environment: Environment;
+  readonly runner: Runner;
+  readonly terminal: Terminal;
+  readonly isDryRun: boolean;
+}
+
+/** A runner's token; `expiresAt` is empty where it does not expire. */
+interface Token {
+  readonly id: string;
+  readonly token: string;
+  readonly expiresAt: string;
+}
+
+/** @throws Failure if what was asked for could not be done */
+export async function main(words = process.argv.slice(2), terminal: Terminal = keyboard): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: words,
+    options: {
+      'dry-run': { type: 'boolean' },
+      rotate: { type: 'boolean' },
+      unregister: { type: 'boolean' },
+    },
     allowPositionals: true,
   });
-  const environment = readEnvironment();
-  const runner = chooseRunner(positionals[0]);
-<% if (hasProjects) { -%>
-  if (runner.project !== undefined)
-    Object.assign(environment, { runnerType: 'project_type', projectId: runner.project });
-<% } -%>
-  if (options['dry-run']) return showPlan(environment, runner);
-
-  await requireEngine();
-  await requireCompose();
-  sayPatience("Starting the runner's container");
-  const registered = (await readConfig())?.runners ?? [];
-  const same = registered.filter(({ name }) => settingsOf(name) === runner);
-  if (same.length > 0 && !options.force) return confirmRegistered(same);
-
-  const credentials = chooseCredentials(environment) ?? (await askForToken(environment));
-<% if (cache) { -%>
-  requireCacheKeys(environment);
-<% } -%>
-  await requireGitLab(environment.gitlabUrl);
-  if (registered.some(({ token }) => token === credentials.token)) {
-    throw new Failure(
-      'This runner is in config/config.toml already.',
-      'To add another one, create it in GitLab first: every runner has a token of its own.',
-    );
+  const [description] = positionals;
+  const found = runners.filter(one => description === undefined || one.description === description);
+  if (found.length === 0) {
+    const names = runners.map(one => `"${one.description}"`).join(', ');
+    throw new Failure(`scripts/settings.ts describes no runner "${description}".`, `There are: ${names}.`);
   }
-  if (credentials.kind === 'authentication token') {
-    await requireValidToken(environment.gitlabUrl, credentials.token, registered);
-  }
-  if (credentials.kind === 'registration token') {
-    console.error('Registration tokens are off by default since GitLab 17, and are removed in GitLab 20.');
-  }
-  holdInterruptions();
-  if (credentials.kind === 'access token') {
-    const created = await createRunner(environment, runner, credentials.token);
-    try {
-      // Nobody else knows it: should this run be killed, the next one takes it from there.
-      keepInEnvironment('RUNNER_TOKEN', created.token);
-      await register(environment, runner, { kind: 'authentication token', token: created.token });
-    } catch (error) {
-      throw await withdraw(environment.gitlabUrl, created, error as Error);
+  const task = values.unregister ? unregister : values.rotate ? rotate : register;
+  await withLock(async () => {
+    const environment = readEnvironment();
+    await requireGitLab(environment.gitlabUrl);
+    for (const runner of values.unregister ? found : found.slice(0, 1)) {
+      await task({ environment, runner, terminal, isDryRun: values['dry-run'] ?? false });
     }
-    keepInEnvironment('RUNNER_TOKEN', '');
-  } else {
-    await register(environment, runner, credentials);
-  }
-  await report(runner, credentials.kind);
+  });
 }
 
-/** @throws Failure if there is none of that description */
-function chooseRunner(description: string | undefined): Runner {
-  const found = runners.find(one => description === undefined || one.description === description);
-  if (found) return found;
-  throw new Failure(
-    `scripts/settings.ts describes no runner "${description}".`,
-    `Name one of ${runners.map(one => `"${one.description}"`).join(', ')}, or add it there.`,
+/** Takes the first way in that there is, unless the runner has a token that GitLab accepts. */
+async function register(job: Job): Promise<void> {
+  const { environment, runner, terminal } = job;
+  const { gitlabUrl, value } = environment;
+  const token = value(runner.tokenVariable);
+  const known = await lookAt(gitlabUrl, token);
+  if (known) return confirm(job, known);
+  if (token !== '')
+    console.error(`GitLab does not accept ${runner.tokenVariable} any more: a new one is needed.`);
+  const [access, registration] = [value('GITLAB_ACCESS_TOKEN'), value('REGISTRATION_TOKEN')];
+  if (access !== '') return create(job, access);
+  if (registration !== '') return createTheOldWay(job, registration);
+  if (job.isDryRun) return console.log('It would ask for a token: .env has none that GitLab may accept.');
+  if (!terminal.isThere) {
+    throw new Failure(
+      'There is no token to register with.',
+      `Put one into .env: as ${runner.tokenVariable} that of a runner made at ${gitlabUrl} (Settings > CI/CD > Runners > New runner), or a GITLAB_ACCESS_TOKEN with the scope create_runner.`,
+    );
+  }
+  console.log(
+    `Paste a token of ${gitlabUrl}: of a runner made there (Settings > CI/CD > Runners > New runner),`,
+  );
+  console.log('an access token with the scope create_runner, or a registration token (the old way).');
+  const pasted = keepSecret(await terminal.ask('Token (it is not shown): ', true));
+  if (pasted === '') throw new Failure('No token was given.', 'Nothing was changed.');
+  const ofRunner = await lookAt(gitlabUrl, pasted);
+  if (ofRunner) return confirm(job, ofRunner);
+  // Whoever calls with an access token may be refused (403), but is not unknown (401).
+  const { status } = await callGitLab(gitlabUrl, 'GET', '/version', { token: pasted });
+  return status === 401 ? createTheOldWay(job, pasted) : create(job, pasted);
+}
+
+/** The token with what GitLab says of it; undefined if it is none of a runner. */
+async function lookAt(gitlabUrl: string, token: string): Promise<Token | undefined> {
+  const verified = token === '' ? undefined : await verifyRunner(gitlabUrl, token);
+  return verified && { ...verified, token };
+}
+
+function keep({ tokenVariable }: Runner, { token, expiresAt }: Token): void {
+  writeEnvironment({ [tokenVariable]: token, [`${tokenVariable}_EXPIRES`]: expiresAt });
+}
+
+/** GitLab accepts the token: keeps it, and brings what GitLab keeps of the runner in line. */
+async function confirm(job: Job, known: Token): Promise<void> {
+  const { environment, runner, isDryRun } = job;
+  if (!isDryRun) keep(runner, known);
+  const expiry = known.expiresAt === '' ? 'does not expire' : `expires on ${known.expiresAt}`;
+  console.log(
+    `"${runner.description}" is runner #${known.id} of ${environment.gitlabUrl}; its token ${expiry}.`,
+  );
+  const token = environment.value('GITLAB_ACCESS_TOKEN');
+  if (token === '') {
+    console.log('GitLab shows its settings only to an access token. They should be these, there under Edit:');
+    console.log(
+      `  tags ${runner.tags.join(', ') || 'none'}; run untagged jobs: ${runner.runUntagged ? 'yes' : 'no'}`,
+    );
+  } else await bringInLine(job, known.id, token);
+  if (!isDryRun) sayNext(environment);
+}
+
+async function bringInLine({ environment, runner, isDryRun }: Job, id: string, token: string): Promise<void> {
+  const { gitlabUrl } = environment;
+  const scope = 'manage_runner';
+  const answer = await callGitLab(gitlabUrl, 'GET', `/runners/${id}`, { token });
+  if (answer.status !== 200) {
+    // The runner has its token, which is what counts.
+    const { message } = accessTokenFailure(answer, scope) ?? refusal(answer, 'show the runner', '');
+    return console.log(`Its settings in GitLab were not compared: ${message}`);
+  }
+  const changes = runnerChanges(runner, answer.body);
+  if (changes.length === 0) return console.log('GitLab has all its settings as scripts/settings.ts says.');
+  for (const change of changes) console.log(`  ${describeChange(change)}`);
+  if (isDryRun) return console.log('make register would change that in GitLab.');
+  const body = Object.fromEntries(changes.map(({ key, to }) => [key, to]));
+  const changed = await callGitLab(gitlabUrl, 'PUT', `/runners/${id}`, { token, body });
+  if (changed.status !== 200) {
+    throw (
+      accessTokenFailure(changed, scope) ?? refusal(changed, 'change that', 'Change scripts/settings.ts.')
+    );
+  }
+  console.log('GitLab has that as scripts/settings.ts says now.');
+}
+
+function sayNext({ value }: Environment): void {
+  for (const name of ['GITLAB_ACCESS_TOKEN', 'REGISTRATION_TOKEN']) {
+    if (value(name) !== '') console.log(`Now delete ${name} from .env: the runner does not need it.`);
+  }
+  console.log('Next: make up');
+}
+
+/** Creates the runner with an access token. */
+async function create(job: Job, token: string): Promise<void> {
+  const { environment, runner } = job;
+  const { type, place } = await findPlace(job);
+  const body = runnerAttributes(runner, type);
+  if (place !== '') {
+    const kind = type === 'group_type' ? 'group' : 'project';
+    body[`${kind}_id`] = await resolveId(environment.gitlabUrl, kind, place, token);
+  }
+  await post(job, '/user/runners', { token, body: { runner_type: type, ...body } }, answer =>
+    accessTokenFailure(answer, 'create_runner'),
   );
 }
 
-/** Says that nothing needs doing, once GitLab has confirmed what is here. */
-async function confirmRegistered(registered: RegisteredRunner[]): Promise<void> {
-  for (const { name, id, url, token } of registered) {
-    keepSecret(token);
-    await requireGitLab(url);
-    if (!(await verifyRunner(url, token))) {
-      throw new Failure(
-        `The runner "${name}" (#${id}) is in config/config.toml, but ${url} does not accept its token any more.`,
-        'Take it out with "make unregister", or delete its [[runners]] entry; then run "make register" with a new token.',
-      );
-    }
-    console.log(`"${name}" (#${id}) is registered with ${url} already, and its token is valid.`);
-  }
-  console.log('Nothing was changed. To add it once more, with another token: make register ARGS=--force');
-}
-
-/** @throws Failure if a token is under the wrong name */
-function chooseCredentials(environment: Environment): Credentials | undefined {
-  const { runnerToken, accessToken, registrationToken } = environment;
-  const isRegistrationToken = (token: string) => token.startsWith('GR1348941');
-  if (runnerToken !== '') {
-    if (runnerToken.startsWith('glrt-')) return { kind: 'authentication token', token: runnerToken };
-    const name = isRegistrationToken(runnerToken)
-      ? 'REGISTRATION_TOKEN'
-      : runnerToken.startsWith('glpat-')
-        ? 'GITLAB_ACCESS_TOKEN'
-        : '';
-    throw new Failure(
-      'RUNNER_TOKEN is not a runner authentication token: those start with glrt-.',
-      name
-        ? `What you have belongs into ${name}, in .env.`
-        : 'Create a runner in GitLab (Settings > CI/CD > Runners > New runner) and copy the token it shows.',
-    );
-  }
-  if (accessToken !== '') {
-    const name = accessToken.startsWith('glrt-')
-      ? 'RUNNER_TOKEN'
-      : isRegistrationToken(accessToken)
-        ? 'REGISTRATION_TOKEN'
-        : '';
-    if (name)
-      throw new Failure(
-        'GITLAB_ACCESS_TOKEN is not an access token.',
-        `What you have belongs into ${name}, in .env.`,
-      );
-    return { kind: 'access token', token: accessToken };
-  }
-  if (registrationToken === '') return undefined;
-  if (registrationToken.startsWith('glrt-')) {
-    throw new Failure(
-      'REGISTRATION_TOKEN is a runner authentication token.',
-      'What you have belongs into RUNNER_TOKEN, in .env.',
-    );
-  }
-  return { kind: 'registration token', token: registrationToken };
-}
-
-/** Asks for a token without showing it, and fills in what an access token needs. */
-async function askForToken(environment: Environment): Promise<Credentials> {
-  if (!process.stdin.isTTY) {
-    throw new Failure(
-      'There is no token to register with.',
-      `Put one of RUNNER_TOKEN, GITLAB_ACCESS_TOKEN or REGISTRATION_TOKEN into .env. A RUNNER_TOKEN comes from ${environment.gitlabUrl}: Settings > CI/CD > Runners > New runner.`,
-    );
-  }
-  console.log(`Paste a token of ${environment.gitlabUrl} (it is not shown):`);
-  console.log('  glrt-...       of a runner made in GitLab: Settings > CI/CD > Runners > New runner');
-  console.log('  glpat-...      an access token with the scope create_runner: the runner is made for you');
-  console.log('  GR1348941...   a registration token, the old way');
-  const token = keepSecret(await askHidden('Token: '));
-  if (token.startsWith('glrt-')) return { kind: 'authentication token', token };
-  if (token.startsWith('GR1348941')) return { kind: 'registration token', token };
-  if (token === '') throw new Failure('No token was given.', 'Run "make register" again.');
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    if (
-      environment.projectId === '' &&
-      environment.groupId === '' &&
-      environment.runnerType !== 'instance_type'
-    ) {
-      const place = (
-        await terminal.question('Id or path of the project (or "group:" and a group, or "instance"): ')
-      ).trim();
-      if (place === 'instance') environment.runnerType = 'instance_type';
-      else if (place.startsWith('group:'))
-        Object.assign(environment, { runnerType: 'group_type', groupId: place.slice(6).trim() });
-      else Object.assign(environment, { runnerType: 'project_type', projectId: place });
-    }
-  } finally {
-    terminal.close();
-  }
-  return { kind: 'access token', token };
-}
-
-function askHidden(question: string): Promise<string> {
-  process.stdout.write(question);
-  process.stdin.setRawMode(true);
-  process.stdin.setEncoding('utf8').resume();
-  return new Promise((resolve, reject) => {
-    let typed = '';
-    const end = (settle: () => void) => {
-      process.stdin.removeListener('data', listen).setRawMode(false).pause();
-      process.stdout.write('\n');
-      settle();
-    };
-    const listen = (text: string | Buffer) => {
-      for (const character of String(text)) {
-        if (character === '\r' || character === '\n') return end(() => resolve(typed.trim()));
-        if (character === '\u0003' || character === '\u0004')
-          return end(() => reject(new Failure('Interrupted.', 'Nothing was changed.')));
-        typed = character === '\u007f' ? typed.slice(0, -1) : typed + character;
-      }
-    };
-    process.stdin.on('data', listen);
+/** Creates the runner with a registration token. */
+async function createTheOldWay(job: Job, token: string): Promise<void> {
+  console.error('Registration tokens are off by default since GitLab 17, and are removed in GitLab 20.');
+  const body = { token, ...runnerAttributes(job.runner, 'project_type') };
+  await post(job, '/runners', { body }, ({ status, body }) => {
+    if (status !== 410 && status !== 403) return undefined;
+    const problem = `GitLab does not accept the registration token: ${reason(body)}`;
+    const remedy = `Create a runner in GitLab (Settings > CI/CD > Runners > New runner), and put its token into .env as ${job.runner.tokenVariable}.`;
+    return new Failure(problem, remedy);
   });
 }
 
-/** @throws Failure if GitLab does not know the token, or if it is a new one of a runner that is here already */
-async function requireValidToken(
-  gitlabUrl: string,
-  token: string,
-  registered: RegisteredRunner[],
+/** Lets GitLab create the runner, and keeps its token; where that fails, the runner is deleted again. */
+async function post(
+  { environment, runner, isDryRun }: Job,
+  path: string,
+  request: { token?: string; body: object },
+  explain: (answer: Awaited<ReturnType<typeof callGitLab>>) => Failure | undefined,
 ): Promise<void> {
-  const verified = await verifyRunner(gitlabUrl, token);
-  if (!verified) {
-    throw new Failure(
-      `${gitlabUrl} does not accept RUNNER_TOKEN: the runner was deleted, its token has expired, or it belongs to another GitLab.`,
-      'Create a runner there (Settings > CI/CD > Runners > New runner) and put its token into .env.',
-    );
-  }
-  const same = registered.find(({ url, id }) => url === gitlabUrl && id === verified.id);
-  if (same) {
-    throw new Failure(
-      `RUNNER_TOKEN is a token of "${same.name}" (#${same.id}), which is in config/config.toml already.`,
-      `To give it that token: make rotate RUNNER='${same.name}'. To add another runner, create it in GitLab first.`,
-    );
-  }
-}
-
-interface CreatedRunner {
-  id: string;
-  token: string;
-}
-
-/** The body of POST /user/runners; a project or group is still as the user wrote it. */
-function describeRunner(
-  { runnerType, projectId, groupId }: Environment,
-  runner: Runner,
-): { type: string; place: string; body: Record<string, unknown> } {
-  const type =
-    projectId === '' && groupId !== '' && runnerType !== 'instance_type'
-      ? 'group_type'
-      : runnerType || 'project_type';
-  const place = type === 'group_type' ? groupId : type === 'project_type' ? projectId : '';
-  if (!['project_type', 'group_type', 'instance_type'].includes(type)) {
-    throw new Failure(`RUNNER_TYPE is ${type}.`, 'Write project_type, group_type or instance_type in .env.');
-  }
-  if (place === '' && type !== 'instance_type') {
-    const name = type === 'group_type' ? 'GITLAB_GROUP_ID' : 'GITLAB_PROJECT_ID';
-    throw new Failure(
-      `A runner of ${type} needs ${name}.`,
-      `Write the id or the path in .env, for example ${name}=team/app`,
-    );
-  }
-  return {
-    type,
-    place,
-    body: { runner_type: type, ...runnerAttributes(runner, type) },
-  };
-}
-
-/** Creates the runner in GitLab. The access token is used for this and for nothing else. */
-async function createRunner(
-  environment: Environment,
-  runner: Runner,
-  accessToken: string,
-): Promise<CreatedRunner> {
   const { gitlabUrl } = environment;
-  const { type, place, body } = describeRunner(environment, runner);
-  if (type === 'project_type') body.project_id = await resolveId(gitlabUrl, 'project', place, accessToken);
-  if (type === 'group_type') body.group_id = await resolveId(gitlabUrl, 'group', place, accessToken);
-  const answer = await callGitLab(gitlabUrl, 'POST', '/user/runners', { token: accessToken, body });
-  const refused = accessTokenFailure(answer, 'create_runner');
-  if (refused) throw refused;
-  if (answer.status === 404) throw notFound(type === 'group_type' ? 'group' : 'project', place);
+  if (isDryRun) {
+    const shown = { ...request.body, ...('token' in request.body && { token: '[masked]' }) };
+    return console.log(`It would send POST ${gitlabUrl}/api/v4${path}\n${JSON.stringify(shown, null, 2)}`);
+  }
+  // Where .env cannot be written, nothing is created.
+  writeEnvironment({});
+  holdInterruptions();
+  const answer = await callGitLab(gitlabUrl, 'POST', path, request);
   if (answer.status !== 201) {
+    const remedy = 'Change scripts/settings.ts, or RUNNER_TYPE and the ids in .env.';
+    throw explain(answer) ?? refusal(answer, 'create the runner', remedy);
+  }
+  const created = tokenIn(answer.body);
+  try {
+    keep(runner, created);
+  } catch (error) {
+    throw await withdraw(gitlabUrl, created, error as Failure);
+  }
+  console.log(
+    `Created "${runner.description}" as runner #${created.id} of ${gitlabUrl}; its token is in .env.`,
+  );
+  sayNext(environment);
+}
+
+function tokenIn(body: Record<string, unknown>, id = String(body.id)): Token {
+  return { id, token: keepSecret(String(body.token)), expiresAt: String(body.token_expires_at ?? '') };
+}
+
+/** Deletes a runner whose token could not be kept, and says how that went. */
+async function withdraw(gitlabUrl: string, { id, token }: Token, error: Failure): Promise<Failure> {
+  const { status } = await callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token } }).catch(() => ({
+    status: 0,
+  }));
+  const outcome =
+    status === 204
+      ? `The runner #${id}, just created in GitLab, was deleted again.`
+      : `The runner #${id}, just created in GitLab, could not be deleted again: delete it under Settings > CI/CD > Runners.`;
+  return new Failure(`${error.message} ${outcome}`, error.remedy);
+}
+
+/** What the runner is created for: as settings.ts, .env or whoever sits there says. */
+async function findPlace({ environment, runner, terminal }: Job): Promise<{ type: string; place: string }> {
+  const { value } = environment;
+  if (runner.project !== undefined) return { type: 'project_type', place: runner.project };
+  const [project, group, wanted] = [
+    value('GITLAB_PROJECT_ID'),
+    value('GITLAB_GROUP_ID'),
+    value('RUNNER_TYPE'),
+  ];
+  if (wanted === 'instance_type') return { type: wanted, place: '' };
+  if (!['', 'project_type', 'group_type'].includes(wanted)) {
     throw new Failure(
-      `GitLab does not create the runner (HTTP ${answer.status}): ${reason(answer.body)}`,
-      'Change scripts/settings.ts, or RUNNER_TYPE and the ids in .env, and run "make register" again.',
+      `RUNNER_TYPE is ${wanted}.`,
+      'Write project_type, group_type or instance_type in .env.',
     );
   }
-  return { id: String(answer.body.id), token: keepSecret(String(answer.body.token)) };
+  const type =
+    group !== '' && (wanted === 'group_type' || project === '') ? 'group_type' : wanted || 'project_type';
+  const place = type === 'group_type' ? group : project;
+  if (place !== '') return { type, place };
+  const name = type === 'group_type' ? 'GITLAB_GROUP_ID' : 'GITLAB_PROJECT_ID';
+  if (!terminal.isThere) {
+    const remedy = `Write the id or the path into .env, for example ${name}=team/app`;
+    throw new Failure(`A runner of ${type} needs ${name}.`, remedy);
+  }
+  const said = (
+    await terminal.ask('Project, by id or path (or "group:" and a group, or "instance"): ')
+  ).trim();
+  if (said === 'instance') return { type: 'instance_type', place: '' };
+  if (said.startsWith('group:')) return { type: 'group_type', place: said.slice(6).trim() };
+  return { type: 'project_type', place: said };
 }
 
 /** The number of a project or group; a path is looked up. */
 async function resolveId(
   gitlabUrl: string,
-  what: 'project' | 'group',
+  kind: 'project' | 'group',
   place: string,
-  accessToken: string,
+  token: string,
 ): Promise<number> {
   if (/^\d+$/.test(place)) return Number(place);
-  const path = `/${what}s/${encodeURIComponent(place.replace(/^\/+|\/+$/g, ''))}`;
-  let answer = await callGitLab(gitlabUrl, 'GET', path, { token: accessToken });
+  const path = `/${kind}s/${encodeURIComponent(place.replace(/^\/+|\/+$/g, ''))}`;
+  let answer = await callGitLab(gitlabUrl, 'GET', path, { token });
   // A token with create_runner alone may not look; a public project shows itself to anyone.
   if (answer.status === 403) answer = await callGitLab(gitlabUrl, 'GET', path);
   if (answer.status === 200) return Number(answer.body.id);
-  const refused = accessTokenFailure(answer, 'create_runner and read_api');
-  if (refused && answer.status !== 404) throw refused;
-  throw notFound(what, place);
-}
-
-function notFound(what: 'project' | 'group', place: string): Failure {
-  return new Failure(
-    `There is no ${what} ${place} that GITLAB_ACCESS_TOKEN may see.`,
-    `Check GITLAB_${what.toUpperCase()}_ID in .env. To find a private ${what} by its path the token needs the scope read_api as well; its number, shown in Settings > General, needs no more than create_runner.`,
+  if (answer.status !== 404) {
+    throw accessTokenFailure(answer, 'create_runner') ?? refusal(answer, `show the ${kind} ${place}`, '');
+  }
+  throw new Failure(
+    `There is no ${kind} ${place} that the access token may see.`,
+    `To find a private ${kind} by its path the token needs the scope read_api too; its number, shown in Settings > General, needs no more than create_runner.`,
   );
 }
 
-/** After a failed registration: deletes the runner that was created for it, and says how it went. */
-async function withdraw(gitlabUrl: string, created: CreatedRunner, error: Error): Promise<Failure> {
-  const remedy = error instanceof Failure ? error.remedy : 'Run "make register" again.';
-  const { status } = await callGitLab(gitlabUrl, 'DELETE', '/runners', {
-    body: { token: created.token },
-  }).catch(() => ({ status: 0 }));
-  if (status === 204) {
-    try {
-      keepInEnvironment('RUNNER_TOKEN', '');
-    } catch {
-      // What went wrong before says more.
-    }
+/** --rotate */
+async function rotate({ environment, runner, terminal, isDryRun }: Job): Promise<void> {
+  const { gitlabUrl, value } = environment;
+  const { tokenVariable } = runner;
+  const old = await lookAt(gitlabUrl, value(tokenVariable));
+  if (!old) {
+    throw new Failure(`GitLab accepts no ${tokenVariable}, so it cannot be renewed.`, 'Run: make register');
   }
-  const outcome =
-    status === 204
-      ? `The runner #${created.id}, just created in GitLab, was deleted again.`
-      : `The runner #${created.id} was created in GitLab but is not registered here, and could not be deleted: take its RUNNER_TOKEN out of .env, and delete it at ${gitlabUrl} under Settings > CI/CD > Runners.`;
-  return new Failure(`${error.message} ${outcome}`, remedy);
-}
-
-/**
- * The options of `gitlab-runner register`. The token is not among them: it travels by the environment.
- * Beside an authentication token, `register` refuses what GitLab keeps itself: tags, lock, access, timeout.
- */
-function registerOptions(gitlabUrl: string, runner: Runner, kind: Credentials['kind']): string[] {
-  return [
-    'register',
-    '--non-interactive',
-    '--config=/etc/gitlab-runner/.register.toml',
-    `--template-config=/etc/gitlab-runner/${runner.template}`,
-    `--url=${gitlabUrl}`,
-    '--executor=docker',
-    `--description=${runner.description}`,
-    `--docker-image=${runner.image}`,
-    ...runner.volumes.map(volume => `--docker-volumes=${volume}`),
-    ...(kind === 'registration token'
-      ? [
-          `--tag-list=${runner.tags.join(',')}`,
-          `--run-untagged=${runner.runUntagged}`,
-          `--locked=${runner.locked}`,
-          `--access-level=${runner.accessLevel}`,
-          `--maximum-timeout=${runner.maximumTimeout}`,
-          `--paused=${runner.paused}`,
-        ]
-      : []),
-  ];
-}
-
-/** The variable by which `gitlab-runner register` takes the token. */
-function tokenVariable(kind: Credentials['kind']): string {
-  return kind === 'registration token' ? 'REGISTRATION_TOKEN' : 'CI_SERVER_TOKEN';
-}
-
-/**
- * Registers into a copy of config.toml, which takes its place in one step when all went well: until then
- * config.toml stays as it is, whatever fails or is interrupted.
- */
-async function register(
-  environment: Environment,
-  runner: Runner,
-  { kind, token }: Credentials,
-): Promise<void> {
-  const { gitlabUrl } = environment;
-  const lines = Object.entries(globals).map(([key, text]) => `'${key} = ${text}'`);
-  const staged = await shellInRunner(
-    `rm -f .register.*
-     if [ -f config.toml ]; then cp config.toml .register.before; cp config.toml .register.toml
-     else printf '%s\\n' ${lines.join(' ')} > .register.toml; fi`,
+  const hosts = await countManagers(environment, old.id);
+  console.log(
+    hosts === undefined
+      ? 'How many hosts use this token, GitLab shows only to an access token (scope manage_runner).'
+      : `Hosts that use this token, as far as GitLab knows: ${hosts}.`,
   );
-  if (staged.status !== 0) {
-    throw new Failure(
-      `config/ cannot be written by the runner's container: ${explainContainer(staged.stderr)}`,
-      'Run: make doctor',
-    );
-  }
-  let done = false;
+  console.log(
+    'The old token is void at once. Each host needs the new one in its .env, and then a new container,',
+  );
+  console.log('which waits for running jobs: make up');
+  if (isDryRun) return;
+  await requireYes(terminal, `Renew ${tokenVariable}?`);
+  writeEnvironment({});
+  holdInterruptions();
+  const path = '/runners/reset_authentication_token';
+  const answer = await callGitLab(gitlabUrl, 'POST', path, { body: { token: old.token } });
+  if (answer.status !== 201) throw refusal(answer, 'renew the token', 'Run: make register');
+  const renewed = tokenIn(answer.body, old.id);
   try {
-    if (isInterrupted()) throw new Failure('Interrupted.', 'config/config.toml is as it was.');
-<% if (cache) { -%>
-    const secrets = { [tokenVariable(kind)]: token, ...cacheKeys(environment) };
-    const byName = Object.keys(secrets).flatMap(name => ['-e', name]);
-    const command = await inRunner(registerOptions(gitlabUrl, runner, kind), byName);
-    const { status, stderr } = await run(command, secrets);
-<% } else { -%>
-    const variable = tokenVariable(kind);
-    const command = await inRunner(registerOptions(gitlabUrl, runner, kind), ['-e', variable]);
-    const { status, stderr } = await run(command, { [variable]: token });
-<% } -%>
-    if (status !== 0 && isInterrupted())
-      throw new Failure('Interrupted.', 'config/config.toml is as it was.');
-    if (status !== 0) throw registrationFailure(stderr, kind);
-    await commit(gitlabUrl, kind);
-    done = true;
-  } finally {
-    // A container that was interrupted may still be ending, and write once more.
-    if (!done)
-      await shellInRunner(`rm -f .register.*; ${isInterrupted() ? 'sleep 2; rm -f .register.*' : ':'}`);
-  }
-}
-
-/** Ends a registration: the copy takes the place of config.toml, or the new runner is taken back. */
-async function commit(gitlabUrl: string, kind: Credentials['kind']): Promise<void> {
-  try {
-    await replaceConfig('Run "make register" again.');
+    keep(runner, renewed);
   } catch (error) {
-    // Here `register` itself has created a runner, whose token nobody else knows.
-    const { stdout } =
-      kind === 'registration token' ? await shellInRunner('cat .register.toml') : { stdout: '' };
-    const created = readRunners(stdout).at(-1);
-    if (!created) throw error;
-    throw await withdraw(gitlabUrl, { id: created.id, token: keepSecret(created.token) }, error as Failure);
+    const remedy = `${(error as Failure).remedy} Then delete runner #${old.id} in GitLab, and: make register`;
+    throw new Failure(`${(error as Failure).message} The old token is void, the new one lost.`, remedy);
   }
-}
-
-/** What the output of a failed `gitlab-runner register` means. */
-function registrationFailure(output: string, kind: Credentials['kind']): Failure {
-  const problem = mask(
-    output.split('\n').findLast(line => /ERROR|FATAL|PANIC/.test(line)) ?? lastLine(output),
-  ).replace(/\s+/g, ' ');
-  if (/410 Gone|registration disallowed/i.test(output)) {
-    return new Failure(
-      'This GitLab takes no registration tokens (410 Gone): they are off by default since GitLab 17.',
-      'Create a runner in GitLab (Settings > CI/CD > Runners > New runner) and put its glrt- token into .env as RUNNER_TOKEN.',
-    );
-  }
-  if (kind === 'registration token' && /forbidden|invalid token/i.test(output)) {
-    return new Failure(
-      'GitLab does not accept REGISTRATION_TOKEN.',
-      'Copy it again from Settings > CI/CD > Runners, or better: create a runner there and use its glrt- token as RUNNER_TOKEN.',
-    );
-  }
-  if (/x509|certificate/i.test(output)) {
-    return new Failure(
-      "The runner's container does not trust GitLab's certificate.",
-      "Put the certificate of GitLab's authority, in PEM form, in config/certs/ca.crt.",
-    );
-  }
-  if (/couldn't execute|no such host|connection refused|ENOTFOUND|ECONNREFUSED/i.test(output)) {
-    return new Failure(
-      `GitLab cannot be reached from inside a container, though this host reaches it: ${problem}`,
-      'Run "make doctor"; a GITLAB_URL with localhost means the container itself.',
-    );
-  }
-  return new Failure(`gitlab-runner register failed: ${problem}`, 'Run: make doctor');
-}
-
-/** Prints what is in config.toml now. */
-async function report(runner: Runner, kind: Credentials['kind']): Promise<void> {
-  const config = await readConfig();
-  const added = config?.runners.at(-1);
-  if (!config || !added) {
-    throw new Failure('The runner is registered, but config.toml does not show it.', 'Run: make doctor');
-  }
-  const tags = runner.tags.join(', ') || 'none';
-  console.log(`Registered "${added.name}" (#${added.id}) with ${added.url}.`);
-  console.log(`  tags      ${kind === 'authentication token' ? 'as chosen in GitLab' : tags}`);
-  console.log(`  executor  ${added.executor}; jobs run in ${added.image} unless they name another image`);
-  console.log(`  config    config/config.toml (mode 0${config.mode})`);
+  console.log(
+    `${tokenVariable} in .env is renewed; it ${renewed.expiresAt ? `expires on ${renewed.expiresAt}` : 'does not expire'}.`,
+  );
   console.log('Next: make up');
 }
 
-/** --dry-run */
-function showPlan(environment: Environment, runner: Runner): void {
-  const credentials = chooseCredentials(environment);
-  if (credentials?.kind === 'access token') {
-    const { place, body } = describeRunner(environment, runner);
-    console.log(`POST ${environment.gitlabUrl}/api/v4/user/runners   PRIVATE-TOKEN: [masked]`);
-    console.log(`${JSON.stringify(body, null, 2)}${place ? `   for ${place}` : ''}\n`);
-  }
-  const kind = credentials?.kind ?? 'authentication token';
-  const quote = (word: string) => (/^[\w./:=@,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
-  const options = registerOptions(environment.gitlabUrl, runner, kind).map(quote);
-<% if (cache) { -%>
-  const names = [tokenVariable(kind), ...Object.keys(cacheKeys(environment))];
-  const secrets = names.map(name => `${name}=[masked] `).join('');
-  const byName = names.map(name => `-e ${name} `).join('');
+/** --unregister */
+async function unregister({ environment, runner, terminal, isDryRun }: Job): Promise<void> {
+  const { gitlabUrl, value } = environment;
+  const { description, tokenVariable } = runner;
+  const token = value(tokenVariable);
+  if (token === '') return console.log(`"${description}" is not registered: ${tokenVariable} is empty.`);
+  if (isDryRun) return console.log(`It would delete "${description}" in GitLab, and empty ${tokenVariable}.`);
+  await requireYes(terminal, `Delete the runner "${description}" in GitLab?`);
+  const answer = await callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token } });
+  const isGone = answer.isJson && answer.status === 403;
+  if (answer.status !== 204 && !isGone)
+    throw refusal(answer, 'delete the runner', 'Run the same command again.');
+  keep(runner, { id: '', token: '', expiresAt: '' });
   console.log(
-    `${secrets}docker compose run --rm --no-deps -T ${byName}runner \\\n  ${options.join(' \\\n  ')}`,
+    `"${description}" ${isGone ? 'was gone from GitLab already' : 'is deleted in GitLab'}; its token is out of .env.`,
   );
-<% } else { -%>
-  console.log(
-    `${tokenVariable(kind)}=[masked] docker compose run --rm --no-deps -T -e ${tokenVariable(kind)} runner \\\n  ${options.join(' \\\n  ')}`,
-  );
-<% } -%>
 }
 
-await start('register', main);
+/** @throws Failure unless somebody says yes, or YES=1 is in the environment */
+async function requireYes(terminal: Terminal, question: string): Promise<void> {
+  if (process.env.YES === '1') return;
+  if (!terminal.isThere)
+    throw new Failure('Nobody is there to confirm it.', 'Run the same command with YES=1.');
+  if (/^y(es)?$/i.test(await terminal.ask(`${question} [y/N] `))) return;
+  throw new Failure('It was not confirmed.', 'Nothing was changed.');
+}
+
+const keyboard: Terminal = {
+  isThere: process.stdin.isTTY === true,
+  async ask(question, isHidden = false) {
+    process.stdout.write(question);
+    // What is typed is shown by readline, unless it writes into nothing.
+    const output = isHidden ? new Writable({ write: (_text, _encoding, done) => done() }) : process.stdout;
+    const lines = createInterface({ input: process.stdin, output, terminal: true });
+    const stopped = new AbortController();
+    lines.once('SIGINT', () => stopped.abort()).once('close', () => stopped.abort());
+    try {
+      return (await lines.question('', { signal: stopped.signal })).trim();
+    } catch {
+      throw new Failure('Interrupted.', 'Nothing was changed.');
+    } finally {
+      lines.close();
+      if (isHidden) process.stdout.write('\n');
+    }
+  },
+};
+
+if (isMain(import.meta)) await start('register', () => main());

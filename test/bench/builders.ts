@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
-import { completeAnswers } from '../../generators/app/answers.ts';
-import { planRepository } from '../../generators/app/plan.ts';
-import { type AnswerName, questions, type TypedAnswers } from '../../generators/app/questions.ts';
+import { completeAnswers } from '../../generators/ask/answers.ts';
+import { type AnswerName, questions, type TypedAnswers } from '../../generators/ask/questions.ts';
+import { planRepository } from '../../generators/plan/plan.ts';
 import { engine } from '../e2e/support/engines.ts';
 import { eventually } from '../e2e/support/program.ts';
 import { bridgeAddress, Registry } from '../e2e/support/surroundings.ts';
@@ -60,7 +60,8 @@ export async function builderRows(command: string): Promise<Row[]> {
 
   function times(command: string, typed: TypedAnswers, ca: string): Record<'cold' | 'warm', number[]> {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'));
-    const { executor, config, compose, pipeline } = planRepository(completeAnswers(typed), basename(folder));
+    const { runners, compose } = planRepository(completeAnswers(typed), basename(folder));
+    const [{ executor, config, pipeline }] = runners;
     const options = Object.entries(typed).flatMap(([key, value]) => {
       const option = `--${questions[key as AnswerName].option}`;
       return value === 'yes' ? [option] : [option, value];
@@ -77,12 +78,8 @@ export async function builderRows(command: string): Promise<Row[]> {
       join(context, 'Dockerfile'),
       `FROM ${registry.address}/base:latest\nRUN head -c 52428800 /dev/urandom >/dependencies\nCOPY files /files\n`,
     );
-    const {
-      variables,
-      build,
-      '.registry': login,
-    } = parse(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8'));
-    const script = [...login.before_script, ...build.script].join('\n');
+    const { variables, build } = parse(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8'));
+    const script = [...(build.before_script ?? []), ...build.script].join('\n');
     const entry = (key: string) => config.docker.find(found => found.key === key)?.value;
     const list = (value: unknown) =>
       Array.isArray(value) ? value : value === undefined ? [] : [String(value)];

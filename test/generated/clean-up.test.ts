@@ -1,103 +1,164 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { needs } from '../support/needs.ts';
-import { isInstalled, run, temporaryFolder, writeAll } from '../support/rendered.ts';
+import { isInstalled, renderAll, run, temporaryFolder, writeAll } from '../support/rendered.ts';
 
-/** What is on an engine: two images, of which a container uses one; the container of a job that has ended; a cache. */
+/** Days ago, as Docker writes the time of containers and networks. */
+const ago = (days: number) =>
+  `${new Date(Date.now() - days * 86_400_000).toISOString().replace('T', ' ').slice(0, 19)} +0000 UTC`;
+
+const cache = (letter: string) => `runner-x-project-1-concurrent-0-cache-${letter.repeat(32)}`;
+
+/** What is on an engine, by the beginnings of questions; job 7 runs where RUNS is set, and $FAILS gets no answer. */
 const docker = `#!/bin/sh
 case "$*" in
   $FAILS) echo 'the engine is away' >&2; exit 1 ;;
-  'ps --filter '*) ;;
-  'ps --all --filter '*) echo 'ended 7' ;;
-  'ps --all --quiet --no-trunc --filter label=keep') ;;
-  'ps --all --quiet'*) echo ended ;;
-  'image ls '*keep) echo kept ;;
-  'image ls '*) printf '%s\\n' used kept one two ;;
-  'volume ls --quiet --filter label=keep') ;;
-  'volume ls --quiet --filter'*) ;;
-  'volume ls --quiet') printf '%s\\n' database runner-x-cache-0123456789abcdef0123456789abcdef ;;
-  'container inspect --format {{.Image}} ended') echo used ;;
-  'image inspect '*) echo "name-of-$5 " ;;
-  'rm '*|'image rm '*|'volume rm '*) echo "$*" >>removed ;;
+  'ps --filter '*|'ps --quiet --filter '*) [ -z "\${RUNS:-}" ] || echo 7 ;;
+  'ps --all --quiet --no-trunc --filter label=keep') echo kept-container ;;
+  'ps --all '*) cat <<'LIST'
+ended|6|${ago(2)}
+of-job-7|7|${ago(2)}
+young|5|${ago(0.5)}
+kept-container|4|${ago(9)}
+without-a-job||${ago(2)}
+LIST
+  ;;
+  'network ls '*) printf '%s\\n' 'net-6|6|${ago(8)}' 'net-7|7|${ago(8)}' 'net-new|5|${ago(0)}' ;;
+  'volume ls --quiet --filter label=keep') echo ${cache('c')} ;;
+  'volume ls --quiet --filter '*) printf '%s\\n' labelled ${cache('a')} ;;
+  'volume ls --quiet') printf '%s\\n' database labelled ${cache('a')} ${cache('b')}-protected ${cache('c')} ;;
+  'image ls --filter label=keep '*) echo kept:1 ;;
+  'image ls '*) printf '%s\\n' newer:1 older:1 kept:1 gitlab/gitlab-runner:alpine p-runner:previous \
+    registry.gitlab.com/gitlab-org/gitlab-runner/gitlab-runner-helper:x86_64-v19 team/app:'<none>' ;;
+  'image rm used:1') echo 'conflict: a container uses it' >&2; exit 1 ;;
+  *prune*|'rm '*|'network rm '*|'volume rm '*|'image rm '*) echo "$*" >>removed; echo 'Total: 1GB' ;;
+  *) echo "not expected: $*" >&2; exit 2 ;;
 esac
 `;
+
+const daily = [
+  'rm --volumes ended',
+  'rm --volumes of-job-7',
+  'rm --volumes without-a-job',
+  'network rm net-6',
+  'network rm net-7',
+  'image prune --force --filter until=24h --filter label!=keep',
+  'builder prune --force --filter until=168h',
+];
+const caches = [
+  'builder prune --force --filter until=1h',
+  `volume rm labelled`,
+  `volume rm ${cache('a')}`,
+].concat(`volume rm ${cache('b')}-protected`);
 
 describe.skipIf(!needs(isInstalled('busybox', 'true'), 'busybox'))(
   "the clean-up, by the programs of its image's system",
   () => {
     let folder: string;
-    let state: string;
 
-    const cleanUp = (words: string, settings: Record<string, string> = {}) => {
-      const env = { KEEP_DAYS: '7', FREE_GB: '0', KEEP_MINUTES: '60', FAILS: 'nothing', ...settings };
-      return run(folder, [join(folder, 'bin/sh'), 'clean-up.sh', ...words.split(' ')], '', {
-        ...env,
-        STATE: state,
+    const cleanUp = (words = 'now', settings: Record<string, string> = {}) =>
+      run(folder, [join(folder, 'bin/sh'), 'clean-up.sh', ...words.split(' ')], '', {
+        ...{ KEEP_DAYS: '7', FREE_GB: '0', FAILS: 'nothing', CONFIG: 'config.toml', TZ: 'UTC' },
+        KEEP_IMAGES: 'gitlab/gitlab-runner:alpine p-runner:previous tools:latest',
+        ...settings,
         PATH: join(folder, 'bin'),
       });
-    };
+    const full = { FREE_GB: '99999999' };
     const removed = () =>
-      run(folder, ['sh', '-c', 'sort removed 2>/dev/null']).stdout.trim().split('\n').filter(Boolean);
-    const age = (days: number) => {
-      const then = Date.now() / 1000 - days * 86_400;
-      for (const kind of ['containers', 'images', 'volumes']) {
-        for (const name of readdirSync(join(state, kind))) utimesSync(join(state, kind, name), then, then);
-      }
-    };
+      existsSync(join(folder, 'removed')) ? run(folder, ['cat', 'removed']).stdout.trim().split('\n') : [];
+    const policies = (...lines: string[]) =>
+      writeFileSync(join(folder, 'config.toml'), lines.map(line => `    pull_policy = ${line}\n`).join(''));
 
     beforeEach(() => {
       folder = temporaryFolder();
-      state = join(folder, 'state');
       const bin = join(folder, 'bin');
       mkdirSync(bin);
-      mkdirSync(state);
       run(folder, ['busybox', '--install', '-s', bin]);
       writeFileSync(join(bin, 'docker'), docker);
       chmodSync(join(bin, 'docker'), 0o755);
-      const [script = ''] = [join(writeAll(), 'scripts/clean-up.sh')];
-      run(folder, ['cp', script, 'clean-up.sh']);
-      expect(cleanUp('now')).toMatchObject({ status: 0, stderr: '' });
+      run(folder, ['cp', join(writeAll(), 'scripts/clean-up.sh'), '.']);
+      policies('["always", "if-not-present"]');
     });
 
-    it('removes what is old and unused, and nothing else', () => {
-      expect(removed()).toEqual([]);
-      age(8);
-      expect(cleanUp('now')).toMatchObject({ status: 0, stderr: '' });
-      expect(removed()).toEqual([
-        'image rm name-of-one',
-        'image rm name-of-two',
-        'rm --volumes ended',
-        'volume rm runner-x-cache-0123456789abcdef0123456789abcdef',
-      ]);
+    it('removes what jobs that ended have left, and no tagged image and no cache while there is room', () => {
+      const { status, stdout, stderr } = cleanUp();
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(removed()).toEqual(daily);
+      expect(stdout).toMatch(/^[\d: -]{19} docker builder prune --force --filter until=168h: Total: 1GB$/m);
+    });
+
+    it('leaves what belongs to a job that runs', () => {
+      expect(cleanUp('now', { RUNS: 'yes' }).status).toBe(0);
+      expect(removed()).toEqual(daily.filter(one => !one.endsWith('7')));
+    });
+
+    it('removes caches of jobs and images too on a full disk, and nothing of this repository', () => {
+      expect(cleanUp('now', full)).toMatchObject({ status: 0, stderr: '' });
+      expect(removed()).toEqual([...daily, ...caches, 'image rm older:1', 'image rm newer:1']);
     });
 
     it.each([
-      'image ls --all --quiet --no-trunc --filter label=keep',
-      'image ls --all --quiet --no-trunc',
-      'ps --all --quiet --no-trunc',
-      'volume ls --quiet --filter label=keep',
-      'volume ls --quiet',
-    ])('removes nothing where Docker does not answer "%s"', query => {
-      age(8);
-      expect(cleanUp('now', { FAILS: query }).status).not.toBe(0);
-      expect(removed()).toEqual([]);
-      expect(existsSync(join(state, 'images/one'))).toBe(true);
+      ['one runner never pulls them', ['["always"]', '["never"]']],
+      ['they are pulled only where they are missing', ['"if-not-present"']],
+      ['config.toml does not say', []],
+    ])('keeps images on a full disk where %s', (_, lines) => {
+      policies(...lines);
+      expect(cleanUp('now', full).stdout).toContain('images stay: config.toml does not always pull them');
+      expect(removed()).toEqual([...daily, ...caches]);
     });
 
-    it('lists each but once in a dry run on a full disk: first what is old, then what would follow', () => {
-      age(8);
-      const now = Date.now() / 1000 - 3 * 86_400;
-      utimesSync(join(state, 'images/two'), now, now);
-      const { status, stdout } = cleanUp('now --dry-run', { FREE_GB: '99999' });
+    it('keeps images on a full disk while jobs run: between stages no container may have one', () => {
+      expect(cleanUp('now', { ...full, RUNS: 'yes' }).stdout).toContain('images stay while jobs run');
+      expect(removed().join('\n')).not.toContain('image rm');
+    });
+
+    it('says what Docker refuses, and goes on', () => {
+      writeFileSync(join(folder, 'bin/docker'), docker.replaceAll('older:1', 'used:1'));
+      const { status, stdout } = cleanUp('now', full);
       expect(status).toBe(0);
-      const [old = '', then = ''] = stdout.split('and then, in this order, until that is free:\n');
-      expect(old).toContain('would remove image name-of-one , unused for 8 days');
-      expect(then).toBe(
-        'would remove build cache unused for 60 minutes\nwould remove image name-of-two , unused for 3 days\n',
-      );
-      expect(stdout).not.toContain('nothing more may go');
+      expect(stdout).toContain('docker image rm used:1: left: conflict: a container uses it');
+      expect(removed().at(-1)).toBe('image rm newer:1');
+    });
+
+    it('only says what would go in a dry run', () => {
+      const { status, stdout } = cleanUp('now --dry-run', full);
+      expect(status).toBe(0);
       expect(removed()).toEqual([]);
+      const said = stdout.split('\n').flatMap(line => /^would run: docker (.*)/.exec(line)?.[1] ?? []);
+      expect(said).toEqual([...daily, ...caches, 'image rm older:1', 'image rm newer:1']);
+    });
+
+    it.each([
+      ['ps --all --no-trunc *', /^$/],
+      ['ps --filter *', /^$/],
+      ['ps --all --quiet *', /^$/],
+      ['network ls *', /^(rm --volumes .*\n?)*$/],
+      ['volume ls *', /^(?!.*(volume|image) rm)/s],
+      ['volume ls --quiet --filter label=keep', /^(?!.*(volume|image) rm)/s],
+      ['ps --quiet *', /^(?!.*image rm)/s],
+      ['image ls --filter label=keep *', /^(?!.*image rm)/s],
+    ])('removes nothing that "%s" would have kept, where Docker does not answer that', (query, expected) => {
+      expect(cleanUp('now', { ...full, FAILS: query }).status).not.toBe(0);
+      expect(removed().join('\n')).toMatch(expected);
+    });
+
+    it('says how it is called', () => {
+      const { status, stderr } = cleanUp('later');
+      expect(status).toBe(2);
+      expect(stderr).toContain('clean-up.sh now [--dry-run]');
     });
   },
 );
+
+it('the images of this repository are among those that the clean-up keeps', () => {
+  const { services } = parse(renderAll({ runnerImage: 'mine/runner:1' })['docker-compose.yml']!);
+  expect(services['clean-up'].environment.KEEP_IMAGES.split(' ')).toEqual(
+    expect.arrayContaining([
+      '${RUNNER_IMAGE:-mine/runner:1}',
+      '${COMPOSE_PROJECT_NAME:-my-runner}-runner:previous',
+    ]),
+  );
+  expect(services['clean-up']).toMatchObject({ network_mode: 'none', command: ['watch'] });
+});

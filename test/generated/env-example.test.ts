@@ -1,8 +1,9 @@
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { questions } from '../../generators/app/questions.ts';
+import { questions } from '../../generators/ask/questions.ts';
 import { scenarios } from '../support/answers.ts';
-import { renderAll, run, writeAll } from '../support/rendered.ts';
+import { needs } from '../support/needs.ts';
+import { isInstalled, renderAll, run, writeAll } from '../support/rendered.ts';
 
 describe.each(Object.entries(scenarios))('.env.example with %s', (_, typed) => {
   const text = renderAll(typed)['.env.example']!;
@@ -14,11 +15,15 @@ describe.each(Object.entries(scenarios))('.env.example with %s', (_, typed) => {
   });
 
   it('leaves every secret open', () => {
-    expect(
-      Object.entries(values)
-        .filter(([name]) => name.includes('TOKEN'))
-        .map(([, value]) => value),
-    ).toEqual(['', '', '']);
+    const secrets = Object.entries(values).filter(([name]) => /TOKEN|KEY/.test(name));
+    expect(secrets.length).toBeGreaterThan(2);
+    expect(secrets.filter(([, value]) => value !== '')).toEqual([]);
+  });
+
+  it('has every variable that docker-compose.yml reads, but for the days that `make register` writes', () => {
+    const read = renderAll(typed)['docker-compose.yml']!.matchAll(/(?<!\$)\$\{(\w+):-/g);
+    const names = [...read].map(([, name]) => name!).filter(name => !name.endsWith('_EXPIRES'));
+    expect(Object.keys(values)).toEqual(expect.arrayContaining([...new Set(names)]));
   });
 
   it('explains every variable in a comment above it', () => {
@@ -39,10 +44,25 @@ describe.each(Object.entries(scenarios))('.env.example with %s', (_, typed) => {
   });
 });
 
-it('.env.example names no variable that `gitlab-runner register` would read by itself', () => {
-  // With an authentication token these make it fail: https://docs.gitlab.com/runner/register/
-  const names = Object.keys(parseEnv(renderAll()['.env.example']!));
-  expect(
-    names.filter(name => /^(REGISTER_|RUNNER_(TAG_LIST|NAME|EXECUTOR)|CI_SERVER_|DOCKER_)/.test(name)),
-  ).toEqual([]);
+it('.env.example says to delete what only `make register` needs', () => {
+  const text = renderAll()['.env.example']!;
+  for (const name of ['GITLAB_ACCESS_TOKEN', 'REGISTRATION_TOKEN'])
+    expect(text).toMatch(new RegExp(`Delete it [^\\n]*after use\\.\\n${name}=\\n`));
+});
+
+describe.skipIf(!needs(isInstalled('git', '--version'), 'git'))('.gitignore', () => {
+  const ignored = (path: string): boolean => {
+    const folder = writeAll({ monitoring: 'yes', privateCa: 'yes' });
+    run(folder, ['git', 'init', '--quiet']);
+    return run(folder, ['git', 'check-ignore', '--quiet', path]).status === 0;
+  };
+
+  it.each(['.env', '.env.new', '.env.lock', 'config/.runner_system_id', 'config/grafana-password'])(
+    'keeps %s out of git',
+    path => expect(ignored(path)).toBe(true),
+  );
+
+  it.each(['.env.example', 'config/config.toml', 'config/certs/ca.crt'])('lets %s into it', path =>
+    expect(ignored(path)).toBe(false),
+  );
 });

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { needs } from '../support/needs.ts';
@@ -12,13 +12,15 @@ const several = {
   dockerImage: 'docker:cli',
   monitoring: 'yes',
 };
-const daily =
-  'doctor register plan apply up down restart status logs verify unregister rotate upgrade prune validate'.split(
-    ' ',
-  );
 
-it('the Makefile has every command of the daily use', () => {
-  expect(targets).toEqual(expect.arrayContaining(daily));
+it('the Makefile has the commands of the daily use, and no other', () => {
+  expect(targets).toEqual('help doctor register up down logs status upgrade unregister'.split(' '));
+});
+
+it.each([{}, several])('no recipe has more than five lines, with %j', typed => {
+  for (const recipe of renderAll(typed).Makefile!.split(/^(?!\t| {2}\S)/m)) {
+    expect(recipe.split('\n').filter(line => /^[\t ]/.test(line)).length, recipe).toBeLessThan(6);
+  }
 });
 
 describe('the Makefile uses nothing newer than GNU make 3.81, as macOS has it:', () => {
@@ -81,6 +83,45 @@ describe.skipIf(!needs(isInstalled('make', '--version'), 'make'))('make', () => 
       ).toBe('');
     }
   });
+
+  it.each([
+    ['register', "RUNNER=it's $HOME; x", "run register -- it's $HOME; x"],
+    ['register', 'ARGS=--dry-run', 'run register --dry-run'],
+    ['unregister', "RUNNER=a 'b", "run register --unregister -- a 'b"],
+    ['upgrade', 'WAIT=60; x', 'run runner upgrade 60; x'],
+    ['upgrade', 'WAIT=', 'run runner upgrade'],
+    ['doctor', 'ARGS=--json', 'run doctor --json'],
+  ])('hands over to its script what was said: make %s %s', (target, words, expected) => {
+    const folder = writeAll();
+    writeFileSync(join(folder, 'scripts/run'), '#!/bin/sh\necho "run $*" >>called\n');
+    expect(run(folder, ['make', target, words])).toMatchObject({ status: 0, stderr: '' });
+    // Make reads $H itself, as in all that it is given on its command line.
+    expect(run(folder, ['cat', 'called']).stdout).toBe(`${expected.replace('$HOME', 'OME')}\n`);
+  });
+
+  it.each(['down', 'logs'])('says of %s that Docker is not installed, and nothing else', target => {
+    const folder = writeAll();
+    mkdirSync(join(folder, 'bin'));
+    for (const program of ['make', 'sh', 'echo']) {
+      const path = run('.', ['sh', '-c', `command -v ${program}`]).stdout.trim();
+      if (path.startsWith('/')) symlinkSync(path, join(folder, 'bin', program));
+    }
+    const { status, stderr } = run(folder, ['make', target], '', { PATH: join(folder, 'bin') });
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/^Docker is not installed\.\n/);
+  });
+
+  it('makes the password of Grafana in its own image, as root with all its rights', () => {
+    const folder = writeAll({ monitoring: 'yes', hardening: 'strict' });
+    mkdirSync(join(folder, 'bin'));
+    writeFileSync(join(folder, 'bin/docker'), '#!/bin/sh\nprintf "%s|" "$@" >called\n', { mode: 0o755 });
+    const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` };
+    expect(run(folder, ['make', 'config/grafana-password'], '', env).status).toBe(0);
+    const called = run(folder, ['cat', 'called']).stdout;
+    expect(called).toMatch(/^run\|--rm\|--user\|0:0\|/);
+    expect(called).toContain(`|${folder}/config:/config|`);
+    expect(called).toMatch(/\|grafana\/grafana:[\d.]+\|-euc\|cd \/config && umask 077/);
+  });
 });
 
 describe.skipIf(
@@ -88,12 +129,13 @@ describe.skipIf(
 )('shellcheck', () => {
   it.each([
     'scripts/run',
-    'scripts/backup.sh',
     'scripts/clean-up.sh',
+    'scripts/expand-config.sh',
     'scripts/token-metrics.sh',
     'buildkit/certs.sh',
   ])('finds nothing in %s', path => {
-    const folder = writeAll({ builder: 'buildkit', backup: 'yes', monitoring: 'yes' });
+    const runnerImage = 'gitlab/gitlab-runner:alpine-v18.9.0';
+    const folder = writeAll({ builder: 'buildkit', monitoring: 'yes', runnerImage });
     expect(run(folder, ['shellcheck', path])).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 

@@ -7,12 +7,12 @@ it.each([
   ['docker:stable', 'docker', 'stable', undefined],
   ['registry.example.org:5000/team/tools:1.2', 'registry.example.org:5000/team/tools', '1.2', undefined],
   [`docker:29.10.0-cli@sha256:${'a'.repeat(64)}`, 'docker', '29.10.0-cli', `sha256:${'a'.repeat(64)}`],
-])('Renovate finds the image of the jobs in settings.ts: %s', (dockerImage, name, value, digest) => {
+])('Renovate finds the image of the jobs in config.toml: %s', (dockerImage, name, value, digest) => {
   const [manager] = config().customManagers;
   const [pattern] = manager.managerFilePatterns;
-  expect('scripts/settings.ts').toMatch(new RegExp(pattern.slice(1, -1)));
-  const settings = renderAll({ dockerImage })['scripts/settings.ts']!;
-  const found = [...settings.matchAll(new RegExp(manager.matchStrings[0], 'g'))];
+  expect('config/config.toml').toMatch(new RegExp(pattern.slice(1, -1)));
+  const text = renderAll({ dockerImage })['config/config.toml']!;
+  const found = [...text.matchAll(new RegExp(manager.matchStrings[0], 'g'))];
   expect(found.map(({ groups }) => ({ ...groups }))).toEqual([
     { depName: name, currentValue: value, currentDigest: digest },
   ]);

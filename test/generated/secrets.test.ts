@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { TypedAnswers } from '../../generators/app/questions.ts';
+import type { TypedAnswers } from '../../generators/ask/questions.ts';
 import { scenarios } from '../support/answers.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { needs } from '../support/needs.ts';
@@ -90,15 +90,14 @@ describe.skipIf(!needs(isInstalled('git', '--version'), 'git'))('git', () => {
         expect(env).toContain(`\n${name}=\n`);
         env = env.replace(`\n${name}=\n`, `\n${name}=${secrets[name]}\n`);
       }
-      // What a user fills in, and what the runner, `make register` and `make apply` leave, also when they are killed.
+      // What a user fills in, and what the scripts leave, also when they are killed.
       write('.env', env);
-      for (const name of ['config.toml', '.register.toml', '.register.before', 'config.toml.a1b2c3']) {
-        write(`config/${name}`, `[[runners]]\n  token = "${secrets.RUNNER_TOKEN}"\n`);
-      }
-      write('config/.runner_system_id', 's_a1b2c3d4e5f6');
-      write('config/certs/ca.crt', cert);
-      for (const name of ['ca.key', 'gitlab.example.org.key', 'gitlab.example.org.crt']) {
-        write(`config/certs/${name}`, key);
+      write('.env.new', env);
+      write('config/.runner_system_id', 'r_a1b2c3d4e5f6');
+      if (typed.monitoring === 'yes') write('config/grafana-password', 'x');
+      if (typed.privateCa === 'yes') {
+        write('config/certs/ca.crt', cert);
+        for (const name of ['ca.key', 'gitlab.example.org.key']) write(`config/certs/${name}`, key);
       }
 
       run(folder, ['git', 'init', '--quiet']);

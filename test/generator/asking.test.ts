@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createEnv } from 'yeoman-environment';
 import GitLabRunnerDocker from '../../generators/app/index.ts';
-import { more } from '../../generators/app/prompts.ts';
-import { answerNames, asTyped, defaultFor, questions } from '../../generators/app/questions.ts';
-import { defaultsInWords } from '../../generators/app/usage.ts';
-import { answersWith, otherAnswers } from '../support/answers.ts';
+import { switches } from '../../generators/ask/command-line.ts';
+import { more } from '../../generators/ask/prompts.ts';
+import { answerNames, defaultFor, questions, typedAnswers } from '../../generators/ask/questions.ts';
+import { defaultsInWords } from '../../generators/ask/usage.ts';
+import { allTogether, answersWith } from '../support/answers.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
 /** The questions that come up by themselves, with their defaults. */
@@ -20,7 +21,7 @@ describe('in a terminal', () => {
   it('asks every question that matters, and writes what the same options would write', async () => {
     const asking = newFolder();
     const answers = Object.fromEntries(
-      answerNames.map(name => [name, questions[name].yesNo ? true : otherAnswers[name]]),
+      answerNames.map(name => [name, questions[name].yesNo ? true : allTogether[name]]),
     );
     const { asked } = await runGenerator(asking, {
       options: terminal,
@@ -39,23 +40,20 @@ describe('in a terminal', () => {
     const folder = newFolder();
     const { asked } = await runGenerator(folder, { options: terminal });
     expect(asked).toEqual([...open, more]);
-    expect(saved(folder)).toEqual(
-      Object.fromEntries(answerNames.map(name => [name, asTyped(name, answersWith()[name])])),
-    );
+    expect(saved(folder)).toMatchObject(typedAnswers(answersWith()));
   });
 
   it('keeps rare answers of the run before where nobody asks for them', async () => {
     const folder = newFolder();
     await runGenerator(folder, { options: { 'extra-hosts': 'git.local:10.0.0.5', 'private-ca': true } });
-    const { announced } = await runGenerator(folder, { options: terminal });
-    expect(announced.conflict).toEqual([]);
+    const { refusal } = await runGenerator(folder, { options: terminal });
+    expect(refusal).toBeUndefined();
     expect(saved(folder)).toMatchObject({ extraHosts: 'git.local:10.0.0.5', privateCa: 'yes' });
   });
 
   it.each([
-    ['socket-proxy', []],
-    ['dind', ['dindImage', 'dindCache']],
-    ['buildkit', ['cacheSize']],
+    ['dind', ['dindCache']],
+    ['buildkit', []],
     ['buildah', []],
   ])('asks what the builder %s needs, and offers an image for it', async (builder, names) => {
     const folder = newFolder();
@@ -97,9 +95,9 @@ describe('in a terminal', () => {
   it('offers the answers of the run before', async () => {
     const folder = newFolder();
     await runGenerator(folder, { options: { tags: 'linux', 'run-untagged': true } });
-    const { asked, announced } = await runGenerator(folder, { options: terminal });
+    const { asked, refusal } = await runGenerator(folder, { options: terminal });
     expect(asked).toEqual([...open, more]);
-    expect(announced.conflict).toEqual([]);
+    expect(refusal).toBeUndefined();
     expect(saved(folder)).toMatchObject({ tags: 'linux', runUntagged: 'yes' });
   });
 
@@ -135,14 +133,14 @@ describe('without a terminal', () => {
 
   it('takes the image of the new builder where the one saved was the default of the old one', async () => {
     const folder = newFolder();
-    await runGenerator(folder, { options: { 'cache-size': '7', builder: 'buildkit' } });
+    await runGenerator(folder, { options: { 'dind-cache': 'volume', builder: 'dind' } });
     const { refusal } = await runGenerator(folder, { options: { builder: 'buildah', force: true } });
     expect(refusal).toBeUndefined();
     expect(saved(folder)).toMatchObject({
       builder: 'buildah',
       dockerImage: 'quay.io/buildah/stable:latest',
       // For the day on which the builder changes back.
-      cacheSize: '7',
+      dindCache: 'volume',
     });
   });
 
@@ -155,7 +153,7 @@ describe('without a terminal', () => {
 });
 
 describe('--help', () => {
-  it('shows every option with its default', async () => {
+  it("shows every option with its default, ours first and Yeoman's last", async () => {
     const environment = createEnv({ skipInstall: true } as never);
     environment.register(GitLabRunnerDocker as never, {
       namespace: 'gitlab-runner-docker:app',
@@ -170,6 +168,8 @@ describe('--help', () => {
       expect(help).toMatch(new RegExp(`--${option} `));
       expect(help).toContain(`${what} (default: ${defaultsInWords(name)})`);
     }
-    expect(help).toContain('--defaults');
+    const options = [...help.matchAll(/^ +(?:-h, +)?--([\w-]+)/gm)].map(([, option]) => option);
+    const ours = [...answerNames.map(name => questions[name].option), ...Object.keys(switches)];
+    expect(options.slice(0, ours.length)).toEqual(ours);
   });
 });

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { usage } from '../../generators/app/usage.ts';
+import { usage } from '../../generators/ask/usage.ts';
 import { newFolder, textsBelow } from '../support/run-generator.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -33,7 +33,9 @@ describe('the own command', () => {
     // Yeoman announces what it does on stderr.
     const { status, stderr } = await run(folder, 'my-runner', '--tags', 'a,b', '--no-run-untagged');
     expect(status).toBe(0);
-    expect(stderr).toMatch(/\nNext:\n {2}cd my-runner\n {2}make doctor\n {2}make register\n {2}make up\n$/);
+    expect(stderr).toMatch(
+      /\nNext:\n {2}cd my-runner\n {2}git init\n {2}make doctor\n {2}make register\n {2}make up\n$/,
+    );
     expect(answers(join(folder, 'my-runner'))).toMatchObject({ tags: 'a,b', runUntagged: 'no' });
   });
 
@@ -57,11 +59,34 @@ describe('the own command', () => {
     });
   });
 
+  it.each([
+    [['--monitoring=yes'], 'yes'],
+    [['--monitoring=no'], 'no'],
+  ])('takes %j as well', async (words, monitoring) => {
+    const folder = newFolder();
+    expect((await run(folder, ...words)).status).toBe(0);
+    expect(answers(folder)).toMatchObject({ monitoring });
+  });
+
+  it('writes all of it where whoever reads what it prints goes away', async () => {
+    const folder = newFolder();
+    const words = ['-c', `"${process.execPath}" "${program}" 2>&1 | head -n 1`];
+    await new Promise(resolve => execFile('sh', words, { cwd: folder }, resolve));
+    expect(textsBelow(folder)).toHaveProperty(['scripts/settings.ts']);
+    expect(textsBelow(folder)).toHaveProperty(['.yo-rc.json']);
+  });
+
+  it('does not mind a malformed package.json', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'package.json'), '{');
+    expect((await run(folder)).status).toBe(0);
+  });
+
   it('shows with --dry-run what it would write, and writes nothing', async () => {
     const folder = newFolder();
     const { status, stderr } = await run(folder, 'my-runner', '--dry-run');
     expect(status).toBe(0);
-    expect(stderr).toContain('my-runner/Makefile');
+    expect(stderr).toContain('  create Makefile');
     expect(textsBelow(folder)).toEqual({});
   });
 
@@ -93,9 +118,22 @@ describe('the own command', () => {
       ['--gitlab-uri', 'x'],
       'There is no option --gitlab-uri; did you mean --gitlab-url?',
     ],
+    ['a slip', ['--bulder', 'x'], 'There is no option --bulder; did you mean --builder?'],
+    ['swapped letters', ['--buidler', 'x'], 'There is no option --buidler; did you mean --builder?'],
+    ['a missing hyphen', ['--dryrun'], 'There is no option --dryrun; did you mean --dry-run?'],
+    [
+      'a value that is no choice',
+      ['--builder', 'dnd'],
+      '--builder: There is no "dnd" here: choose one of socket, dind, buildkit, buildah.',
+    ],
+    ['an empty directory', [''], 'Give one directory, not 2.'],
     ['an unknown short option', ['-x'], 'There is no option -x.'],
-    ['a value for a switch', ['--force=yes'], "'--force' does not take an argument"],
-    ['a word for a switch', ['--run-untagged', 'no'], '--run-untagged: it takes no value'],
+    ['a value for a switch', ['--force=maybe'], "'--force' does not take an argument"],
+    [
+      'a word for a switch',
+      ['--run-untagged', 'no'],
+      '--run-untagged: write --run-untagged or --no-run-untagged',
+    ],
     ['two directories', ['another'], 'Give one directory, not 2.'],
   ])('ends with one line on stderr for %s: exit code 1, nothing written', async (_, words, sentence) => {
     const folder = newFolder();
@@ -114,7 +152,7 @@ describe('the own command', () => {
       status: 1,
       stdout: '',
       stderr:
-        'generator-gitlab-runner-docker: Nothing was written: Makefile would change. Run again in a terminal to see each difference and choose, or with --force to overwrite.\n',
+        'generator-gitlab-runner-docker: Nothing was written: Makefile is there already, and not of this generator. Move away what you need, or run with --force to replace all of it.\n',
     });
     expect(textsBelow(folder)).toEqual({ Makefile: 'mine\n' });
     expect((await run(folder, '--force')).status).toBe(0);

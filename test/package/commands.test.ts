@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { answerNames, questions } from '../../generators/app/questions.ts';
-import { defaultsInWords } from '../../generators/app/usage.ts';
+import { answerNames, questions } from '../../generators/ask/questions.ts';
+import { defaultsInWords } from '../../generators/ask/usage.ts';
 import { otherAnswers, type Scenario } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { pathsWith } from '../support/rendered.ts';
@@ -50,10 +50,9 @@ describe.each(everybody)('$name, without a terminal', way => {
       'generator-gitlab-runner-docker': answers,
     });
     expect(workplace.read('runner/.env.example')).toContain(answers.gitlabUrl);
-    expect(workplace.read('runner/docker-compose.yml')).toContain(`image: ${answers.runnerImage}\n`);
-    expect(workplace.read('runner/docker-compose.yml')).toContain(answers.dindImage);
+    expect(workplace.read('runner/docker-compose.yml')).toContain(answers.runnerImage);
     expect(workplace.read('runner/.gitlab-ci.yml')).toContain(`image: ${answers.dockerImage}\n`);
-    expect(workplace.read('runner/config/template.toml')).toContain(answers.httpProxy);
+    expect(workplace.read('runner/config/config.toml')).toContain(answers.httpProxy);
     const settings = workplace.read('runner/scripts/settings.ts');
     for (const text of ["'1e3'", "['on', 'build box']", '7', 'true']) expect(settings).toContain(text);
   });

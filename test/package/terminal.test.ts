@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { answerNames, asTyped, builders, questions } from '../../generators/app/questions.ts';
-import { project } from '../../generators/app/runners.ts';
+import { answerNames, asTyped, builders, questions } from '../../generators/ask/questions.ts';
+import { project } from '../../generators/ask/runners.ts';
 import { needs } from '../support/needs.ts';
 import { hasTerminals } from '../support/terminal.ts';
 import { Dialogue } from './support/terminal.ts';
@@ -98,7 +98,6 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.shows(/> .*amd64.*\.$/);
     terminal.press('C-u');
     await terminal.answer(messages.platforms, 'linux/amd64,linux/arm64');
-    await terminal.answer(`${messages.pullPolicy} (always,if-not-present)`);
     await terminal.chooses(messages.cache, 'local');
     terminal.press('Down');
     await terminal.chooses(messages.cache, 's3');
@@ -114,11 +113,9 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.answer(`${messages.httpProxy} (none)`);
     await terminal.answer(`${messages.insecureRegistry} (none)`);
     await terminal.answer(`${messages.extraHosts} (none)`, 'git.example.org:10.0.0.5');
-    await terminal.answer(`${messages.backup} (y/N)`);
     await terminal.answer(`${messages.renovate} (y/N)`);
 
     expect(await terminal.exitCode()).toBe(0);
-    expect(terminal.text()).not.toContain(messages.dindImage);
     expect(terminal.text()).not.toContain(messages.proxyExceptions);
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { planRepository } from '../../generators/app/plan.ts';
-import { answerNames, asTyped, questions } from '../../generators/app/questions.ts';
+import { answerNames, asTyped, questions } from '../../generators/ask/questions.ts';
+import { planRepository } from '../../generators/plan/plan.ts';
 import { answersWith } from '../support/answers.ts';
 import { awkwardText, refusalOf, typedAnswer } from '../support/arbitrary-answers.ts';
 
@@ -59,7 +59,8 @@ it('a URL of GitLab is one that every program reads the same: parsed and printed
       if (refusalOf('gitlabUrl', typed)) return;
       const answer = questions.gitlabUrl.check(typed);
       expect(new URL(answer).href.replace(/\/$/, '')).toBe(answer);
-      expect(new URL(answer).href.replace(/\/+$/, '')).toBe(new URL(typed.trim()).href.replace(/\/+$/, ''));
+      const whole = typed.includes('://') ? typed.trim() : `https://${typed.trim()}`;
+      expect(new URL(answer).href.replace(/\/+$/, '')).toBe(new URL(whole).href.replace(/\/+$/, ''));
     }),
     { numRuns: 5000 },
   );

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { parse as parseToml } from 'smol-toml';
 import { describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
-import { shell, toml, typescript, yaml } from '../../generators/common/quoting.ts';
+import { shell, toml, typescript, yaml } from '../../generators/write/quoting.ts';
 import { awkwardText } from '../support/arbitrary-answers.ts';
 import { run } from '../support/rendered.ts';
 

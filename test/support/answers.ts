@@ -1,6 +1,6 @@
-import { completeAnswers } from '../../generators/app/answers.ts';
-import type { Answers, TypedAnswers } from '../../generators/app/questions.ts';
-import type { TypedRunners } from '../../generators/app/runners.ts';
+import { completeAnswers } from '../../generators/ask/answers.ts';
+import type { AnswerName, Answers, TypedAnswers } from '../../generators/ask/questions.ts';
+import type { TypedRunners } from '../../generators/ask/runners.ts';
 
 /** Complete answers, of which some are given as a user would type them; the others have their defaults. */
 export function answersWith(typed: TypedAnswers = {}): Answers {
@@ -10,7 +10,7 @@ export function answersWith(typed: TypedAnswers = {}): Answers {
 /** Answers to all rare questions, each another than its default. */
 const rareAnswers = {
   platforms: 'linux/amd64,linux/arm64',
-  pullPolicy: 'if-not-present',
+  logLevel: 'debug',
   cache: 's3',
   cacheServer: 'https://s3.example.org:9000',
   cacheBucket: 'caches.example-1',
@@ -20,12 +20,12 @@ const rareAnswers = {
   proxyExceptions: 'git.example.org,.internal.example.org,10.0.0.0/8,fd00::/8',
   insecureRegistry: 'plain.example.org:5000',
   extraHosts: 'git.example.org:10.0.0.5,plain.example.org:host-gateway,six.example.org:fd00::5',
-  backup: 'yes',
   renovate: 'yes',
 } satisfies TypedAnswers;
 
-/** Answers that differ from the defaults in everything, and of which every one matters. */
+/** Answers that differ from the defaults in everything. */
 export const otherAnswers: Required<TypedAnswers> = {
+  dockerNetwork: 'gitlab_default',
   gitlabUrl: 'http://git.example.org:8080/tools/gitlab',
   registry: 'registry.example.org:5000/team',
   tags: 'linux,on,1e3,a: b',
@@ -34,9 +34,7 @@ export const otherAnswers: Required<TypedAnswers> = {
   concurrent: '7',
   cleanUp: '30',
   builder: 'dind',
-  dindImage: 'mirror.example.org/library/docker:28-dind',
   dindCache: 'volume',
-  cacheSize: '50',
   hardening: 'strict',
   dockerImage: 'mirror.example.org/library/docker:28-cli',
   runnerImage: 'gitlab/gitlab-runner:alpine-v19.3.0',
@@ -44,9 +42,20 @@ export const otherAnswers: Required<TypedAnswers> = {
   ...rareAnswers,
 };
 
+/** Those of them that go together, which is all but one. */
+export const allTogether: TypedAnswers = { ...otherAnswers, dockerNetwork: 'none' };
+
+/** What an answer needs beside it, to matter or to be accepted. */
+export const beside: { readonly [Name in AnswerName]?: TypedAnswers } = {
+  dindCache: { builder: 'dind' },
+  platforms: { dockerImage: 'docker:cli' },
+  cacheServer: { cache: 's3' },
+  cacheBucket: { cache: 's3' },
+  proxyExceptions: { httpProxy: 'http://proxy.example.org:3128' },
+};
+
 /** Each way to build images, beside the default. */
 const ways: Record<string, TypedAnswers> = {
-  'the proxy in front of the socket': { builder: 'socket-proxy' },
   'an engine for each job': { builder: 'dind' },
   'one engine for all jobs': { builder: 'dind', dindCache: 'volume' },
   BuildKit: { builder: 'buildkit' },
@@ -59,7 +68,7 @@ export type Scenario = TypedAnswers & { readonly runners?: TypedRunners };
 /** Sets of answers that between them reach every decision of the plan. */
 export const scenarios: Record<string, Scenario> = {
   'the defaults': {},
-  'other answers everywhere': otherAnswers,
+  'other answers everywhere': allTogether,
   'no tags': { tags: ',' },
   'GitLab at an IPv6 address, registry on this host': {
     gitlabUrl: 'http://[2001:db8::1]',
@@ -69,10 +78,7 @@ export const scenarios: Record<string, Scenario> = {
   // The client of docker:stable has no buildx, which several platforms need.
   'the socket, and all that is rare': { ...rareAnswers, dockerImage: 'docker:29.10.0-cli' },
   ...Object.fromEntries(
-    Object.entries(ways).map(([name, way]) => [
-      `${name}, and all that is rare`,
-      { ...rareAnswers, ...(way.builder === 'socket-proxy' ? { dockerImage: 'docker:cli' } : {}), ...way },
-    ]),
+    Object.entries(ways).map(([name, way]) => [`${name}, and all that is rare`, { ...rareAnswers, ...way }]),
   ),
   'no clean-up': { cleanUp: 'none' },
   'the least taken away': { hardening: 'relaxed' },
@@ -83,7 +89,7 @@ export const scenarios: Record<string, Scenario> = {
     ]),
   ),
   'a cache on an S3 server here': { cache: 's3' },
-  'such a cache, on the network of the jobs': { builder: 'socket-proxy', cache: 's3', cacheServer: 'here' },
+  'such a cache, on the network of the jobs': { builder: 'buildkit', cache: 's3', cacheServer: 'here' },
   'no cache': { builder: 'buildah', cache: 'none' },
   'monitoring alone': { monitoring: 'yes' },
   'extra hosts alone': { extraHosts: 'git.example.org:10.0.0.5' },
@@ -100,8 +106,10 @@ export const scenarios: Record<string, Scenario> = {
     ...rareAnswers,
     builder: 'buildah',
     description: otherAnswers.description,
-    runners: { proxy: { builder: 'socket-proxy', dockerImage: 'docker:cli' } },
+    runners: { second: { builder: 'buildkit', dockerImage: 'docker:cli' } },
   },
-  'two runners that are alike but for their tags': { builder: 'socket-proxy', runners: { second: {} } },
+  'two runners that are alike but for their tags': { builder: 'buildkit', runners: { second: {} } },
+  'a network of Docker that knows GitLab': { gitlabUrl: 'http://gitlab', dockerNetwork: 'gitlab_default' },
+  'an older GitLab Runner': { runnerImage: 'gitlab/gitlab-runner:alpine-v18.9.0' },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };

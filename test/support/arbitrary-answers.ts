@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import { completeAnswers } from '../../generators/app/answers.ts';
+import { completeAnswers } from '../../generators/ask/answers.ts';
 import {
   type AnswerName,
   answerNames,
   questions,
   type TypedAnswers,
-} from '../../generators/app/questions.ts';
-import { Refusal } from '../../generators/common/refusal.ts';
+} from '../../generators/ask/questions.ts';
+import { Refusal } from '../../generators/ask/refusal.ts';
 
 // Whatever means something in YAML, TypeScript, a shell, a dotenv file, make, TOML, Markdown or a template.
 const fragments = [
@@ -238,7 +238,9 @@ const pathPart = fc.oneof(
 const imagePart = fc.stringMatching(/^[a-z0-9]{1,6}((\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}$/);
 const lowerPath = fc.array(imagePart, { maxLength: 3 }).map(parts => parts.map(part => `/${part}`).join(''));
 
-const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
+/** For questions that are neither a choice nor answered by yes or no. */
+const mostlyValid: { readonly [Name in AnswerName]?: fc.Arbitrary<string> } = {
+  dockerNetwork: fc.oneof(fc.constantFrom('none', 'host', 'gitlab_default'), label),
   gitlabUrl: fc
     .tuple(
       fc.constantFrom('https://', 'http://', 'HTTPS://'),
@@ -259,44 +261,11 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
       { maxLength: 6 },
     )
     .map(tags => tags.join(',')),
-  runUntagged: yesNo(),
   description: awkwardText,
   concurrent: wholeNumber(),
   cleanUp: fc.oneof(wholeNumber(), fc.constantFrom('none', 'NONE', 'never')),
-  builder: choice('builder'),
-  dindImage: fc.oneof(
-    image(),
-    fc
-      .tuple(
-        fc.constantFrom(
-          'docker',
-          'docker.io/library/docker',
-          'mirror.example:5000/library/docker',
-          'team/engine',
-        ),
-        fc.constantFrom(
-          '',
-          '29',
-          '28.5',
-          '20.10',
-          '20.10.24',
-          '19.03',
-          '18.09.9',
-          '1.13',
-          'stable',
-          'edge',
-          'rc',
-        ),
-        fc.constantFrom('', 'dind', '-dind', '-dind-rootless', '-cli'),
-      )
-      .map(([name, version, kind]) => `${name}:${version}${kind}`),
-  ),
-  dindCache: choice('dindCache'),
-  cacheSize: wholeNumber(),
-  hardening: choice('hardening'),
   dockerImage: image(),
   runnerImage: image(),
-  monitoring: yesNo(),
   platforms: listOf(
     fc.constantFrom(
       ...['linux/amd64', 'linux/amd64/v3', 'linux/arm64', 'linux/arm64/v8', 'linux/arm/v7', 'linux/riscv64'],
@@ -304,8 +273,6 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
     ),
     'host',
   ),
-  pullPolicy: listOf(fc.constantFrom('always', 'if-not-present', 'never', 'always', 'sometimes'), ','),
-  cache: choice('cache'),
   cacheServer: fc.oneof(
     fc.constant('here'),
     fc
@@ -316,8 +283,6 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
     fc.stringMatching(/^[a-z0-9.-]{1,20}$/),
     fc.constantFrom('10.0.0.1', 'a..b', 'xn--cache', 'cache-s3alias', 'Cache', 'runner-cache'),
   ),
-  mirror: yesNo(),
-  privateCa: yesNo(),
   httpProxy: fc.oneof(
     fc.constant('none'),
     fc
@@ -344,17 +309,7 @@ const mostlyValid: { readonly [Name in AnswerName]: fc.Arbitrary<string> } = {
       .map(([name, address]) => `${name}:${address}`),
     'none',
   ),
-  backup: yesNo(),
-  renovate: yesNo(),
 };
-
-function choice(name: AnswerName): fc.Arbitrary<string> {
-  return fc.constantFrom(...Object.keys(questions[name].choices ?? {}), 'magic');
-}
-
-function yesNo(): fc.Arbitrary<string> {
-  return fc.constantFrom('yes', 'no', 'TRUE', 'n', 'maybe');
-}
 
 function wholeNumber(): fc.Arbitrary<string> {
   return fc.oneof(
@@ -397,7 +352,11 @@ function image(): fc.Arbitrary<string> {
 
 /** What somebody might type as the answer to a question: often an answer, sometimes anything at all. */
 export function typedAnswer(name: AnswerName): fc.Arbitrary<string> {
-  return fc.oneof({ weight: 4, arbitrary: mostlyValid[name] }, { weight: 1, arbitrary: awkwardText });
+  const { choices, yesNo } = questions[name];
+  const likely =
+    mostlyValid[name] ??
+    fc.constantFrom(...(yesNo ? ['yes', 'no', 'TRUE', 'n', 'maybe'] : [...Object.keys(choices!), 'magic']));
+  return fc.oneof({ weight: 4, arbitrary: likely }, { weight: 1, arbitrary: awkwardText });
 }
 
 /**
@@ -417,7 +376,7 @@ export const acceptedAnswers: fc.Arbitrary<TypedAnswers> = fc
     ) as TypedAnswers;
     if (!refusalIn(() => completeAnswers(accepted))) return accepted;
     const dockerImage = accepted.builder === 'buildah' ? 'team/builder' : 'docker:cli';
-    return { ...accepted, dockerImage, ...(accepted.cache === 'none' ? { cache: 'local' } : {}) };
+    return { ...accepted, dockerImage, dockerNetwork: 'none', cache: 'local' };
   });
 
 /** Why this text is no answer to this question; undefined if it is one. */

@@ -62,6 +62,16 @@ export interface JobRecord {
   runnerId?: number;
 }
 
+/** What GitLab says of a project's pipeline: lib/api/entities/ci/lint/result.rb and lib/gitlab/ci/lint.rb of its source. */
+export interface LintResult {
+  valid: boolean;
+  errors: string[];
+  warnings: string[];
+  merged_yaml: string | null;
+  includes: unknown[];
+  jobs: { name: string; stage: string; tag_list: string[]; script: string[]; [key: string]: unknown }[];
+}
+
 export interface RequestRecord {
   method: string;
   /** Path as sent, sub-path included, without the query. */
@@ -83,7 +93,13 @@ type Kind = 'Project' | 'Group';
 type Visibility = 'public' | 'private';
 type Values = Record<string, unknown>;
 type Reply = { status: number; body?: unknown; headers?: Record<string, string> };
-type Intervention = { match: RequestMatch; left: number; milliseconds?: number; reply?: Reply };
+type Intervention = {
+  match: RequestMatch;
+  left: number;
+  milliseconds?: number;
+  reply?: Reply;
+  hold?: () => Promise<void>;
+};
 type Call = { id: string; fields: Fields; text: string; query: Values; headers: http.IncomingHttpHeaders };
 
 const random = (): string => randomBytes(10).toString('hex');
@@ -202,6 +218,8 @@ export class GitLabServer {
   readonly requests: RequestRecord[] = [];
   readonly runners = new Map<number, RunnerRecord>();
   readonly jobs = new Map<number, JobRecord>();
+  /** What `ci/lint` says of a project's pipeline, by the project's id; a project without one has an empty repository. */
+  readonly lintResults = new Map<number, LintResult>();
   // In two parts, so that secret scanners do not take this source for a leak.
   registrationToken = `${'GR13'}${'48941'}${random()}`;
 
@@ -221,9 +239,11 @@ export class GitLabServer {
     'DELETE runners': call => this.#unregister(call),
     'DELETE runners/managers': call => this.#unregisterManager(call),
     'GET runners/:id': call => this.#showRunner(call),
+    'GET runners/:id/managers': call => this.#showManagers(call),
     'PUT runners/:id': call => this.#changeRunner(call),
     'DELETE runners/:id': call => this.#deleteRunner(call),
     'GET projects/:id': call => this.#showNamespace(call, 'Project'),
+    'GET projects/:id/ci/lint': call => this.#lintPipeline(call),
     'GET groups/:id': call => this.#showNamespace(call, 'Group'),
     'GET version': call => this.#showVersion(call),
     'GET metadata': call => this.#showVersion(call),
@@ -305,14 +325,39 @@ export class GitLabServer {
   }
 
   /** Makes the next matching requests (one unless told) fail without effect; a text body is sent as HTML. */
-  failNext(match: RequestMatch, status: number, body?: unknown, times = 1): void {
+  failNext(
+    match: RequestMatch,
+    status: number,
+    body?: unknown,
+    times = 1,
+    headers: Record<string, string> = {},
+  ): void {
     const message = `${status} ${http.STATUS_CODES[status] ?? 'Unknown'}`;
-    this.#interventions.push({ match, left: times, reply: { status, body: body ?? { message } } });
+    const reply = { status, body: body ?? { message }, headers };
+    this.#interventions.push({ match, left: times, reply });
   }
 
   /** Holds the next matching request for some time before it is answered. */
   delayNext(match: RequestMatch, milliseconds: number): void {
     this.#interventions.push({ match, left: 1, milliseconds });
+  }
+
+  /** Holds the next matching request until it is released; `arrived` says that it is here. */
+  holdNext(match: RequestMatch): { arrived: Promise<void>; release: () => void } {
+    let [arrive, release] = [() => {}, () => {}];
+    const arrived = new Promise<void>(resolve => {
+      arrive = resolve;
+    });
+    const released = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    this.#stopping.signal.addEventListener('abort', release);
+    const hold = (): Promise<void> => {
+      arrive();
+      return released;
+    };
+    this.#interventions.push({ match, left: 1, hold });
+    return { arrived, release };
   }
 
   /** Queues a job for the first runner that asks, or for one runner, and gives its id. */
@@ -367,6 +412,7 @@ export class GitLabServer {
 
     const delay = this.#intervene(record, one => one.milliseconds !== undefined);
     if (delay) await sleep(delay.milliseconds, undefined, { signal: this.#stopping.signal });
+    await this.#intervene(record, one => one.hold !== undefined)?.hold?.();
     const fault = this.#intervene(record, one => one.reply !== undefined);
     if (fault?.reply) return fault.reply;
     if (size > BODY_LIMIT) throw new Refusal(413, { error: '413 Request Entity Too Large' });
@@ -554,6 +600,15 @@ export class GitLabServer {
     return { status: 200, body };
   }
 
+  #showManagers(call: Call): Reply {
+    this.#requireAccess(call, ['api', 'read_api', 'manage_runner']);
+    const { managers, contactedAt } = this.#findRunner(call);
+    const body = [...managers].map((system_id, index) => {
+      return { id: index + 1, system_id, version: '19.3.0', platform: 'linux', contacted_at: contactedAt };
+    });
+    return { status: 200, body };
+  }
+
   #deleteRunner(call: Call): Reply {
     this.#requireAccess(call, ['api', 'manage_runner']);
     this.runners.delete(this.#findRunner(call).id);
@@ -574,6 +629,16 @@ export class GitLabServer {
     if (isAuthenticated) this.#requireAccess(call, ['api', 'read_api']);
     const key = /^\d+$/.test(call.id) ? Number(call.id) : call.id;
     return { status: 200, body: this.#requireNamespace(kind, key, isAuthenticated) };
+  }
+
+  #lintPipeline(call: Call): Reply {
+    this.#requireAccess(call, ['api', 'read_api']);
+    const key = /^\d+$/.test(call.id) ? Number(call.id) : call.id;
+    const project = this.#requireNamespace('Project', key);
+    const result = this.lintResults.get(project.id as number);
+    if (!result) throw new Refusal(404, { message: '404 Repository Not Found' });
+    const { jobs, ...rest } = result;
+    return { status: 200, body: call.query.include_jobs === 'true' ? { ...rest, jobs } : rest };
   }
 
   /** A project or group by id or path, as the API shows it; a private one is hidden as if it did not exist. */

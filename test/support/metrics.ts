@@ -1,27 +1,3 @@
-/**
- * Every metric that the rules and the dashboard may ask for, and who exports it. A histogram stands here without
- * the suffix of its series.
- */
-const byRunner = 'GitLab Runner, docs/fleet_scaling/_index.md, "Monitoring runners"';
-const byNode = 'node_exporter, collector/filesystem_common.go';
-
-export const metricSources: Readonly<Record<string, string>> = {
-  gitlab_runner_api_request_statuses_total: byRunner,
-  gitlab_runner_concurrent: byRunner,
-  gitlab_runner_errors_total: byRunner,
-  gitlab_runner_failed_jobs_total: 'GitLab Runner, helpers/prometheus/failures_collector.go',
-  gitlab_runner_job_duration_seconds: byRunner,
-  gitlab_runner_job_queue_duration_seconds: byRunner,
-  gitlab_runner_jobs: byRunner,
-  gitlab_runner_jobs_total: byRunner,
-  gitlab_runner_version_info: byRunner,
-  node_filesystem_avail_bytes: byNode,
-  node_filesystem_size_bytes: byNode,
-  up: 'Prometheus, for each target',
-  ALERTS: 'Prometheus, for each alert',
-  gitlab_runner_token_expires_timestamp_seconds: 'scripts/token-metrics.sh',
-};
-
 /** The metrics that an expression of PromQL asks for. */
 export function metricsIn(expression: string): string[] {
   const bare = expression
@@ -52,7 +28,6 @@ export function runnerMetrics(calls: number): string {
     `gitlab_runner_jobs_total{${runner}} ${calls}`,
     `gitlab_runner_failed_jobs_total{runner="t0k3n1234",failure_reason="runner_system_failure"} ${calls}`,
     `gitlab_runner_api_request_statuses_total{${runner},endpoint="request_job",status="204"} ${calls}`,
-    `gitlab_runner_errors_total{level="warning"} ${calls}`,
     ...histogram('gitlab_runner_job_duration_seconds'),
     ...histogram('gitlab_runner_job_queue_duration_seconds'),
   ].join('\n')}\n`;

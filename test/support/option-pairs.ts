@@ -1,40 +1,30 @@
-import { completeAnswers, refuseIdle } from '../../generators/app/answers.ts';
-import { type AnswerName, answerNames, builders, type TypedAnswers } from '../../generators/app/questions.ts';
-import type { Refusal } from '../../generators/common/refusal.ts';
+import { completeAnswers, refuseIdle } from '../../generators/ask/answers.ts';
+import { type AnswerName, answerNames, builders, type TypedAnswers } from '../../generators/ask/questions.ts';
+import type { Refusal } from '../../generators/ask/refusal.ts';
+import { otherAnswers } from './answers.ts';
 import { refusalIn } from './arbitrary-answers.ts';
 import { coverPairs, type Row } from './pairs.ts';
 
-/** Options as they may be given; undefined is one that is not. */
-export const values: { readonly [Name in AnswerName]: readonly (string | undefined)[] } = {
-  gitlabUrl: [undefined, 'http://[2001:db8::1]:8080/tools/gitlab'],
+/** Options as they may be given; undefined is one that is not. Beside these, each as in `otherAnswers`. */
+const several: { readonly [Name in AnswerName]?: readonly (string | undefined)[] } = {
+  description: [undefined, `Build & "test" #2, it's \${{ 50% }}`],
   registry: [undefined, 'registry.example.org:5000/team', 'localhost:5000'],
   tags: [undefined, ',', 'linux,on,1e3,a: b'],
-  runUntagged: [undefined, 'yes'],
-  description: [undefined, `Build & "test" #2, it's \${{ 50% }}`],
-  concurrent: [undefined, '7'],
   cleanUp: [undefined, 'none', '1'],
   builder: Object.keys(builders),
-  dindImage: [undefined, 'docker:20.10-dind', 'images.example.org:5000/library/docker:dind'],
   dindCache: [undefined, 'registry', 'volume'],
-  cacheSize: [undefined, '1', '500'],
   hardening: [undefined, 'relaxed', 'strict'],
   dockerImage: [undefined, 'docker:stable', 'docker:cli', 'quay.io/buildah/stable:latest', 'team/tools:1'],
-  runnerImage: [undefined, 'gitlab/gitlab-runner:ubuntu-v19.3.0'],
-  monitoring: [undefined, 'yes'],
+  runnerImage: [undefined, 'gitlab/gitlab-runner:ubuntu-v18.9.0'],
   platforms: [undefined, 'linux/arm64', 'linux/amd64,linux/arm64,linux/arm/v7'],
-  pullPolicy: [undefined, 'always', 'if-not-present', 'never'],
   cache: [undefined, 's3', 'none'],
   cacheServer: [undefined, 'here', 'https://[2001:db8::1]:9000'],
-  cacheBucket: [undefined, 'a.1'],
-  mirror: [undefined, 'yes'],
-  privateCa: [undefined, 'yes'],
-  httpProxy: [undefined, 'http://proxy.example.org:3128'],
-  proxyExceptions: [undefined, '.internal.example.org,10.0.0.0/8,fd00::/8,git:8080'],
   insecureRegistry: [undefined, 'plain.example.org:5000', '[fd00::5]:5000'],
-  extraHosts: [undefined, 'git.example.org:10.0.0.5,plain.example.org:host-gateway,six.example.org:fd00::5'],
-  backup: [undefined, 'yes'],
-  renovate: [undefined, 'yes'],
 };
+
+export const values: Readonly<Record<string, readonly (string | undefined)[]>> = Object.fromEntries(
+  answerNames.map(name => [name, several[name] ?? [undefined, otherAnswers[name]]]),
+);
 
 export type OptionRow = Row<string | undefined>;
 
@@ -49,7 +39,7 @@ export const seeds: OptionRow[] = (
   ['builder', 'dindCache', 'dockerImage', 'platforms', 'httpProxy', 'cache'] as const
 )
   .reduce<OptionRow[]>(
-    (rows, name) => rows.flatMap(row => values[name].map(value => ({ ...row, [name]: value }))),
+    (rows, name) => rows.flatMap(row => values[name]!.map(value => ({ ...row, [name]: value }))),
     [Object.fromEntries(answerNames.map(name => [name, undefined]))],
   )
   .filter(row => refusalOfRow(row) === undefined);

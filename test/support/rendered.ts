@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach } from 'vitest';
-import { filesOf } from '../../generators/app/files.ts';
-import { planRepository, type RunnerRepository } from '../../generators/app/plan.ts';
-import { render } from '../../generators/app/render.ts';
-import { completeRunners } from '../../generators/app/runners.ts';
+import { completeRunners } from '../../generators/ask/runners.ts';
+import { planRepository, type RunnerRepository } from '../../generators/plan/plan.ts';
+import { filesOf } from '../../generators/write/files.ts';
+import { render } from '../../generators/write/render.ts';
 import { answersWith, type Scenario } from './answers.ts';
 
 /** The plan of the repository that answers describe. */

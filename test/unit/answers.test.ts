@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  completeAnswers,
-  reconsider,
-  refuseIdle,
-  refuseTogether,
-  usable,
-} from '../../generators/app/answers.ts';
+import { completeAnswers, reconsider, refuseIdle, usable } from '../../generators/ask/answers.ts';
 import {
   type AnswerName,
   answerNames,
@@ -15,9 +9,9 @@ import {
   defaultFor,
   questions,
   type TypedAnswers,
-} from '../../generators/app/questions.ts';
-import { Refusal } from '../../generators/common/refusal.ts';
-import { answersWith, otherAnswers, scenarios } from '../support/answers.ts';
+} from '../../generators/ask/questions.ts';
+import { Refusal } from '../../generators/ask/refusal.ts';
+import { allTogether, answersWith, otherAnswers, scenarios } from '../support/answers.ts';
 
 const builderNames = Object.keys(builders) as BuilderName[];
 
@@ -35,31 +29,12 @@ describe('completeAnswers', () => {
   });
 
   it('takes answers that do not matter as they are, so that they come back with the builder they are for', () => {
-    expect(completeAnswers({ builder: 'socket', cacheSize: '7' }).cacheSize).toBe(7);
+    expect(completeAnswers({ builder: 'socket', dindCache: 'volume' }).dindCache).toBe('volume');
   });
 
   it.each([
-    ['gitlabUrl', 'gitlab'],
     ['registry', 'me'],
-    ['tags', '$x'],
-    ['runUntagged', 'maybe'],
-    ['description', ''],
-    ['concurrent', '0'],
     ['builder', 'magic'],
-    ['dindImage', 'docker:stable-dind'],
-    ['dindCache', 'memory'],
-    ['cacheSize', 'all'],
-    ['hardening', 'none'],
-    ['dockerImage', 'Docker'],
-    ['runnerImage', ':'],
-    ['platforms', 'amd64'],
-    ['pullPolicy', 'sometimes'],
-    ['mirror', 'maybe'],
-    ['privateCa', '1'],
-    ['httpProxy', 'proxy'],
-    ['proxyExceptions', '*'],
-    ['insecureRegistry', 'gitlab'],
-    ['extraHosts', 'gitlab'],
   ] satisfies [AnswerName, string][])(
     'refuses a saved %s of %j in one line that says where to mend it',
     (name, bad) => {
@@ -80,28 +55,32 @@ describe('completeAnswers', () => {
   });
 });
 
-describe('refuseCache', () => {
-  it.each([
-    [{ builder: 'dind', cache: 'none' }, false],
-    [{ builder: 'dind', dindCache: 'volume', cache: 'none' }, true],
-    [{ builder: 'dind', cache: 'local' }, true],
-    [{ builder: 'dind', cache: 's3' }, true],
-    [{ builder: 'socket', cache: 'none' }, true],
-  ])('keeps the volume that a job shares with an engine of its own: %j', (typed, isTaken) => {
+describe('answers that exclude each other', () => {
+  it.each<[TypedAnswers, RegExp | undefined]>([
+    [{ builder: 'dind', cache: 'none' }, /--cache none .*: choose --dind-cache volume, or --cache local\.$/],
+    [{ builder: 'dind', dindCache: 'volume', cache: 'none' }, undefined],
+    [{ builder: 'socket', cache: 'none' }, undefined],
+    [
+      { runnerImage: 'gitlab/gitlab-runner:v17.4.0', cache: 's3' },
+      /^--cache s3 needs GitLab Runner 17\.5 or later/,
+    ],
+    [{ runnerImage: 'gitlab/gitlab-runner:v17.5.0', cache: 's3' }, undefined],
+    [
+      { builder: 'buildkit', dockerNetwork: 'gitlab_default' },
+      /^With --docker-network .* choose --builder socket or buildah/,
+    ],
+    [{ builder: 'dind', dockerNetwork: 'gitlab_default' }, /^With --docker-network /],
+    [{ builder: 'buildah', dockerNetwork: 'gitlab_default' }, undefined],
+  ])('are refused, and only those: %j', (typed, sentence) => {
     const complete = () => completeAnswers(typed);
-    if (isTaken) expect(complete).not.toThrow();
-    else expect(complete).toThrow(/--cache none .*: choose --dind-cache volume, or --cache local\.$/);
+    if (sentence === undefined) expect(complete).not.toThrow();
+    else expect(complete).toThrow(sentence);
   });
 });
 
-describe('refuseTogether', () => {
+describe('an image of jobs that goes with the builder or does not', () => {
   const refuse = (typed: TypedAnswers) => {
-    const { builder, dockerImage, platforms } = questions;
-    refuseTogether({
-      builder: builder.check(typed.builder ?? ''),
-      dockerImage: dockerImage.check(typed.dockerImage ?? ''),
-      platforms: platforms.check(typed.platforms ?? 'host'),
-    });
+    completeAnswers(typed);
   };
   const several = 'linux/amd64,linux/arm64';
   type Case = [what: string, typed: TypedAnswers, sentence: string];
@@ -112,7 +91,7 @@ describe('refuseTogether', () => {
       { builder: 'buildah', dockerImage: 'docker.io/library/docker:29' },
       'There is no Buildah in docker.io/library/docker:29: leave --docker-image out, or name an image with Buildah.',
     ],
-    ...(['socket', 'socket-proxy', 'dind', 'buildkit'] as const).map(
+    ...(['socket', 'dind', 'buildkit'] as const).map(
       (builder): Case => [
         `${builder} in an image of Buildah`,
         { builder, dockerImage: 'quay.io/buildah/stable:v1' },
@@ -124,7 +103,7 @@ describe('refuseTogether', () => {
       { builder: 'buildkit', dockerImage: 'docker:stable' },
       '--builder buildkit needs buildx, which docker:stable (Docker 19.03) does not have: choose --docker-image docker:cli.',
     ],
-    ...(['socket', 'socket-proxy', 'dind'] as const).map(
+    ...(['socket', 'dind'] as const).map(
       (builder): Case => [
         `several platforms with ${builder} and Docker 19.03, which has no buildx`,
         { builder, dockerImage: 'docker:19.03', platforms: several },
@@ -154,16 +133,10 @@ describe('refuseTogether', () => {
 
 describe('refuseIdle', () => {
   it.each([
-    ['dindImage', {}, '--dind-image is for --builder dind only; leave it out, or choose that.'],
     [
       'dindCache',
       { builder: 'buildkit' },
       '--dind-cache is for --builder dind only; leave it out, or choose that.',
-    ],
-    [
-      'cacheSize',
-      { builder: 'dind' },
-      '--cache-size is for --builder buildkit, or dind with --dind-cache volume only; leave it out, or choose that.',
     ],
     ['proxyExceptions', {}, '--proxy-exceptions is for --http-proxy only; leave it out, or choose that.'],
   ] satisfies [AnswerName, TypedAnswers, string][])(
@@ -179,7 +152,7 @@ describe('refuseIdle', () => {
   });
 
   it('says nothing about what was not given as an option: a saved answer may wait', () => {
-    refuseIdle({}, answersWith({ cacheSize: '7', dindImage: 'docker:28-dind' }));
+    refuseIdle({}, answersWith({ dindCache: 'volume' }));
   });
 });
 
@@ -214,7 +187,7 @@ describe('reconsider', () => {
   });
 
   it('keeps everything else, word for word', () => {
-    const all = saved(otherAnswers);
+    const all = saved(allTogether);
     expect(reconsider(all, 'buildkit')).toEqual(all);
     const byDefault = saved({});
     const { dockerImage, ...others } = byDefault;

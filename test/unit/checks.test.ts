@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { answerNames, asTyped, questions } from '../../generators/app/questions.ts';
 import {
   checkBucket,
+  checkBuilder,
   checkCacheServer,
-  checkCacheSize,
   checkChoice,
   checkCleanUp,
   checkConcurrent,
   checkDescription,
-  checkDindImage,
+  checkDockerNetwork,
   checkExtraHosts,
   checkGitLabUrl,
   checkHosts,
@@ -16,12 +15,12 @@ import {
   checkInsecureRegistry,
   checkPlatforms,
   checkProxy,
-  checkPullPolicy,
   checkRegistry,
   checkTags,
   checkYesNo,
-} from '../../generators/common/checks.ts';
-import { Refusal } from '../../generators/common/refusal.ts';
+} from '../../generators/ask/checks.ts';
+import { answerNames, asTyped, questions } from '../../generators/ask/questions.ts';
+import { Refusal } from '../../generators/ask/refusal.ts';
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
@@ -55,6 +54,8 @@ const checks: Record<
     check: checkGitLabUrl,
     taken: [
       ['https://gitlab.com', 'https://gitlab.com'],
+      ['gitlab.example.com', 'https://gitlab.example.com'],
+      ['gitlab.example.com:8443/tools', 'https://gitlab.example.com:8443/tools'],
       [' HTTPS://GitLab.Example.COM/ ', 'https://gitlab.example.com'],
       ['http://gitlab.local:8080/tools/gitlab///', 'http://gitlab.local:8080/tools/gitlab'],
       ['https://gitlab.com:443', 'https://gitlab.com'],
@@ -64,8 +65,7 @@ const checks: Record<
       ['https://host/~team/a-b_c.d', 'https://host/~team/a-b_c.d'],
     ],
     refused: [
-      ['', /must start with https:\/\//],
-      ['gitlab.com', /must start with https:\/\//],
+      ['', /not a valid address/],
       ['ssh://gitlab.com', /must start with https:\/\//],
       ['https://', /not a valid address/],
       ['https://host:99999', /not a valid address/],
@@ -138,6 +138,12 @@ const checks: Record<
       ['[::1]:5000/team', '[::1]:5000/team'],
     ],
     refused: [
+      [
+        '123456789012.dkr.ecr.eu-central-1.amazonaws.com',
+        /^Passwords of Amazon ECR live 12 hours, .*get-login-password/,
+      ],
+      ['123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/team', /Amazon ECR/],
+      ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', /Amazon ECR/],
       ['', /The registry is "gitlab" or a host/],
       ['GitLab', /The registry is "gitlab" or a host/],
       ['myuser', /The registry is "gitlab" or a host/],
@@ -172,54 +178,38 @@ const checks: Record<
     refused: ['', 'maybe', '1', 'yes!'].map(text => [text, /Answer yes or no/]),
   },
   checkChoice: {
-    check: text => checkChoice(['socket', 'other'], text),
+    check: text => checkChoice({ socket: 1, other: 2 }, text),
     taken: [
       ['socket', 'socket'],
       [' other ', 'other'],
     ],
-    refused: ['', 'Socket', 'sock', 'constructor'].map(text => [text, /Choose one of: socket, other/]),
+    refused: ['', 'Socket', 'sock', 'constructor'].map(text => [
+      text,
+      new RegExp(`^There is no "${text}" here: choose one of socket, other\\.$`),
+    ]),
   },
-  checkDindImage: {
-    check: checkDindImage,
-    taken: [
-      'docker:dind',
-      'docker:29-dind',
-      'docker:29.10.0-dind',
-      'docker:29.10.0-dind-rootless',
-      'docker:20.10-dind',
-      'docker:20.10.24-dind',
-      'docker:23-dind',
-      'docker:rc-dind',
-      'docker:dind-rootless',
-      `docker:29-dind@${digest}`,
-      'mirror.example/library/docker:29-dind',
-      'mirror.example:5000/library/docker:20.10-dind',
-      '10.0.0.1:1903/docker:dind',
-      'cruizba/ubuntu-dind',
-      `cruizba/ubuntu-dind@${digest}`,
-      'cruizba/ubuntu-dind:noble-28.5.2',
-    ].map(image => [image, image]),
+  checkBuilder: {
+    check: text => checkBuilder({ socket: 1, buildkit: 2 }, text),
+    taken: [['buildkit', 'buildkit']],
     refused: [
-      ...[
-        ...['docker:stable-dind', 'docker:edge-dind', 'docker:test-dind', 'docker:stable-dind-rootless'],
-        ...[
-          'docker:19.03-dind',
-          'docker:19.03.15-dind',
-          'docker:19-dind',
-          'docker:18.09-dind',
-          'docker:1-dind',
-        ],
-        ...['docker:17.12.1-ce-dind', 'docker:1.13-dind', 'docker:20.09-dind', `docker:18-dind@${digest}`],
-        ...['mirror.example/library/docker:19.03-dind', 'mirror.example:5000/docker:stable-dind'],
-      ].map((image): [string, RegExp] => [
-        image,
-        /is Docker 19\.03 or older, which does not start on hosts with/,
-      ]),
-      ...['docker', 'docker:cli', 'docker:29.10.0-cli', 'docker:29', 'alpine', `docker:29@${digest}`].map(
-        (image): [string, RegExp] => [image, /must hold a Docker Engine; .* ends with "dind"/],
-      ),
-      ['Docker:dind', /An image is written/],
-      ['', /An image is written/],
+      ['socket-proxy', /a race between a request to \/session and the next one.* Choose buildkit/],
+      ['dnd', /^There is no "dnd" here: choose one of socket, buildkit\.$/],
+    ],
+  },
+  checkDockerNetwork: {
+    check: checkDockerNetwork,
+    taken: [
+      ['none', undefined],
+      [' gitlab_default ', 'gitlab_default'],
+      ['a.b-C1', 'a.b-C1'],
+    ],
+    refused: [
+      ['', /A Docker network is named by/],
+      ['_a', /A Docker network is named by/],
+      ['a b', /A Docker network is named by/],
+      ['a'.repeat(129), /A Docker network is named by/],
+      ['host', /On the network "host" Docker knows containers by no name/],
+      ['bridge', /knows containers by no name/],
     ],
   },
   checkCacheServer: {
@@ -250,18 +240,6 @@ const checks: Record<
       ...['10.0.0.1', 'xn--cache', 'sthree-cache', 'amzn-s3-demo-bucket', 'cache-s3alias', 'cache--ol-s3'],
       ...['cache.mrap', 'cache--x-s3', 'cache--table-s3'],
     ].map((name): [string, RegExp] => [name, /^A bucket is named by 3 to 63/]),
-  },
-  checkCacheSize: {
-    check: checkCacheSize,
-    taken: [
-      ['1', 1],
-      [' 20 ', 20],
-      ['99999', 99999],
-    ],
-    refused: ['', '0', '-1', '1.5', '20GB', '20 GB', '1e3', '007', '100000', 'all'].map(text => [
-      text,
-      /whole number of GB, from 1/,
-    ]),
   },
   checkCleanUp: {
     check: checkCleanUp,
@@ -315,20 +293,6 @@ const checks: Record<
       ]),
       ['linux/amd64\nlinux/arm64', /one line of visible text/],
     ],
-  },
-  checkPullPolicy: {
-    check: checkPullPolicy,
-    taken: [
-      ['always', ['always']],
-      ['if-not-present', ['if-not-present']],
-      ['never', ['never']],
-      [' always , if-not-present,always', ['always', 'if-not-present']],
-      ['if-not-present,always', ['if-not-present', 'always']],
-    ],
-    refused: ['', ',', 'sometimes', 'Always', 'always;never', 'if_not_present', 'none'].map(text => [
-      text,
-      /A pull policy is always, if-not-present or never/,
-    ]),
   },
   checkProxy: {
     check: checkProxy,
@@ -423,6 +387,12 @@ const checks: Record<
       ['registry.local:5000/team', /host with optional port, and no path/],
       ['http://registry.local:5000', /without https:\/\//],
       ['registry', /The registry is "gitlab" or a host/],
+      [
+        '123456789012.dkr.ecr.eu-central-1.amazonaws.com',
+        /^Passwords of Amazon ECR live 12 hours, .*get-login-password/,
+      ],
+      ['123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/team', /Amazon ECR/],
+      ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', /Amazon ECR/],
       ['', /The registry is "gitlab" or a host/],
     ],
   },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { readCommandLine } from '../../generators/app/command-line.ts';
-import { type AnswerName, answerNames, questions } from '../../generators/app/questions.ts';
-import { Refusal } from '../../generators/common/refusal.ts';
+import { readCommandLine } from '../../generators/ask/command-line.ts';
+import { type AnswerName, answerNames, questions } from '../../generators/ask/questions.ts';
+import { Refusal } from '../../generators/ask/refusal.ts';
 import { otherAnswers } from '../support/answers.ts';
 
 const read = (options: Record<string, unknown>, args: string[] = [], words: string[] = []) =>
@@ -14,9 +14,7 @@ describe('readCommandLine', () => {
       given: {},
       asks: true,
       force: false,
-      bail: false,
       dryRun: false,
-      terminal: true,
     });
   });
 
@@ -58,6 +56,10 @@ describe('readCommandLine', () => {
     expect(() => read({}, ['a', 'b'])).toThrow(new Refusal('Give one directory, not 2.'));
   });
 
+  it.each(['', ' '])('refuses an empty directory: %j', directory => {
+    expect(() => read({}, [directory])).toThrow(/^The directory is an empty text/);
+  });
+
   it('refuses an option that nobody knows', () => {
     expect(() => read({}, [], ['--gitlab-uri', 'x'])).toThrow(
       'There is no option --gitlab-uri; did you mean --gitlab-url?',
@@ -68,36 +70,19 @@ describe('readCommandLine', () => {
     expect(() => read({ terminal: 'x' }, [], ['--terminal', 'x'])).toThrow('There is no option --terminal.');
   });
 
-  it.each(['defaults', 'force', 'bail', 'dry-run'])(
+  it.each(['defaults', 'force', 'dry-run'])(
     'refuses a directory that yo took for the value of --%s',
     option => {
       expect(() => read({ [option]: 'my-runner' }, [], [`--${option}`, 'my-runner'])).toThrow(
-        `--${option}: it takes no value; write --${option} or --no-${option}, and the directory before it.`,
+        `--${option}: write --${option} or --no-${option} (or --${option}=yes, --${option}=no), and the directory before it.`,
       );
     },
   );
 
   it.each([
-    ['gitlabUrl', 'gitlab.com'],
-    ['registry', 'me'],
-    ['tags', '$x'],
-    ['runUntagged', 'maybe'],
-    ['description', ''],
     ['concurrent', 0],
+    ['runUntagged', 'maybe'],
     ['builder', 'magic'],
-    ['dindImage', 'docker:stable-dind'],
-    ['dindCache', 'memory'],
-    ['cacheSize', '20GB'],
-    ['dockerImage', 'Docker'],
-    ['runnerImage', ':'],
-    ['platforms', 'amd64'],
-    ['pullPolicy', 'sometimes'],
-    ['mirror', 'maybe'],
-    ['privateCa', 'maybe'],
-    ['httpProxy', 'proxy'],
-    ['proxyExceptions', '*'],
-    ['insecureRegistry', 'gitlab'],
-    ['extraHosts', 'gitlab'],
   ] satisfies [AnswerName, unknown][])(
     'refuses a bad %s in one line that begins with the option',
     (name, bad) => {

@@ -2,13 +2,13 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Refusal } from '../../generators/ask/refusal.ts';
 import {
   readText,
   replaceFile,
   requireSpace,
   requireWritable,
-} from '../../generators/common/files-on-disk.ts';
-import { Refusal } from '../../generators/common/refusal.ts';
+} from '../../generators/write/files-on-disk.ts';
 
 vi.mock('node:fs', async importOriginal => {
   const original = await importOriginal<typeof fs>();

@@ -476,6 +476,18 @@ describe('/runners/:id', () => {
   });
 });
 
+describe('the managers of a runner', () => {
+  it('are shown to an access token, one for each system id', async () => {
+    const { id, token } = gitlab.addRunner();
+    for (const system_id of ['r_1', 'r_2', 'r_1'])
+      await api('POST', 'runners/verify', { json: { token, system_id } });
+    const access = gitlab.addAccessToken(['manage_runner']);
+    const { status, body } = await api('GET', `runners/${id}/managers`, { token: access });
+    expect([status, body.map((one: { system_id: string }) => one.system_id)]).toEqual([200, ['r_1', 'r_2']]);
+    expect((await api('GET', `runners/${id}/managers`)).status).toBe(401);
+  });
+});
+
 describe('projects and groups', () => {
   it('finds a public project without a token, by id and by encoded path', async () => {
     const id = gitlab.addProject('team/sub/app', { visibility: 'public' });
@@ -720,11 +732,13 @@ describe('the server', () => {
     expect([busy.status, busy.body]).toEqual([429, { message: 'Retry later' }]);
   });
 
-  it('holds the next matching request on demand', async () => {
-    gitlab.delayNext({ path: /health/ }, 150);
-    const began = Date.now();
-    expect((await call('GET', '/-/health')).status).toBe(200);
-    expect(Date.now() - began).toBeGreaterThanOrEqual(140);
+  it('holds the next matching request until it is released', async () => {
+    const held = gitlab.holdNext({ path: /health/ });
+    const answer = call('GET', '/-/health');
+    await held.arrived;
+    expect(gitlab.requests[0]?.status).toBe(0);
+    held.release();
+    expect((await answer).status).toBe(200);
   });
 
   it('stops at once, also with a request held, and twice without harm', async () => {

@@ -1,172 +1,128 @@
 import { describe, expect, it } from 'vitest';
-import { changeSteps, engineWarning, nextSteps } from '../../generators/app/next-steps.ts';
-import { type BuilderName, builders, type TypedAnswers } from '../../generators/app/questions.ts';
-import { otherAnswers, scenarios } from '../support/answers.ts';
-import { planWith } from '../support/rendered.ts';
+import type { Engine } from '../../generators/plan/engine.ts';
+import {
+  changeSteps,
+  concurrentStep,
+  engineWarning,
+  nextSteps,
+  stepsFrom010,
+} from '../../generators/write/next-steps.ts';
+import type { Scenario } from '../support/answers.ts';
+import { planWith, renderAll } from '../support/rendered.ts';
+
+const repositoryOf = (typed: Scenario = {}) => ({
+  repository: planWith(typed),
+  texts: new Map(Object.entries(renderAll(typed))),
+});
+const there = { directory: '', isInGit: true, isRegistered: false, exists: () => false };
+const steps = (typed: Scenario = {}, surroundings = {}) => {
+  const { repository, texts } = repositoryOf(typed);
+  return nextSteps(repository, texts, { ...there, ...surroundings });
+};
+const changes = (before: Scenario, after: Scenario, exists = (_: string) => true) =>
+  changeSteps(repositoryOf(before), repositoryOf(after), exists).map(step => step.replace(/ +#.*/, ''));
 
 describe('nextSteps', () => {
-  it('leads to a running runner', () => {
-    expect(nextSteps('')).toEqual(['make doctor', 'make register', 'make up']);
+  it('lead to a running runner, and do not lead a registered one to registering again', () => {
+    expect(steps()).toEqual(['make doctor', 'make register', 'make up']);
+    expect(steps({}, { isRegistered: true })).toEqual(['make doctor']);
   });
 
-  it('does not lead a registered runner to registering again', () => {
-    expect(nextSteps('runner', true)).toEqual(['cd runner', 'make doctor']);
+  it('begin with a repository of Git where there is none', () => {
+    expect(steps({}, { isInGit: false })[0]).toBe('git init');
   });
 
   it.each([
     ['my-runner', 'cd my-runner'],
-    ['../my runner', `cd '../my runner'`],
-    ["it's", String.raw`cd 'it'\''s'`],
+    ['../my runner', "cd '../my runner'"],
+    ["it's", `cd 'it'\\''s'`],
     ['-x', 'cd ./-x'],
-  ])('begins where the repository is: %s', (directory, command) => {
-    expect(nextSteps(directory)[0]).toBe(command);
+  ])('begin where the repository is: %s', (directory, command) => {
+    expect(steps({}, { directory })[0]).toBe(command);
+  });
+
+  it('name the certificate to add, as long as it is not there', () => {
+    expect(steps({ privateCa: 'yes' })[0]).toMatch(/ config\/certs\/ca\.crt /);
+    expect(steps({ privateCa: 'yes' }, { exists: () => true })[0]).toBe('make doctor');
+  });
+
+  it('say where Grafana is and its password, and which jobs stay stuck', () => {
+    expect(steps({ monitoring: 'yes' }).join('\n')).toMatch(
+      /http:\/\/127\.0\.0\.1:3000: user admin, password in config\/\S*grafana\S*\.$/,
+    );
+    expect(steps({ hardening: 'strict' }).join('\n')).toMatch(/jobs of other branches stay stuck\.$/);
   });
 });
 
 describe('changeSteps', () => {
-  const steps = (before: TypedAnswers, after: TypedAnswers, exists = true) =>
-    changeSteps(planWith(before), planWith(after), () => exists);
-  const commands = (before: TypedAnswers, after: TypedAnswers) =>
-    steps(before, { ...before, ...after }).map(step => step.split('   ')[0]?.trimEnd());
-  const [up, apply] = ['make up', 'make apply'];
-  const inGitLab = 'Name and tags of a registered runner: change them in GitLab, Settings > CI/CD > Runners.';
-  const oneEngine = { builder: 'dind', dindCache: 'volume' };
-
-  it('are none where nothing changed', () => {
-    for (const typed of Object.values(scenarios)) expect(steps(typed, typed)).toEqual([]);
-  });
-
-  it.each<[string, TypedAnswers, TypedAnswers, string[]]>([
-    ['the registry of the pipeline', {}, { registry: 'registry.example.com' }, []],
-    ['the tags', {}, { tags: 'linux' }, [inGitLab]],
-    ['whether untagged jobs run', {}, { runUntagged: 'yes' }, [inGitLab]],
-    ['the description', {}, { description: 'Ours' }, [inGitLab]],
-    ['the number of jobs', {}, { concurrent: '9' }, [apply]],
-    ['the image of the jobs', {}, { dockerImage: 'docker:cli' }, [apply]],
-    ['the image of the runner', {}, { runnerImage: 'gitlab/gitlab-runner:alpine-v19.3.0' }, [up]],
-    ['GitLab', {}, { gitlabUrl: 'https://git.example.com' }, ['make register ARGS=--force']],
-    ['the pull policy', {}, { pullPolicy: 'always' }, [apply]],
-    ['the platforms', { dockerImage: 'docker:cli' }, { platforms: 'linux/arm64' }, []],
-    ['a mirror that only the host needs to know', {}, { mirror: 'yes' }, [up]],
-    ['a mirror that jobs need to know', { builder: 'buildah' }, { mirror: 'yes' }, [up, apply]],
-    ['no cache', {}, { cache: 'none' }, [apply]],
-    ['the watch over the runner', {}, { monitoring: 'yes' }, [up, apply]],
+  it.each<[string, Scenario, Scenario, string[]]>([
+    ['nothing', {}, {}, []],
+    ['the jobs at the same time, which the runner reads by itself', {}, { concurrent: '9' }, []],
     [
-      'no clean-up any more',
-      {},
+      'the same for an older GitLab Runner',
+      { runnerImage: 'r:v18.9.0' },
+      { runnerImage: 'r:v18.9.0', concurrent: '9' },
+      ['make up'],
+    ],
+    ['tags', {}, { tags: 'x' }, ['make register']],
+    ['which branches are served', {}, { hardening: 'strict' }, ['make register', 'make up']],
+    ['the image of the runner', {}, { runnerImage: 'r:1' }, ['make up']],
+    ['a service more', {}, { mirror: 'yes' }, ['make up']],
+    [
+      'a service less',
+      { cleanUp: '7' },
       { cleanUp: 'none' },
-      [up, 'docker compose up -d --remove-orphans', 'git rm scripts/clean-up.sh'],
+      ['make up', 'docker compose up -d --remove-orphans', 'git rm scripts/clean-up.sh'],
     ],
     [
-      "no cache on an S3 server any more, whose entries in config.toml could be anybody's",
-      { cache: 's3', cacheServer: 'https://s3.example.com' },
-      { cache: 'local' },
-      [apply, 'sudoedit config/config.toml', 'git rm scripts/cache.ts'],
-    ],
-    [
-      'a cache on an S3 server elsewhere',
+      'GitLab',
       {},
-      { cache: 's3', cacheServer: 'https://s3.example.com' },
-      [apply],
+      { gitlabUrl: 'https://git.example.org' },
+      [
+        "Write GITLAB_URL=https://git.example.org into .env, and take RUNNER_TOKEN out: it is the other GitLab's.",
+      ],
     ],
-    ['one here, which starts with keys that are made up before', {}, { cache: 's3' }, [apply, up]],
-    ['a private authority', {}, { privateCa: 'yes' }, [apply]],
-    ['the HTTP proxy', {}, { httpProxy: 'http://proxy:3128' }, [up, apply]],
-    ['extra hosts', {}, { extraHosts: 'a:10.0.0.5' }, [up, apply]],
-    ["the engine of each job's own", { builder: 'dind' }, { dindImage: 'docker:28-dind' }, [apply]],
-    ['the one engine of all jobs', oneEngine, { dindImage: 'docker:28-dind' }, [up]],
-    ["the size of that engine's cache", oneEngine, { cacheSize: '9' }, ['docker compose restart docker']],
+    ['a further runner', {}, { runners: { deploy: {} } }, ['make register RUNNER=deploy', 'make up']],
     [
-      "the size of BuildKit's cache",
+      'a file that a service reads',
       { builder: 'buildkit' },
-      { cacheSize: '9' },
+      { builder: 'buildkit', insecureRegistry: 'r.local:5000' },
       ['docker compose restart buildkit'],
     ],
-    [
-      'a registry without TLS, for that engine',
-      oneEngine,
-      { insecureRegistry: 'r.local:5000' },
-      ['docker compose restart docker'],
-    ],
-    ['a registry without TLS, for the host', {}, { insecureRegistry: 'r.local:5000' }, []],
-  ])(
-    'say what brings a changed answer to a runner that is registered already: %s',
-    (_, before, after, expected) => {
-      expect(commands(before, after)).toEqual(expected);
-    },
-  );
-
-  it('start what jobs build with before config.toml sends them there', () => {
-    expect(commands({}, { builder: 'buildkit' })).toEqual([up, apply, 'git rm scripts/socket.ts']);
+  ])('say what %s asks of the owner', (_, before, after, expected) => {
+    expect(changes(before, after)).toEqual(expected);
   });
 
-  it('take away what jobs built with before, once no job is sent there any more', () => {
-    const orphans = 'docker compose up -d --remove-orphans';
-    expect(commands({ builder: 'buildkit' }, { builder: 'socket' })).toEqual([
-      up,
-      apply,
-      orphans,
-      expect.stringMatching(/^git rm buildkit\//),
-    ]);
-    expect(commands({ builder: 'buildah' }, { builder: 'socket' })).not.toContain(orphans);
-    expect(commands(oneEngine, { cacheSize: '9' })).not.toContain(orphans);
-  });
-
-  it.each(Object.keys(builders) as BuilderName[])('name the files that %s leaves behind', builder => {
-    const other = builder === 'socket' ? 'buildah' : 'socket';
-    const left = steps({ builder }, { builder: other }).at(-1);
-    expect(left).toContain('git rm ');
-    expect(left).toContain(` scripts/${builder}.ts `);
-    expect(steps({ builder }, { builder: other }, false).join('\n')).not.toContain('git rm');
-  });
-
-  it('hold every kind of change at once', () => {
-    expect(steps({}, otherAnswers)).toMatchInlineSnapshot(`
-      [
-        "make up      # containers that changed start anew, once running jobs have ended",
-        "make apply   # config.toml follows, without registering anew; running jobs go on",
-        "Name and tags of a registered runner: change them in GitLab, Settings > CI/CD > Runners.",
-        "Which branches a registered runner serves: tick "Protected" in GitLab, Settings > CI/CD > Runners.",
-        "make register ARGS=--force   # after GITLAB_URL in .env is changed: another GitLab needs a runner of its own",
-        "git rm scripts/socket.ts   # not used any more",
-      ]
-    `);
+  it('name files that are not used any more only where they are there', () => {
+    expect(changes({ cleanUp: '7' }, { cleanUp: 'none' }, () => false).join()).not.toContain('git rm');
   });
 });
 
+it('concurrentStep says what to set where runners starve, and that it is enough where not', () => {
+  expect(concurrentStep(3, '2')).toMatch(/which is 2: set it to 3 at least/);
+  expect(concurrentStep(2, '4')).toMatch(/which is 4: raise it where each should run more than 2/);
+});
+
+it('stepsFrom010 names what version 0.1.0 left', () => {
+  expect(stepsFrom010(path => ['scripts/apply.ts', 'config/template.toml'].includes(path))).toEqual([
+    'git rm scripts/apply.ts config/template.toml   # of version 0.1.0, not used any more',
+  ]);
+  expect(stepsFrom010(() => false)).toEqual([]);
+});
+
 describe('engineWarning', () => {
-  const engine = (minApiVersion: string) => ({ version: '29.1.0', apiVersion: '1.52', minApiVersion });
+  const engine: Engine = { version: '29.1.0', apiVersion: '1.52', minApiVersion: '1.44' };
 
-  it('says what is refused and what to do', () => {
-    const warning = engineWarning(engine('1.44'), { builder: 'socket', dockerImage: 'docker:stable' });
-    for (const fact of [
-      '29.1.0',
-      '1.44',
-      'docker:stable',
-      '1.40',
-      '--docker-image docker:cli',
-      'make doctor',
-    ]) {
-      expect(warning).toContain(fact);
-    }
+  it('says what to do about an image that the engine refuses', () => {
+    expect(engineWarning(engine, { builder: 'socket', dockerImage: 'docker:stable' })).toBe(
+      'The local Docker Engine (29.1.0) takes clients from API 1.44; docker:stable speaks 1.40 and will be refused. Choose --docker-image docker:cli, or see "make doctor".',
+    );
   });
 
-  it('says the same of the proxy in front of the engine', () => {
-    const answers = { builder: 'socket-proxy', dockerImage: 'docker:stable' } as const;
-    expect(engineWarning(engine('1.44'), answers)).toContain('docker:stable speaks 1.40 and will be refused');
-  });
-
-  it.each(['dind', 'buildkit', 'buildah'] as const)(
-    'says nothing with %s, for jobs do not talk to this engine',
-    builder => {
-      expect(engineWarning(engine('1.44'), { builder, dockerImage: 'docker:stable' })).toBeUndefined();
-    },
-  );
-
-  it('says nothing about an image that the engine takes', () => {
-    expect(
-      engineWarning(engine('1.40'), { builder: 'socket', dockerImage: 'docker:stable' }),
-    ).toBeUndefined();
-    expect(engineWarning(engine('1.44'), { builder: 'socket', dockerImage: 'docker:cli' })).toBeUndefined();
+  it.each([
+    ['one that it takes', 'socket', 'docker:cli'],
+    ['a builder that does not use this engine', 'dind', 'docker:stable'],
+  ] as const)('says nothing of %s', (_, builder, dockerImage) => {
+    expect(engineWarning(engine, { builder, dockerImage })).toBeUndefined();
   });
 });

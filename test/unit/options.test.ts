@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { refuseUnknownOptions, switchOption, typedOption } from '../../generators/common/options.ts';
+import { refuseUnknownOptions, switchOption, typedOption } from '../../generators/ask/options.ts';
 
 describe('typedOption', () => {
   it.each([
@@ -52,13 +52,22 @@ describe('switchOption', () => {
   });
 
   it.each([
+    ['yes', true],
+    ['no', false],
+  ])('is said by =%s too, whatever yo makes of that', (said, on) => {
+    for (const value of [said, true, false])
+      expect(switchOption('run-untagged', value, [`--run-untagged=${said}`])).toBe(on);
+    expect(() => switchOption('run-untagged', 'maybe', ['--run-untagged=maybe'])).toThrow(/^write /);
+  });
+
+  it.each([
     ['the directory, which yo takes for its value', 'my-runner', ['--run-untagged', 'my-runner']],
     ['no, which yo takes for its value', 'no', ['--run-untagged', 'no']],
     ['no, which would be the directory elsewhere', true, ['--run-untagged', 'no']],
     ['False', true, ['--defaults', '--run-untagged', 'False']],
   ])('refuses a value behind it: %s', (_, value, words) => {
     expect(() => switchOption('run-untagged', value, words)).toThrow(
-      /^it takes no value; write --run-untagged or --no-run-untagged, and the directory before it\.$/,
+      /^write --run-untagged or --no-run-untagged \(or .*\), and the directory before it\.$/,
     );
   });
 
@@ -88,9 +97,10 @@ describe('refuseUnknownOptions', () => {
     [['--frobnicate'], 'There is no option --frobnicate. See --help for all of them.'],
     [['--no-frobnicate=1'], 'There is no option --frobnicate. See --help for all of them.'],
     [['a', '-x'], 'There is no option -x. See --help for all of them.'],
+    [['--tgas', 'a'], 'There is no option --tgas; did you mean --tags? See --help for all of them.'],
     [
-      ['--tags.first', 'a'],
-      'There is no option --tags.first; did you mean --tags? See --help for all of them.',
+      ['--gitlab', 'a'],
+      'There is no option --gitlab; did you mean --gitlab-url? See --help for all of them.',
     ],
   ])('refuses %j and says what there is', (words, sentence) => {
     expect(() => refuseUnknownOptions(words, known)).toThrow(sentence);

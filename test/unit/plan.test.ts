@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { RunnerRepository } from '../../generators/app/plan.ts';
-import { type BuilderName, builders, type TypedAnswers } from '../../generators/app/questions.ts';
+import { type BuilderName, builders, type TypedAnswers } from '../../generators/ask/questions.ts';
+import type { Runner } from '../../generators/plan/plan.ts';
 import { scenarios } from '../support/answers.ts';
-import { planWith as plan } from '../support/rendered.ts';
+import { planWith } from '../support/rendered.ts';
+
+/** The repository, and beside it what its first runner is. */
+const plan = (typed: TypedAnswers = {}, directory?: string) => {
+  const repository = planWith(typed, directory);
+  return { ...repository.runners[0], ...repository };
+};
 
 const builderNames = Object.keys(builders) as BuilderName[];
 /** Each way to build images; `dind` in both of its ways. */
@@ -12,7 +18,7 @@ const ways: [string, TypedAnswers][] = [
 ];
 
 /** An entry of [[runners]] or [runners.docker] of config.toml. */
-const configured = ({ config }: RunnerRepository, key: string) =>
+const configured = ({ config }: Pick<Runner, 'config'>, key: string) =>
   [...config.runner, ...config.docker].find(entry => entry.key === key)?.value;
 
 describe('planRepository', () => {
@@ -57,7 +63,6 @@ describe('planRepository', () => {
 describe('the way to build images', () => {
   it.each<[string, TypedAnswers, string[]]>([
     ['socket', { builder: 'socket' }, ['/var/run/docker.sock:/var/run/docker.sock']],
-    ['socket-proxy', { builder: 'socket-proxy' }, []],
     ['dind, an engine for each job', { builder: 'dind' }, ['/certs/client']],
     [
       'dind, one engine for all',
@@ -67,16 +72,15 @@ describe('the way to build images', () => {
     ['buildkit', { builder: 'buildkit' }, ['my-runner-client-certs:/certs/client:ro']],
     ['buildah', { builder: 'buildah' }, []],
   ])('decides what jobs have mounted: %s', (_, typed, volumes) => {
-    expect(plan(typed).executor.volumes).toEqual(volumes);
+    expect(plan(typed).executor.volumes).toEqual([...volumes, '/cache']);
   });
 
   it.each<[string, TypedAnswers, object]>([
     ['socket', { builder: 'socket' }, {}],
-    ['socket-proxy', { builder: 'socket-proxy' }, { network_mode: 'my-runner-jobs' }],
     [
       'dind, an engine for each job',
-      { builder: 'dind', dindImage: 'docker:28-dind' },
-      { services_privileged: true, allowed_privileged_services: ['docker:28-dind'] },
+      { builder: 'dind' },
+      { services_privileged: true, allowed_privileged_services: ['docker:29.10.0-dind'] },
     ],
     [
       'dind, one engine for all',
@@ -87,7 +91,7 @@ describe('the way to build images', () => {
     ['buildah', { builder: 'buildah' }, { security_opt: ['seccomp=unconfined', 'apparmor=unconfined'] }],
   ])('decides what config.toml has beside the pull policy: %s', (_, typed, expected) => {
     const { config } = plan({ hardening: 'relaxed', ...typed });
-    expect(config.runner.map(({ key }) => key)).toEqual(['unhealthy_interval']);
+    expect(config.runner.map(({ key }) => key)).toEqual(['request_concurrency']);
     expect(Object.fromEntries(config.docker.map(({ key, value }) => [key, value]))).toEqual({
       pull_policy: ['always', 'if-not-present'],
       ...expected,
@@ -107,7 +111,6 @@ describe('the way to build images', () => {
 
   it.each<[string, TypedAnswers, string | undefined, string[]]>([
     ['socket', { builder: 'socket' }, undefined, []],
-    ['socket-proxy', { builder: 'socket-proxy' }, 'docker-proxy', []],
     ['dind, an engine for each job', { builder: 'dind' }, undefined, []],
     [
       'dind, one engine for all',
@@ -120,7 +123,7 @@ describe('the way to build images', () => {
   ])('decides what runs beside the runner, on a network that jobs join: %s', (_, typed, service, volumes) => {
     const { compose } = plan(typed);
     expect(compose.services).toEqual(service ? [service] : []);
-    expect(compose.volumes.map(({ key }) => key)).toEqual([...volumes, 'clean-up-state']);
+    expect(compose.volumes.map(({ key }) => key)).toEqual(volumes);
     expect(compose.networks.map(({ key, name }) => [key, name])).toEqual(
       service ? [['jobs', 'my-runner-jobs']] : [],
     );
@@ -132,28 +135,24 @@ describe('the way to build images', () => {
     const named = repository.compose.volumes.flatMap(({ name }) => name ?? []);
     const mounted = repository.executor.volumes
       .map(volume => volume.split(':')[0] ?? '')
-      .filter(source => !source.startsWith('/'));
+      .filter(source => !source.startsWith('/') && source !== '');
     expect(mounted).toEqual(named);
     for (const name of [...named, ...repository.compose.networks.map(({ name }) => name)]) {
       expect(name).toMatch(/^team-runner-/);
     }
   });
 
-  it.each<[string, TypedAnswers, string, string]>([
-    ['socket', { builder: 'socket', dockerImage: 'docker:cli' }, 'docker', 'buildx'],
-    ['socket-proxy', { builder: 'socket-proxy', dockerImage: 'docker:cli' }, 'docker', 'buildx'],
-    ['dind, an engine for each job', { builder: 'dind' }, 'docker', 'buildx'],
-    ['dind, one engine for all', { builder: 'dind', dindCache: 'volume' }, 'docker', 'buildx'],
-    ['buildkit', { builder: 'buildkit' }, 'buildx', 'buildx'],
-    ['buildah', { builder: 'buildah' }, 'buildah', 'buildah'],
-  ])('decides which program builds, for one platform and for several: %s', (_, typed, one, several) => {
-    expect(plan(typed).pipeline.program).toBe(one);
-    expect(plan({ ...typed, platforms: 'linux/amd64,linux/arm64' }).pipeline.program).toBe(several);
+  it.each<[string, TypedAnswers, string]>([
+    ['socket', { builder: 'socket' }, 'docker'],
+    ['dind', { builder: 'dind' }, 'docker'],
+    ['buildkit', { builder: 'buildkit' }, 'buildx'],
+    ['buildah', { builder: 'buildah' }, 'buildah'],
+  ])('decides which program builds: %s', (_, typed, program) => {
+    expect(plan(typed).pipeline.program).toBe(program);
   });
 
   it.each<[string, TypedAnswers, object]>([
     ['socket', { builder: 'socket' }, {}],
-    ['socket-proxy', { builder: 'socket-proxy' }, { DOCKER_HOST: 'tcp://docker-proxy:2375' }],
     ...(['registry', 'volume'] as const).map((dindCache): [string, TypedAnswers, object] => [
       `dind with ${dindCache}`,
       { builder: 'dind', dindCache },
@@ -178,8 +177,8 @@ describe('the way to build images', () => {
       const { services } = plan(typed).pipeline;
       expect(services.length, name).toBe(name === 'dind' ? 1 : 0);
     }
-    expect(plan({ builder: 'dind', dindImage: 'docker:28-dind' }).pipeline.services).toEqual([
-      { image: 'docker:28-dind', alias: 'docker', options: [] },
+    expect(plan({ builder: 'dind' }).pipeline.services).toEqual([
+      { image: 'docker:29.10.0-dind', alias: 'docker', options: [] },
     ]);
   });
 
@@ -192,37 +191,62 @@ describe('the way to build images', () => {
   });
 });
 
-describe('the pull policy', () => {
-  const policies = (pullPolicy: string) => {
-    const repository = plan({ pullPolicy });
-    return [configured(repository, 'pull_policy'), configured(repository, 'allowed_pull_policies')];
-  };
-
-  it('is that of the answers, in its order', () => {
-    expect(policies('if-not-present,always')).toEqual([['if-not-present', 'always'], undefined]);
-    expect(policies('always')).toEqual([['always'], undefined]);
+describe('requests for jobs', () => {
+  it.each([
+    ['1', 2],
+    ['3', 3],
+    ['50', 4],
+  ])('are never one at a time, of which the runner warns, with concurrent %s', (concurrent, requests) => {
+    expect(configured(plan({ concurrent }), 'request_concurrency')).toBe(requests);
   });
+});
 
-  it('lets a job ask for the newest image where it does not do so by itself', () => {
-    expect(policies('if-not-present')).toEqual([['if-not-present'], ['if-not-present', 'always']]);
-    expect(policies('never')).toEqual([['never'], ['never', 'always']]);
-  });
+describe('a GitLab that only a network of Docker knows', () => {
+  const gitlab = { gitlabUrl: 'http://gitlab', dockerNetwork: 'gitlab_default' };
 
-  it('warns where one team could run what another has pulled', () => {
-    const why = (pullPolicy: string) =>
-      plan({ pullPolicy })
-        .config.docker.find(({ key }) => key === 'pull_policy')
-        ?.why.join(' ');
-    expect(why('always,if-not-present')).toContain('several teams share');
-    expect(why('if-not-present')).toContain('several teams share');
-    expect(why('always')).not.toContain('several teams share');
+  it('is found by jobs on that network, at the address that the runner has too', () => {
+    const repository = plan({ ...gitlab, httpProxy: 'http://proxy.example.com:3128' });
+    expect(configured(repository, 'network_mode')).toBe('gitlab_default');
+    expect(configured(repository, 'clone_url')).toBe('http://gitlab');
+    expect(repository.compose.networks).toMatchObject([{ name: 'gitlab_default', external: true }]);
+    expect(repository.proxy?.exceptions).toContain('gitlab');
   });
+});
+
+it.each([
+  ['gitlab/gitlab-runner:alpine', false],
+  ['gitlab/gitlab-runner:alpine-v18.10.0', false],
+  ['gitlab/gitlab-runner:v19.0.1', false],
+  ['gitlab/gitlab-runner:alpine3.21-v18.9.0', true],
+  ['r.example.org:5000/runner:17.5', true],
+  [
+    'gitlab/gitlab-runner:ubuntu-v9.5.1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
+    true,
+  ],
+])(
+  'knows whether the runner of %s has to be helped with variables in config.toml: %s',
+  (runnerImage, expands) => {
+    expect(plan({ runnerImage }).expandsConfig).toBe(expands);
+  },
+);
+
+it('names each variable of .env with a token after its runner', () => {
+  const { runners } = planWith({ runners: { 'deploy-2': {} } });
+  expect(runners.map(({ tokenVariable }) => tokenVariable)).toEqual([
+    'RUNNER_TOKEN',
+    'RUNNER_TOKEN_DEPLOY_2',
+  ]);
+});
+
+it('names the checks that doctor has beside those of each repository', () => {
+  expect(plan().parts).toEqual([]);
+  const all = { builder: 'dind', cache: 's3', privateCa: 'yes', platforms: 'linux/arm64', mirror: 'yes' };
+  expect(plan(all).parts).toEqual(['dind', 'cache', 'private-ca', 'platforms', 'mirror']);
 });
 
 describe('the mirror', () => {
   it.each<[string, TypedAnswers, { address: string | undefined; isForHost: boolean }]>([
     ['socket', { builder: 'socket' }, { address: '127.0.0.1', isForHost: true }],
-    ['socket-proxy', { builder: 'socket-proxy' }, { address: '127.0.0.1', isForHost: true }],
     ['dind, an engine for each job', { builder: 'dind' }, { address: '172.17.0.1', isForHost: false }],
     [
       'dind, one engine for all',
@@ -287,11 +311,11 @@ describe('the cache of jobs', () => {
       ServerAddress: 's3.example.com:9000',
       BucketName: 'ours',
       BucketLocation: 'us-east-1',
-      AuthenticationType: 'access-key',
+      AuthenticationType: 'iam',
     });
     expect(keys(plan({ cache: 's3' }).config.s3)).toMatchObject({ Insecure: true });
     expect(configured(repository, 'extra_hosts')).toBeUndefined();
-    expect(compose.volumes.map(({ key }) => key)).toEqual(['clean-up-state']);
+    expect(compose.volumes).toEqual([]);
     expect(proxy?.exceptions).not.toContain('job-cache');
   });
 
@@ -305,7 +329,6 @@ describe('the HTTP proxy', () => {
 
   it.each<[string, TypedAnswers, string[]]>([
     ['socket', { builder: 'socket' }, []],
-    ['socket-proxy', { builder: 'socket-proxy' }, ['docker-proxy']],
     ['dind, an engine for each job', { builder: 'dind' }, ['docker']],
     ['dind, one engine for all', { builder: 'dind', dindCache: 'volume' }, ['docker']],
     ['buildkit', { builder: 'buildkit' }, ['buildkit']],
@@ -339,7 +362,10 @@ describe('the HTTP proxy', () => {
 });
 
 describe('what else surrounds the runner', () => {
-  it('has jobs trust a private authority by a variable', () => {
+  it('has jobs trust a private authority by a variable, and by a volume that is config/certs', () => {
+    const { executor, compose } = plan({ privateCa: 'yes' });
+    expect(executor.volumes).toContain('my-runner-authorities:/etc/gitlab-runner/certs:ro');
+    expect(compose.volumes).toMatchObject([{ name: 'my-runner-authorities', folder: './config/certs' }]);
     expect(configured(plan({ privateCa: 'yes' }), 'environment')).toEqual([
       'SSL_CERT_DIR=/etc/gitlab-runner/certs',
     ]);
@@ -385,9 +411,11 @@ describe('the pipeline', () => {
   });
 
   it.each([
-    ['registry.example.com', 'registry.example.com', 'registry.example.com/$CI_PROJECT_PATH_SLUG'],
-    ['localhost:5000/team/x', 'localhost:5000', 'localhost:5000/team/x/$CI_PROJECT_PATH_SLUG'],
-    ['[::1]:5000', '[::1]:5000', '[::1]:5000/$CI_PROJECT_PATH_SLUG'],
+    ['registry.example.com', 'registry.example.com', 'registry.example.com/$CI_PROJECT_PATH'],
+    ['localhost:5000/team/x', 'localhost:5000', 'localhost:5000/team/x/$CI_PROJECT_PATH'],
+    ['[::1]:5000', '[::1]:5000', '[::1]:5000/$CI_PROJECT_PATH'],
+    // Docker Hub has names of two parts only.
+    ['docker.io/team', 'docker.io', 'docker.io/team/$CI_PROJECT_PATH_SLUG-$CI_PROJECT_ID'],
   ])('logs in to the host of %s, and pushes below its path', (registry, host, image) => {
     const { pipeline } = plan({ registry });
     expect(Object.fromEntries(pipeline.variables.map(({ name, value }) => [name, value]))).toEqual({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { more, prompts } from '../../generators/app/prompts.ts';
+import { more, prompts } from '../../generators/ask/prompts.ts';
 import {
   type AnswerName,
   answerNames,
@@ -8,8 +8,8 @@ import {
   defaultFor,
   questions,
   type TypedAnswers,
-} from '../../generators/app/questions.ts';
-import type { Engine } from '../../generators/common/engine.ts';
+} from '../../generators/ask/questions.ts';
+import type { Engine } from '../../generators/plan/engine.ts';
 import { otherAnswers } from '../support/answers.ts';
 
 type Answered = Readonly<Record<string, string | boolean | undefined>>;
@@ -82,10 +82,8 @@ describe('prompts', () => {
 
   it.each<[Answered, AnswerName[]]>([
     [{ builder: 'socket' }, []],
-    [{ builder: 'socket-proxy' }, []],
-    [{ builder: 'dind' }, ['dindImage', 'dindCache']],
-    [{ builder: 'dind', dindCache: 'volume' }, ['dindImage', 'dindCache', 'cacheSize']],
-    [{ builder: 'buildkit' }, ['cacheSize']],
+    [{ builder: 'dind' }, ['dindCache']],
+    [{ builder: 'buildkit' }, []],
     [{ builder: 'buildah' }, []],
   ])('come for what the chosen builder needs, and for nothing else: %j', (answered, names) => {
     const asked = Object.keys(ask({}, {}, { answered }));
@@ -93,11 +91,9 @@ describe('prompts', () => {
   });
 
   it('go by the builder of an option, or of the run before, as by the one that was just chosen', () => {
-    expect(ask({}, { builder: 'buildkit' })).toHaveProperty('cacheSize');
-    expect(ask({ builder: 'buildkit' })).toHaveProperty('cacheSize');
-    expect(ask({ builder: 'buildkit' }, {}, { answered: { builder: 'socket' } })).not.toHaveProperty(
-      'cacheSize',
-    );
+    expect(ask({}, { builder: 'dind' })).toHaveProperty('dindCache');
+    expect(ask({ builder: 'dind' })).toHaveProperty('dindCache');
+    expect(ask({ builder: 'dind' }, {}, { answered: { builder: 'socket' } })).not.toHaveProperty('dindCache');
     expect(ask({}, { httpProxy: 'http://proxy:3128' }, { answered: { [more]: true } })).toHaveProperty(
       'proxyExceptions',
     );
@@ -142,16 +138,21 @@ describe('prompts', () => {
     expect(validate?.('docker:cli')).toBe(true);
   });
 
-  it('list choices by name and sentence, and take the name', () => {
-    const { builder } = ask();
-    expect(builder).toMatchObject({ type: 'select', default: 'socket' });
-    expect(builder?.choices?.map(({ value, short }) => [value, short])).toEqual(
-      builderNames.map(name => [name, name]),
+  it('list choices by their short names, and describe the one that is chosen', () => {
+    const { type, choices } = ask().builder!;
+    const listed = (choices as unknown as (answered: Answered) => object[])({});
+    expect(type).toBe('select');
+    // The client of docker:stable, the default image of the others, goes with the builder that is chosen.
+    expect(listed).toEqual(
+      Object.entries(builders).map(([value, description]) => ({ value, name: value, description })),
     );
-    for (const { name, value } of builder?.choices ?? []) {
-      expect(name.trimEnd()).toMatch(new RegExp(`^${value} +\\S`));
-      expect(name).toContain(builders[value as BuilderName]);
-    }
+  });
+
+  it('name in one the topics of all rare questions', () => {
+    const { message } = ask()[more] as { message: string };
+    expect(message).toBe(
+      'More questions? (log level, platforms, cache, mirror, private CA, proxy, plain HTTP, hosts, Docker network, Renovate)',
+    );
   });
 
   it.each(answerNames.filter(name => !questions[name].yesNo && !questions[name].choices))(
@@ -160,13 +161,13 @@ describe('prompts', () => {
       // Where every question comes up.
       const answered = {
         [more]: true,
-        builder: 'dind',
+        builder: name === 'dockerNetwork' ? 'socket' : 'dind',
         dindCache: 'volume',
         cache: 's3',
         httpProxy: 'http://proxy:3128',
       };
       const { validate } = ask({}, {}, { answered })[name]!;
-      expect(validate?.(defaultFor(name, 'dind'))).toBe(true);
+      expect(validate?.(defaultFor(name, answered.builder))).toBe(true);
       expect(validate?.(otherAnswers[name])).toBe(true);
       const bad = name === 'tags' ? '$x' : 'a\nb';
       expect(() => questions[name].check(bad)).toThrow(String(validate?.(bad)));
@@ -235,11 +236,9 @@ describe('the question for the image of the jobs', () => {
     expect(dockerImage?.validate?.('docker:stable')).toBe(true);
   });
 
-  it('does the same with a saved answer that the engine refuses by now, and behind the proxy', () => {
+  it('does the same with a saved answer that the engine refuses by now', () => {
     const engine = engineFrom('1.44');
     expect(ask({ dockerImage: 'docker:19.03' }, {}, { engine }).dockerImage?.default).toBe('docker:cli');
-    const answered = { builder: 'socket-proxy' };
-    expect(ask({}, {}, { engine, answered }).dockerImage?.default).toBe('docker:cli');
   });
 
   it.each<[string, TypedAnswers, Engine | undefined, string]>([

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { parse as parseToml } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { markdown, shell, toml, typescript, yaml } from '../../generators/common/quoting.ts';
+import { markdown, shell, toml, typescript, yaml } from '../../generators/write/quoting.ts';
 
 const awkward = [
   `it's "quoted" \\ and \${{ more }}`,

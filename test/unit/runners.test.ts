@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { filesOf } from '../../generators/app/files.ts';
-import { changeSteps } from '../../generators/app/next-steps.ts';
-import type { TypedAnswers } from '../../generators/app/questions.ts';
+import { checkProject, checkRunnerName } from '../../generators/ask/checks.ts';
+import type { TypedAnswers } from '../../generators/ask/questions.ts';
+import { Refusal } from '../../generators/ask/refusal.ts';
 import {
   completeRunner,
   completeRunners,
   type TypedRunners,
   typedRunner,
-} from '../../generators/app/runners.ts';
-import { checkProject, checkRunnerName } from '../../generators/common/checks.ts';
-import { Refusal } from '../../generators/common/refusal.ts';
+} from '../../generators/ask/runners.ts';
+import { filesOf } from '../../generators/write/files.ts';
 import { answersWith } from '../support/answers.ts';
 import { planWith, renderAll } from '../support/rendered.ts';
 
@@ -96,14 +95,13 @@ describe('runners in one repository', () => {
 
   it('share services and volumes of docker-compose.yml, and have each its own files', () => {
     const plan = planWith({
-      builder: 'socket-proxy',
+      builder: 'socket',
       mirror: 'yes',
       cache: 's3',
-      runners: { proxy: {}, kit: { builder: 'buildkit' }, inside: { builder: 'dind' } },
+      runners: { second: {}, kit: { builder: 'buildkit' }, inside: { builder: 'dind' } },
     });
-    expect(plan.compose.services).toEqual(['docker-proxy', 'buildkit']);
+    expect(plan.compose.services).toEqual(['buildkit']);
     expect(plan.compose.networks.map(({ key }) => key)).toEqual(['jobs']);
-    expect(plan.compose.networks[0]?.why).toContain('config/template-kit.toml name it');
     expect(new Set(plan.compose.volumes.map(({ key }) => key)).size).toBe(plan.compose.volumes.length);
     // The host's engine, the jobs with an engine of their own, and those on the network.
     expect(plan.mirror).toEqual({
@@ -114,11 +112,7 @@ describe('runners in one repository', () => {
     expect(plan.cache?.service).toEqual({ addresses: ['172.17.0.1'], isOnNetwork: true });
     const paths = filesOf(plan).map(({ path }) => path);
     expect(new Set(paths).size).toBe(paths.length);
-    for (const name of ['proxy', 'kit', 'inside']) {
-      expect(paths).toEqual(
-        expect.arrayContaining([`config/template-${name}.toml`, `example/${name}.gitlab-ci.yml`]),
-      );
-    }
+    for (const name of ['second', 'kit', 'inside']) expect(paths).toContain(`example/${name}.gitlab-ci.yml`);
   });
 
   it('are in the table of threats where jobs of one can do what those of another cannot', () => {
@@ -134,16 +128,6 @@ describe('runners in one repository', () => {
       renderAll({ hardening: 'relaxed', runners: { deploy: { hardening } } })['README.md'];
     expect(text('relaxed')).toContain('Nothing is taken from jobs');
     expect(text('strict')).not.toContain('Nothing is taken from jobs');
-  });
-
-  it('ask to be registered when they are new, and for "make apply" when they change', () => {
-    const steps = (before: TypedRunners, after: TypedRunners) =>
-      changeSteps(planWith({ runners: before }), planWith({ runners: after }), () => true).join('\n');
-    expect(steps({}, { deploy: {} })).toMatch(/^make register RUNNER=deploy /m);
-    expect(steps({}, { deploy: {} })).not.toMatch(/^make apply/m);
-    const changed = steps({ deploy: {} }, { deploy: { hardening: 'relaxed' } });
-    expect(changed).toMatch(/^make apply/m);
-    expect(changed).not.toMatch(/RUNNER=deploy/);
   });
 });
 

@@ -2,16 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { completeAnswers, usable } from '../../generators/app/answers.ts';
-import { filesOf } from '../../generators/app/files.ts';
-import { planRepository } from '../../generators/app/plan.ts';
-import type { TypedAnswers } from '../../generators/app/questions.ts';
-import { filesFollow, loadAnswers, planOf, saveAnswers } from '../../generators/app/saved-answers.ts';
-import { Refusal } from '../../generators/common/refusal.ts';
-import { answersWith, otherAnswers, scenarios } from '../support/answers.ts';
-import { pathsWith } from '../support/rendered.ts';
+import { completeAnswers } from '../../generators/ask/answers.ts';
+import { Refusal } from '../../generators/ask/refusal.ts';
+import { loadAnswers, saveAnswers } from '../../generators/write/saved-answers.ts';
+import { answersWith, scenarios } from '../support/answers.ts';
 
 const section = 'generator-gitlab-runner-docker';
+const nothing = { answers: {}, runners: {}, version: undefined, gone: [] };
 let folder: string;
 const store = (): string => join(folder, '.yo-rc.json');
 const stored = () => JSON.parse(readFileSync(store(), 'utf8'));
@@ -26,9 +23,9 @@ afterEach(() => {
 
 describe('loadAnswers', () => {
   it('finds nothing where nothing was saved', () => {
-    expect(loadAnswers(folder)).toEqual({ answers: {}, runners: {} });
+    expect(loadAnswers(folder)).toEqual(nothing);
     writeFileSync(store(), '{"generator-other": {"tags": "x"}}');
-    expect(loadAnswers(folder)).toEqual({ answers: {}, runners: {} });
+    expect(loadAnswers(folder)).toEqual(nothing);
   });
 
   it('gives text for each answer, also where somebody wrote a number or a boolean', () => {
@@ -36,9 +33,9 @@ describe('loadAnswers', () => {
     expect(loadAnswers(folder).answers).toEqual({ concurrent: '3', runUntagged: 'true', tags: 'a,b' });
   });
 
-  it('passes over what is no answer', () => {
+  it('passes over what is no answer, and names it', () => {
     writeFileSync(store(), JSON.stringify({ [section]: { token: 'glrt-x', constructor: 'y' } }));
-    expect(loadAnswers(folder)).toEqual({ answers: {}, runners: {} });
+    expect(loadAnswers(folder)).toEqual({ ...nothing, gone: ['token', 'constructor'] });
   });
 
   it.each([
@@ -82,65 +79,5 @@ describe('saveAnswers', () => {
     saveAnswers(folder, answersWith());
     expect(readFileSync(store(), 'utf8')).toBe(laidOut);
     expect(statSync(store()).ino).toBe(before);
-  });
-});
-
-describe('filesFollow', () => {
-  const paths = pathsWith();
-  const after = answersWith({ tags: 'new' });
-  const before: TypedAnswers = { ...otherAnswers, tags: 'old' };
-  const follow = (kept: string[], saved = before, answers = completeAnswers({ ...before, tags: 'new' })) =>
-    filesFollow(
-      planRepository(answers, 'my-runner'),
-      Object.keys(saved).length === 0
-        ? 'nothing'
-        : planOf({ answers: usable(saved), runners: {} }, 'my-runner'),
-      kept,
-    );
-
-  it('holds where every file was written', () => {
-    expect(follow([])).toBe(true);
-    expect(follow([], {})).toBe(true);
-  });
-
-  it('holds where the kept files show none of the answers that changed', () => {
-    expect(follow(['Makefile', 'docker-compose.yml', '.env.example'])).toBe(true);
-  });
-
-  it.each(['.gitlab-ci.yml', 'README.md', 'scripts/settings.ts'])(
-    'does not hold where %s, which shows the tags, was kept and the tags changed',
-    path => {
-      expect(follow([path])).toBe(false);
-      expect(follow(['Makefile', path])).toBe(false);
-    },
-  );
-
-  it('counts the files of the new answers only, where nothing was saved before', () => {
-    const buildah = completeAnswers({ builder: 'buildah' });
-    const ofBuildah = filesOf(planRepository(buildah, 'my-runner')).map(({ path }) => path);
-    expect(follow(ofBuildah.slice(1), {}, buildah)).toBe(true);
-    expect(follow(ofBuildah, {}, buildah)).toBe(false);
-  });
-
-  it('does not hold where the builder changed, and its file in the pipeline was kept', () => {
-    const answers = completeAnswers({ builder: 'buildah' });
-    expect(follow(['.gitlab-ci.yml'], {}, answers)).toBe(true);
-    expect(follow(['.gitlab-ci.yml'], { builder: 'socket' }, answers)).toBe(false);
-    expect(follow(['.env.example'], { builder: 'socket' }, answers)).toBe(true);
-  });
-
-  it('holds where nothing was saved before, unless no file was written at all', () => {
-    expect(follow(['.gitlab-ci.yml'], {}, after)).toBe(true);
-    expect(follow(paths, {}, after)).toBe(false);
-  });
-
-  it('compares with defaults where an answer was not saved before', () => {
-    expect(follow(['.gitlab-ci.yml'], { concurrent: '2' }, after)).toBe(false);
-    expect(follow(['.gitlab-ci.yml'], { concurrent: '2' }, answersWith())).toBe(true);
-  });
-
-  it('takes the default for an answer that was saved before and is none', () => {
-    expect(follow(['.gitlab-ci.yml'], { concurrent: 'many' }, after)).toBe(false);
-    expect(follow(['Makefile'], { concurrent: 'many' }, after)).toBe(true);
   });
 });

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { answerNames, builders, hardenings, questions } from '../../generators/app/questions.ts';
-import { runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from '../../generators/app/runners.ts';
-import { defaultsInWords, optionsTable, usage } from '../../generators/app/usage.ts';
+import { answerNames, builders, hardenings, questions } from '../../generators/ask/questions.ts';
+import { runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from '../../generators/ask/runners.ts';
+import { defaultsInWords, optionsTable, usage } from '../../generators/ask/usage.ts';
 
 describe('defaultsInWords', () => {
   it('names the default, and the builders that have another', () => {

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { checkout, openFolder, packAndInstall } from '../../package/support/install.ts';
-import { buildStandInImages } from '../../support/stand-in-runner/build-image.ts';
+import { buildStandInImage } from '../../support/stand-in-runner/build-image.ts';
 import { type Engine, type EngineName, engine } from './engines.ts';
 import { output } from './program.ts';
 
@@ -32,20 +32,18 @@ export default async function setup(project: TestProject): Promise<(() => void) 
   const folder = openFolder('installed');
   const { prefix } = packAndInstall(checkout, folder);
   project.provide('command', join(prefix, 'bin/generator-gitlab-runner-docker'));
-  for (const name of ['modern', 'strict', 'old'] satisfies EngineName[]) {
-    const found = engine(name);
-    if (!found) continue;
-    await buildStandInImages({
-      factsDirectory: process.env.FACTS_DIR ?? '',
-      nodeBinary: join(node24, 'node'),
-      tags: [
-        { tag: 'gitlab/gitlab-runner:alpine', version: '19.3.0' },
-        { tag: 'gitlab/gitlab-runner:alpine-v19.2.0', version: '19.2.0' },
-      ],
-      env: found.env,
-    });
-    // The official docker:stable is 19.03.14; with this variable its stand-in speaks no newer API than that.
-    await derive(found, 'docker:stable', 'FROM docker:cli\nENV DOCKER_API_VERSION=1.40\n');
-  }
+  await Promise.all(
+    (['modern', 'strict', 'old'] satisfies EngineName[]).map(async name => {
+      const found = engine(name);
+      if (!found) return;
+      const runner = 'gitlab/gitlab-runner:alpine';
+      await buildStandInImage(runner, found.env);
+      // 18.9 is the last that does not expand variables in config.toml.
+      for (const version of ['19.2.0', '18.9.0'])
+        await derive(found, `${runner}-v${version}`, `FROM ${runner}\nENV STAND_IN_VERSION=${version}\n`);
+      // The official docker:stable is 19.03.14; with this variable its stand-in speaks no newer API than that.
+      await derive(found, 'docker:stable', 'FROM docker:cli\nENV DOCKER_API_VERSION=1.40\n');
+    }),
+  );
   return () => rmSync(folder, { recursive: true, force: true });
 }

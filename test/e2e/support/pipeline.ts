@@ -1,12 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import type { Engine } from './engines.ts';
 import { node24 } from './global-setup.ts';
 import { eventually, type Outcome, output, run } from './program.ts';
-import type { Document, Repository } from './repository.ts';
+import type { Repository } from './repository.ts';
 
 const gitlabCiLocal = join(node24, '../../gitlab-ci-local/dist/index.js');
 
@@ -32,18 +31,6 @@ export const onTag = (name: string, slug: string): Variables => ({
   CI_COMMIT_REF_SLUG: slug,
 });
 
-/** A pipeline of a branch, and the one of its open merge request. */
-export const withMergeRequest: Variables = {
-  ...onBranch('other'),
-  CI_OPEN_MERGE_REQUESTS: 'team/app!7',
-};
-export const inMergeRequest: Variables = {
-  ...withMergeRequest,
-  CI_COMMIT_BRANCH: undefined,
-  CI_PIPELINE_SOURCE: 'merge_request_event',
-  CI_MERGE_REQUEST_IID: '7',
-};
-
 interface Options {
   /** Options of gitlab-ci-local that give jobs what config.toml does, in place of the mounts below. */
   asRunner?: readonly string[];
@@ -65,6 +52,8 @@ export class Project {
   /** Everything that its pipelines printed. */
   readonly outputs: string[] = [];
   readonly #variables: Variables;
+  /** The numbers of its jobs, one for each pipeline. */
+  readonly #ids: string[] = [];
 
   private constructor(repository: Repository, image: string, variables: Variables) {
     this.repository = repository;
@@ -97,10 +86,13 @@ export class Project {
     return (await this.#git('rev-parse', 'HEAD')).trim();
   }
 
-  /** Makes a branch of main, with a line on the page that no build has had before. */
+  /** Makes a branch of main, with a file in the image that no build has had before. */
   async branch(name: string): Promise<string> {
     await this.#git('checkout', '--quiet', '-b', name, 'main');
-    this.repository.edit('example/index.html', '</html>', `  <p>${name} ${randomUUID()}</p>\n</html>`);
+    const dockerfile = this.repository.read('example/Dockerfile');
+    const copy = 'COPY note.txt /srv/\n';
+    if (!dockerfile.endsWith(copy)) this.repository.write('example/Dockerfile', dockerfile + copy);
+    this.repository.write('example/note.txt', `${name} ${randomUUID()}\n`);
     return this.commit();
   }
 
@@ -123,28 +115,14 @@ export class Project {
         words.push('--volume', volume);
       }
     }
-    const outcome = await this.#gitlabCiLocal({ ...this.#variables, ...variables }, [
+    const CI_JOB_ID = String(randomInt(1e12));
+    this.#ids.push(CI_JOB_ID);
+    const outcome = await this.#gitlabCiLocal({ CI_JOB_ID, ...this.#variables, ...variables }, [
       ...words.flat(),
       ...jobs,
     ]);
     this.outputs.push(outcome.output);
     return outcome;
-  }
-
-  /** The names of the jobs in such a pipeline; there are none where `workflow` wants no pipeline. */
-  async jobs(variables: Variables): Promise<string[]> {
-    // gitlab-ci-local passes over the rules of `workflow`, but not over those of a job.
-    const text = this.repository.read('.gitlab-ci.yml');
-    const workflow = { stage: '.pre', script: ['true'], rules: parse(text).workflow.rules };
-    const file = `.gitlab-ci-local/${randomUUID()}.yml`;
-    mkdirSync(join(this.repository.folder, '.gitlab-ci-local'), { recursive: true });
-    this.repository.write(file, `${text}\nworkflow rules: ${JSON.stringify(workflow)}\n`);
-    const words = ['--list-json', '--no-json-schema-validation', '--file', file];
-    const { code, stdout, output } = await this.#gitlabCiLocal({ ...this.#variables, ...variables }, words);
-    if (code !== 0) throw new Error(output);
-    const offered = (JSON.parse(stdout) as Document[]).filter(({ when }) => when !== 'never');
-    const names: string[] = offered.map(({ name }) => name);
-    return names.includes('workflow rules') ? names.filter(name => name !== 'workflow rules') : [];
   }
 
   /** From each tag that the registry has for this project to its image's digest. */
@@ -158,11 +136,20 @@ export class Project {
     return digests;
   }
 
-  /** Takes all its images off the engine. */
-  async forget(): Promise<void> {
-    const names = [this.image, `${this.image}/*`].flatMap(name => ['--filter', `reference=${name}`]);
+  /** The names on the engine that its pipelines may have given. */
+  async names(): Promise<string[]> {
+    const builds = this.#ids.map(id => `build-${id}`);
+    const names = [...builds, this.image, `${this.image}/*`].flatMap(name => [
+      '--filter',
+      `reference=${name}`,
+    ]);
     const format = ['--format', '{{.Repository}}:{{.Tag}}'];
-    const images = (await this.repository.docker('images', ...format, ...names)).split('\n').filter(Boolean);
+    return (await this.repository.docker('images', ...format, ...names)).split('\n').filter(Boolean);
+  }
+
+  /** Takes all images that were pulled from its registry off the engine. */
+  async forget(): Promise<void> {
+    const images = (await this.names()).filter(name => name.startsWith(this.image));
     if (images.length > 0) await this.repository.docker('rmi', ...images);
   }
 
@@ -264,13 +251,13 @@ export class ColdHost {
   }
 }
 
-/** What a container of the image answers to a browser. */
-export async function page(repository: Repository, image: string): Promise<string> {
+/** What a container of the image answers to a browser that asks for this path. */
+export async function page(repository: Repository, image: string, path = ''): Promise<string> {
   const name = `page-${randomBytes(4).toString('hex')}`;
   await repository.docker('run', '--detach', '--name', name, '--publish', '8080', image);
   try {
     const port = /:(\d+)$/m.exec(await repository.docker('port', name, '8080'))?.[1];
-    const url = `http://${repository.engine.engineAddress}:${port}/`;
+    const url = `http://${repository.engine.engineAddress}:${port}/${path}`;
     return await eventually(async () => (await fetch(url)).text());
   } finally {
     await repository.docker('rm', '--force', '--volumes', name);

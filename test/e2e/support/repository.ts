@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { parse } from 'smol-toml';
 import { inject } from 'vitest';
 import type { Engine } from './engines.ts';
@@ -57,9 +58,22 @@ export class Repository {
   writeEnv(values: Record<string, string>): void {
     let text = readFileSync(join(this.folder, '.env.example'), 'utf8');
     for (const [name, value] of Object.entries(values)) {
-      text = text.replace(new RegExp(`^${name}=.*$`, 'm'), `${name}=${value}`);
+      const line = new RegExp(`^${name}=.*$`, 'm');
+      text = line.test(text) ? text.replace(line, `${name}=${value}`) : `${text}${name}=${value}\n`;
     }
     writeFileSync(join(this.folder, '.env'), text, { mode: 0o600 });
+  }
+
+  /** What .env says now. */
+  environment(): Record<string, string | undefined> {
+    return parseEnv(this.read('.env'));
+  }
+
+  /** The id of a service's container; empty where none runs. */
+  async container(service = 'runner'): Promise<string> {
+    const labels = [`project.working_dir=${this.folder}`, `service=${service}`];
+    const filters = labels.flatMap(label => ['--filter', `label=com.docker.compose.${label}`]);
+    return (await this.docker('ps', '--quiet', ...filters)).trim();
   }
 
   read(path: string): string {

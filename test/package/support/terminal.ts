@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { shell } from '../../../generators/common/quoting.ts';
+import { shell } from '../../../generators/write/quoting.ts';
 import { Terminal } from '../../support/terminal.ts';
 import type { Way, Workplace } from './workplace.ts';
 

@@ -8,7 +8,8 @@ import { rootCertificates } from 'node:tls';
 import type { Table } from './config.ts';
 import { type Fields, type Log, shortToken } from './log.ts';
 
-/** Stands for "no answer at all" in place of an HTTP status. */
+/** In place of an HTTP status: no answer at all, and no client for such an address. */
+export const NO_ANSWER = -1;
 export const CLIENT_ERROR = -100;
 
 export interface Answer {
@@ -74,7 +75,7 @@ export class GitLabClient {
         this.#log.info(`Verifying runner... ${created ? 'is valid' : 'is alive'}`, fields);
         return answer.body;
       case 403:
-        if (created) this.#log.error('Verifying runner... is not valid', fields);
+        if (created) this.#log.info('Verifying runner... is not valid', fields);
         else this.#log.error('Verifying runner... is removed', failed);
         return undefined;
       case CLIENT_ERROR:
@@ -105,43 +106,23 @@ export class GitLabClient {
     return undefined;
   }
 
-  /** Removes the runner manager of a created token, or the whole runner of a legacy one. */
-  async unregisterRunner(runner: Table, systemId: string): Promise<boolean> {
-    const created = isCreatedRunnerToken(text(runner, 'token'));
-    const answer = created
-      ? await this.call(runner, 'DELETE', 'runners/managers', {
-          json: { token: runner.token, system_id: systemId },
-        })
-      : await this.call(runner, 'DELETE', 'runners', { json: { token: runner.token } });
-    const subject = `Unregistering runner ${created ? 'manager ' : ''}from GitLab`;
-    const fields = runnerFields(runner, answer);
-    if (answer.status === 204) {
-      this.#log.info(`${subject} succeeded`, fields);
-      return true;
-    }
-    const outcomes: Record<number, string> = { 403: 'forbidden', [CLIENT_ERROR]: 'client error' };
-    this.#log.error(`${subject} ${outcomes[answer.status] ?? 'failed'}`, {
-      ...fields,
-      status: answer.statusText,
-    });
-    return false;
-  }
-
-  /** One call under `/api/v4/`; it never throws, for want of an answer the status is CLIENT_ERROR. */
+  /** One call under `/api/v4/`; it never throws. */
   async call(runner: Table, method: string, path: string, call: Call = {}): Promise<Answer> {
     const correlationId = randomBytes(16).toString('hex');
     // The real one drops a trailing `/ci` too, a left-over of very old GitLab.
     const base = text(runner, 'url').replace(/\/+$/, '').replace(/\/ci$/, '');
     const url = `${base}/api/v4/${path}`;
-    const failed = (statusText: string): Answer => ({
-      status: CLIENT_ERROR,
+    const failed = (status: number, statusText: string): Answer => ({
+      status,
       statusText,
       body: {},
       headers: {},
       correlationId,
     });
+    // The real one never sends a request without a token.
+    if (text(runner, 'token') === '') return failed(NO_ANSWER, `couldn't execute ${method} against ${url}`);
     if (!/^https?:\/\/./.test(url) || !URL.canParse(url))
-      return failed('only http or https scheme supported');
+      return failed(CLIENT_ERROR, 'get client: new client: only http or https scheme supported');
     const payload = call.json ? JSON.stringify(call.json) : (call.text ?? '');
     const headers = {
       accept: 'application/json',
@@ -166,7 +147,7 @@ export class GitLabClient {
     } catch (error) {
       const operation = method.charAt(0) + method.slice(1).toLowerCase();
       const cause = goError(error as NodeJS.ErrnoException, new URL(url));
-      return failed(`couldn't execute ${method} against ${url}: ${operation} "${url}": ${cause}`);
+      return failed(NO_ANSWER, `couldn't execute ${method} against ${url}: ${operation} "${url}": ${cause}`);
     }
   }
 

@@ -1,8 +1,8 @@
-/** The log lines of gitlab-runner's own formatter, and the two ways its commands end early. */
+/** The log lines of gitlab-runner's own formatter, coloured also without a terminal, and its early end. */
 
 export type Fields = Record<string, string | number>;
 
-/** Ends the program at once, as `logrus.Fatal` does. */
+/** Ends the program at once. */
 export class Exit extends Error {
   readonly code: number;
 
@@ -12,11 +12,14 @@ export class Exit extends Error {
   }
 }
 
-/** Ends the program after the clean-up of `register`, as `logrus.Panic` does. */
-export class Panic extends Exit {}
+const RESET = '\x1b[0;m';
+const COLOURS: Record<string, string> = { '': '', 'WARNING: ': '\x1b[0;33m' };
+const RED = '\x1b[31;1m';
 
 export class Log {
   readonly #write: (line: string) => void;
+  /** Lines by their level: what gitlab_runner_errors_total counts. */
+  readonly counts = { warning: 0, error: 0, fatal: 0, panic: 0 };
 
   constructor(write: (line: string) => void) {
     this.#write = write;
@@ -27,10 +30,12 @@ export class Log {
   }
 
   warning(message: string, fields: Fields = {}): void {
+    this.counts.warning += 1;
     this.#print('WARNING: ', message, fields);
   }
 
   error(message: string, fields: Fields = {}): void {
+    this.counts.error += 1;
     this.#print('ERROR: ', message, fields);
   }
 
@@ -41,24 +46,23 @@ export class Log {
 
   panic(message: string, fields: Fields = {}): never {
     this.#print('PANIC: ', message, fields);
-    throw new Panic(1, message);
+    throw new Exit(1, message);
   }
 
   #print(prefix: string, message: string, fields: Fields): void {
+    const colour = COLOURS[prefix] ?? RED;
     const pairs = Object.keys(fields)
       .sort()
-      .map(key => ` ${key}=${fields[key]}`);
-    this.#write(`${prefix}${message.padEnd(50 - prefix.length)} ${pairs.join('')}\n`);
+      .map(key => ` ${colour}${key}${RESET}=${fields[key]}`);
+    this.#write(`${colour}${prefix}${message.padEnd(50 - prefix.length)}${RESET} ${pairs.join('')}\n`);
   }
 }
 
-/** The only part of a token that is ever shown: nine characters after the known prefixes. */
+/** What log lines, metrics and labels show of a token (ShortenToken in the source of GitLab Runner). */
 export function shortToken(token: string): string {
-  return token
-    .replace(/^glrt-(t[123]_)?|^t[123]_|^glrtr-/, '')
-    .replace(/^glcbt-/, '')
-    .replace(/^GR[0-9A-Fa-f]{7}/, '')
-    .slice(0, 9);
+  const prefix = /^gl(rt|rtr|cbt)-/.exec(token)?.[0] ?? '';
+  if (/^GR[0-9A-Fa-f]{7}.{8}/.test(token)) return token.slice(0, 17);
+  return token.slice(prefix.length, prefix.length + (prefix ? 9 : 8));
 }
 
 export function messageOf(error: unknown): string {

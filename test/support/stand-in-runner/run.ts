@@ -1,23 +1,33 @@
 /** `gitlab-runner run`: asks for jobs, pretends to run them, and obeys signals as the real one does. */
 import { existsSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { signedAddress } from './cache.ts';
 import { type Config, loadConfig, type Table } from './config.ts';
-import type { Context } from './context.ts';
-import { runnerFields, runnerInfo } from './gitlab.ts';
-import { Exit, messageOf } from './log.ts';
-import { serveMetrics } from './metrics.ts';
+import { CLIENT_ERROR, NO_ANSWER, runnerFields, runnerInfo } from './gitlab.ts';
+import type { Context } from './gitlab-runner.ts';
+import { Exit, messageOf, shortToken } from './log.ts';
+import { type Measured, serveMetrics } from './metrics.ts';
 
 interface Job {
   id: number;
   token: string;
   seconds: number;
   runner: Table;
+  /** The length of its log so far. */
+  sent: number;
+  /** Whether GitLab wants no more of it. */
+  isGone: boolean;
 }
 
+const LABEL = 'com.gitlab.gitlab-runner';
+const UNHEALTHY_INTERVAL = '1h0m0s';
+const UNHEALTHY_REQUESTS = 3;
+
 /** A duration as Go writes it, such as 1m0s, in milliseconds. */
-function milliseconds(duration: unknown): number {
+function milliseconds(duration: string): number {
   const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000 };
-  const parts = [...String(duration).matchAll(/(\d+(?:\.\d+)?)([hms])/g)];
+  const parts = [...duration.matchAll(/(\d+(?:\.\d+)?)([hms])/g)];
   return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (units[unit] ?? 0), 0);
 }
 
@@ -32,12 +42,10 @@ class MultiRunner {
   readonly #tick: number;
   readonly #jobs = new Map<Job, Promise<void>>();
   readonly #requests = new Map<Table, Promise<void>>();
-  /** The last failure of each runner, so that a dead GitLab does not flood the log. */
-  readonly #failures = new Map<string, string>();
-  /** How many requests of each runner failed one after the other, and when the last did. */
+  /** How many requests of each runner were refused one after the other, and when it was last healthy. */
   readonly #health = new Map<string, { failures: number; last: number }>();
   readonly #waking = new AbortController();
-  #config: Config | undefined;
+  #config: Config;
   #handled = 0;
   #turn = 0;
   #loadedFrom = '';
@@ -47,13 +55,17 @@ class MultiRunner {
     this.#context = context;
     this.#path = path;
     this.#tick = context.io.tick ?? 1000;
+    this.#config = { path, globals: {}, runners: [], systemId: '' };
   }
 
   async run(): Promise<void> {
     const { log, io } = this.#context;
-    log.info(`Starting multi-runner from ${this.#path}...`, { builds: 0, max_builds: 0 });
+    log.info(`Starting multi-runner from ${this.#path}...`, this.#counts());
     this.#loadFirst();
-    const metrics = this.#listen();
+    const address = this.#config.globals.listen_address;
+    const metrics = address
+      ? serveMetrics(String(address), this.#context, () => this.#measured())
+      : undefined;
     const listeners: Record<string, () => void> = {
       SIGQUIT: () => this.#stop('graceful', 'SIGQUIT'),
       SIGTERM: () => this.#stop('forceful', 'SIGTERM'),
@@ -79,18 +91,6 @@ class MultiRunner {
     if (this.#forced) throw new Exit(1);
   }
 
-  /** Its address is read at the start only. */
-  #listen(): ReturnType<typeof serveMetrics> | undefined {
-    const address = this.#config?.globals.listen_address;
-    if (!address) return undefined;
-    return serveMetrics(String(address), () => ({
-      version: this.#context.version,
-      concurrent: this.#concurrent,
-      running: this.#jobs.size,
-      handled: this.#handled,
-    }));
-  }
-
   // Behind a getter, as the compiler does not see signals change the field between two reads.
   get #forced(): boolean {
     return this.#shutdown === 'forceful';
@@ -101,7 +101,34 @@ class MultiRunner {
   }
 
   get #concurrent(): number {
-    return Number(this.#config?.globals.concurrent ?? 1);
+    return Number(this.#config.globals.concurrent ?? 1);
+  }
+
+  #measured(): Measured {
+    const { log, version } = this.#context;
+    const each = (value: (runner: Table) => number) =>
+      this.#config.runners.map(runner => ({
+        labels: {
+          runner: shortToken(String(runner.token)),
+          runner_name: String(runner.name),
+          system_id: this.#config.systemId,
+        },
+        value: value(runner),
+      }));
+    const running = (runner: Table) => [...this.#jobs.keys()].filter(job => job.runner === runner).length;
+    return {
+      gitlab_runner_version_info: [{ labels: { name: 'gitlab-runner', version }, value: 1 }],
+      gitlab_runner_concurrent: [{ value: this.#concurrent }],
+      gitlab_runner_jobs: each(running).map(({ labels, value }) => ({
+        labels: { ...labels, state: 'running', stage: 'build_script', executor_stage: 'docker_run' },
+        value,
+      })),
+      gitlab_runner_jobs_total: each(() => this.#handled),
+      gitlab_runner_errors_total: Object.entries(log.counts).map(([level, value]) => ({
+        labels: { level },
+        value,
+      })),
+    };
   }
 
   #fileState(): string {
@@ -119,15 +146,11 @@ class MultiRunner {
   }
 
   #load(): void {
-    const { log, facts, env } = this.#context;
     this.#loadedFrom = this.#fileState();
-    const config = loadConfig(this.#path, facts.keys, env);
-    if (Number(config.globals.concurrent ?? 1) < 1) throw new Error('concurrent must be at least 1');
-    this.#config = config;
-    this.#failures.clear();
-    log.info('Configuration loaded', this.#counts());
-    if (!config.globals.listen_address)
-      log.info('listen_address not defined, metrics & debug endpoints disabled', this.#counts());
+    this.#config = loadConfig(this.#path, this.#context);
+    this.#health.clear();
+    this.#context.log.info('Configuration loaded', this.#counts());
+    this.#warnOfConcurrency();
   }
 
   /** A broken file leaves the old configuration in force. */
@@ -137,6 +160,36 @@ class MultiRunner {
     } catch (error) {
       this.#context.log.error('Failed to load config', { error: messageOf(error), ...this.#counts() });
     }
+  }
+
+  #warnOfConcurrency(): void {
+    const { runners } = this.#config;
+    const slow = runners.filter(({ request_concurrency }) => Number(request_concurrency ?? 1) <= 1).length;
+    const issues: string[] = [];
+    const solutions: string[] = [];
+    if (this.#concurrent < runners.length) {
+      issues.push(
+        `Worker starvation bottleneck: 'concurrent' setting (${this.#concurrent}) is less than number of runners (${runners.length})`,
+      );
+      solutions.push(`Increase 'concurrent' to at least ${runners.length + 1}`);
+    }
+    if (slow > 0) {
+      issues.push(
+        `Request bottleneck: ${slow} runners have request_concurrency=1, causing job delays during long polling`,
+      );
+      solutions.push(
+        `Increase 'request_concurrency' to 2-4 for ${slow} runners currently using request_concurrency=1`,
+      );
+    }
+    if (issues.length === 0) return;
+    const lines = [
+      'CONFIGURATION: Long polling issues detected.',
+      'Issues found:',
+      ...issues.map(issue => `  - ${issue}`),
+      'Recommended solutions:',
+      ...solutions.map((solution, at) => `  ${at + 1}. ${solution}`),
+    ];
+    this.#context.log.warning(lines.join('\n'), this.#counts());
   }
 
   #stop(kind: 'graceful' | 'forceful', signal: string): void {
@@ -153,7 +206,7 @@ class MultiRunner {
   }
 
   #requestJobs(): void {
-    const runners = this.#config?.runners ?? [];
+    const { runners } = this.#config;
     // Another one is first each time, or it would take every free place.
     this.#turn += 1;
     for (const at of runners.keys()) {
@@ -170,93 +223,100 @@ class MultiRunner {
     }
   }
 
-  /** A runner whose requests failed is disabled for a while, an hour unless its configuration says otherwise. */
+  #healthOf(runner: Table): { failures: number; last: number } {
+    const id = `${runner.url}${shortToken(String(runner.token))}`;
+    const health = this.#health.get(id) ?? { failures: 0, last: Date.now() };
+    this.#health.set(id, health);
+    return health;
+  }
+
   #isHealthy(runner: Table): boolean {
-    const token = String(runner.token ?? '');
-    const health = this.#health.get(token);
-    const limit = Number(runner.unhealthy_requests_limit ?? 3);
-    if (!health || health.failures < limit) return true;
-    if (Date.now() - health.last < milliseconds(runner.unhealthy_interval ?? '1h0m0s')) return false;
-    this.#health.delete(token);
+    const health = this.#healthOf(runner);
+    if (health.failures < Number(runner.unhealthy_requests_limit ?? UNHEALTHY_REQUESTS)) return true;
+    const interval = String(runner.unhealthy_interval ?? UNHEALTHY_INTERVAL);
+    if (Date.now() - health.last <= milliseconds(interval)) return false;
+    Object.assign(health, { failures: 0, last: Date.now() });
     return true;
   }
 
-  #noteFailure(runner: Table, token: string): void {
-    const failures = (this.#health.get(token)?.failures ?? 0) + 1;
-    this.#health.set(token, { failures, last: Date.now() });
-    if (failures !== Number(runner.unhealthy_requests_limit ?? 3)) return;
-    const interval = String(runner.unhealthy_interval ?? '1h0m0s');
-    this.#context.log.warning(
-      `Runner is unhealthy and will be disabled for ${interval}`,
-      runnerFields(runner),
+  /** A refusal counts, and a client that cannot be made; a GitLab that is away, or fails, does not. */
+  #noteHealth(runner: Table, status: number): void {
+    const health = this.#healthOf(runner);
+    const limit = Number(runner.unhealthy_requests_limit ?? UNHEALTHY_REQUESTS);
+    if (status !== 403 && status !== CLIENT_ERROR) Object.assign(health, { failures: 0, last: Date.now() });
+    else health.failures += 1;
+    if (health.failures < limit) return;
+    const interval = String(runner.unhealthy_interval ?? UNHEALTHY_INTERVAL);
+    this.#context.log.error(
+      `Runner "${runner.url}${shortToken(String(runner.token))}" is unhealthy and will be disabled for ${interval} seconds!`,
+      { unhealthy_requests: health.failures, unhealthy_requests_limit: limit },
     );
   }
 
   async #requestJob(runner: Table): Promise<void> {
     const { client, log, version } = this.#context;
     const token = String(runner.token ?? '');
+    const info = runnerInfo(version, String(runner.executor));
     const answer = await client.call(runner, 'POST', 'jobs/request', {
-      json: {
-        info: runnerInfo(version, String(runner.executor)),
-        token,
-        system_id: this.#config?.systemId,
-      },
+      json: { info, token, system_id: this.#config.systemId },
       headers: { 'runner-token': token },
     });
-    if (answer.status === 201 || answer.status === 204) this.#health.delete(token);
-    else this.#noteFailure(runner, token);
+    this.#noteHealth(runner, answer.status);
     if (answer.status === 201) {
-      this.#failures.delete(token);
-      const job: Job = {
-        id: Number(answer.body.id),
-        token: String(answer.body.token),
-        seconds: Number(answer.body.seconds ?? 0),
-        runner,
-      };
+      const { id, token: jobToken, seconds } = answer.body;
+      const job = { id: Number(id), token: String(jobToken), seconds: Number(seconds ?? 0) };
       log.info('Checking for jobs... received', { ...runnerFields(runner, answer), job: job.id });
-      const done = this.#runJob(job).finally(() => this.#jobs.delete(job));
       this.#handled += 1;
-      this.#jobs.set(job, done);
-    } else if (answer.status === 204) this.#failures.delete(token);
-    else this.#reportFailure(runner, token, answer.status, answer.statusText);
-  }
-
-  #reportFailure(runner: Table, token: string, status: number, statusText: string): void {
-    if (this.#failures.get(token) === statusText) return;
-    this.#failures.set(token, statusText);
-    const { log } = this.#context;
-    const fields = { ...runnerFields(runner), status: statusText };
-    if (status === 403) log.error('Checking for jobs... forbidden', fields);
-    else if (status < 0) log.error('Checking for jobs... client error', fields);
-    else log.warning('Checking for jobs... failed', fields);
+      const started = { ...job, runner, sent: 0, isGone: false };
+      this.#jobs.set(
+        started,
+        this.#runJob(started).finally(() => this.#jobs.delete(started)),
+      );
+    } else if (answer.status !== 204) {
+      const { status, statusText } = answer;
+      const request = 'execute JSON request: execute request: ';
+      const fields = {
+        ...runnerFields(runner),
+        status: status === NO_ANSWER ? request + statusText : statusText,
+      };
+      if (status === 403) log.error('Checking for jobs... forbidden', fields);
+      else if (status === CLIENT_ERROR) log.error('Checking for jobs... client error', fields);
+      else log.warning('Checking for jobs... failed', fields);
+    }
   }
 
   async #runJob(job: Job): Promise<void> {
-    const { log } = this.#context;
+    const { log, version } = this.#context;
     const started = Date.now();
-    const fields = () => ({
+    let container = '';
+    let failure = '';
+    await this.#trace(job, `Running with gitlab-runner ${version} (stand-in)\n`);
+    try {
+      container = await this.#startContainer(job);
+      for (let second = 1; second <= job.seconds && !this.#forced && !job.isGone; second += 1) {
+        await this.#jobSecond();
+        if (!this.#forced) await this.#trace(job, `second ${second}\n`);
+      }
+      if (!this.#forced && !job.isGone) await this.#saveCache(job, container);
+    } catch (error) {
+      failure = messageOf(error);
+    }
+    if (container) await this.#context.io.docker?.(['rm', '--force', '--volumes', container]);
+    if (this.#forced) failure = 'aborted: terminated';
+    const fields = {
       ...runnerFields(job.runner),
       job: job.id,
       duration_s: (Date.now() - started) / 1000,
-    });
-    const greeting = `Running with gitlab-runner ${this.#context.version} (stand-in)\n`;
-    let sent = (await this.#trace(job, greeting, 0)) ?? Number.NaN;
-    for (let second = 1; second <= job.seconds && !this.#forced && !Number.isNaN(sent); second += 1) {
-      await this.#jobSecond();
-      if (!this.#forced) sent = (await this.#trace(job, `second ${second}\n`, sent)) ?? Number.NaN;
-    }
-    if (Number.isNaN(sent)) {
-      log.error('Job failed: canceled or unknown to GitLab', fields());
-      return;
-    }
-    if (this.#forced) {
+    };
+    if (job.isGone) log.error('Job failed: canceled or unknown to GitLab', fields);
+    else if (failure) {
       await this.#update(job, { state: 'failed', failure_reason: 'runner_system_failure' });
-      log.error('Job failed (system failure): aborted: terminated', fields());
-      return;
+      log.error(`Job failed (system failure): ${failure}`, fields);
+    } else {
+      await this.#trace(job, 'Job succeeded\n');
+      await this.#update(job, { state: 'success' });
+      log.info('Job succeeded', fields);
     }
-    await this.#trace(job, 'Job succeeded\n', sent);
-    await this.#update(job, { state: 'success' });
-    log.info('Job succeeded', fields());
   }
 
   /** A second of a job, cut short when the jobs are to be aborted. */
@@ -265,17 +325,58 @@ class MultiRunner {
     while (Date.now() < end && !this.#forced) await sleep(Math.min(50, this.#tick));
   }
 
-  /** Appends to the job's log; gives the new length, or `undefined` when GitLab does not want the job any more. */
-  async #trace(job: Job, text: string, offset: number): Promise<number | undefined> {
-    const end = offset + Buffer.byteLength(text);
+  /** A container with the labels, hosts and network that the real one gives; of our own image, which is always there. */
+  async #startContainer(job: Job): Promise<string> {
+    const { docker } = this.#context.io;
+    const settings = (job.runner.docker ?? {}) as { extra_hosts?: string[]; network_mode?: string };
+    if (!docker || job.runner.executor !== 'docker') return '';
+    const labels = {
+      [`${LABEL}.managed`]: 'true',
+      [`${LABEL}.type`]: 'build',
+      [`${LABEL}.job.id`]: String(job.id),
+      [`${LABEL}.runner.id`]: shortToken(String(job.runner.token)),
+      [`${LABEL}.runner.system_id`]: this.#config.systemId,
+    };
+    const image = await docker(['inspect', '--format', '{{.Image}}', hostname()]);
+    return docker([
+      'run',
+      '--detach',
+      '--init',
+      ...Object.entries(labels).map(([name, value]) => `--label=${name}=${value}`),
+      ...(settings.extra_hosts ?? []).map(host => `--add-host=${host}`),
+      ...(settings.network_mode ? [`--network=${settings.network_mode}`] : []),
+      '--entrypoint=sleep',
+      image,
+      '86400',
+    ]);
+  }
+
+  /** Puts an archive into the S3 cache, from within the job's container as its helper does. */
+  async #saveCache(job: Job, container: string): Promise<void> {
+    const { docker } = this.#context.io;
+    const cache = (job.runner.cache ?? {}) as { Type?: string; s3?: Table };
+    if (cache.Type !== 's3' || !cache.s3 || !docker || !container) return;
+    const address = signedAddress('PUT', `project/${job.id}/default`, cache.s3, this.#context.env);
+    const script = `fetch('${address}', { method: 'PUT', body: 'archive' }).then(
+      ({ status, statusText }) => console.log(status, statusText), error => console.log(error.cause))`;
+    const answer = await docker(['exec', container, 'node', '--eval', script]);
+    await this.#trace(
+      job,
+      answer.startsWith('200') ? 'Created cache\n' : `WARNING: uploading cache.zip: received: ${answer}\n`,
+    );
+  }
+
+  /** Appends to the job's log. */
+  async #trace(job: Job, text: string): Promise<void> {
+    const end = job.sent + Buffer.byteLength(text);
     const answer = await this.#context.client.call(
       job.runner,
       'PATCH',
       `jobs/${job.id}/trace?debug_trace=false`,
-      { text, headers: { 'job-token': job.token, 'content-range': `${offset}-${end - 1}` } },
+      { text, headers: { 'job-token': job.token, 'content-range': `${job.sent}-${end - 1}` } },
     );
-    if (answer.status === 403 || answer.status === 404) return undefined;
-    return answer.status === 202 ? end : offset;
+    if (answer.status === 403 || answer.status === 404) job.isGone = true;
+    if (answer.status === 202) job.sent = end;
   }
 
   async #update(job: Job, outcome: Table): Promise<void> {

@@ -1,0 +1,70 @@
+// What jobs ask for and find where they build with a Docker Engine in a container.
+
+import { explainContainer, lastLine } from './host.ts';
+import { type Builder, type Finding, type Inside, judgeClient, unsure, words } from './jobs.ts';
+
+/** How a client finds the engine, as .gitlab-ci.yml has it. */
+const variables = {
+  DOCKER_HOST: 'tcp://docker:2376',
+  DOCKER_TLS_CERTDIR: '/certs',
+  DOCKER_CERT_PATH: '/certs/client',
+  DOCKER_TLS_VERIFY: '1',
+};
+
+const ownEngine = (services: unknown): string =>
+  /^\S*dind\S*$/m.exec(words(services as Parameters<typeof words>[0]))?.[0] ?? '';
+
+export const builder: Builder = {
+  options: Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+  rules({ services, host, script }) {
+    const findings: Finding[] = [];
+    const image = ownEngine(services);
+    if (/:(stable|edge|test|1[89]\.\d+|20\.0\d)[\w.-]*$/.test(image)) {
+      const detail = `its service ${image} is Docker 19.03 or older, which does not start on hosts with cgroup v2.`;
+      findings.push(['failed', detail, 'Name a current one, such as docker:29-dind.']);
+    }
+    // Only what its variables say: a job may set them in its script.
+    const usesDocker = /\bdocker\b/.test(script) && !/DOCKER_HOST/.test(script);
+    if (usesDocker && host === undefined) {
+      const wanted = Object.entries(variables).map(([name, value]) => `${name}: "${value}"`);
+      const detail = 'it calls docker, but has no DOCKER_HOST among its variables.';
+      findings.push(['failed', detail, `Write under variables: ${wanted.join(', ')}`]);
+    }
+    if (usesDocker && host !== unsure && /^tcp:\/\/docker:2375\b/.test(words(host))) {
+      const detail =
+        'it reaches the engine without TLS (port 2375): whoever reaches that port is root in it.';
+      findings.push(['warning', detail, 'Use port 2376 and DOCKER_TLS_CERTDIR: "/certs".']);
+    }
+    return findings;
+  },
+  probe: `
+    echo "client=$(docker version --format '{{.Client.APIVersion}}' 2>/tmp/refusal | tail -n 1)"
+    echo "refusal=$(tail -n 1 /tmp/refusal)"`,
+  judge,
+};
+
+async function judge(inside: Inside): Promise<Finding[]> {
+  const services = inside.jobs.map(({ services }) => ownEngine(services)).filter(Boolean);
+  const client = judgeClient(inside, 'the engine in a container is newer', [
+    [/./, 'failed', 'the engine does not answer a job.', 'See whether it runs: docker compose logs docker'],
+  ]);
+  const [service] = services;
+  if (service === undefined) return [client];
+  // Without a job there is no service to answer; so one is started, to see whether it may.
+  const command = ['docker', 'run', '--rm', '--privileged', '--entrypoint', 'sh', service];
+  if ((await inside.world.run(['docker', 'image', 'inspect', service])).status !== 0)
+    return [
+      ['unknown', `${service} is not on this host yet, so it was not tried.`, `docker pull ${service}`],
+    ];
+  const { status, stdout, stderr } = await inside.world.run([
+    ...command,
+    '-c',
+    'mount -t tmpfs none /mnt && dockerd --version',
+  ]);
+  if (status === 124) return [['unknown', `${service} did not answer in time.`]];
+  if (status !== 0)
+    return [
+      ['failed', `${service} does not start: ${explainContainer(stderr)}`, `Try it: ${command.join(' ')}`],
+    ];
+  return [['ok', `${service} may run privileged; ${lastLine(stdout)}`]];
+}

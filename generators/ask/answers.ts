@@ -1,0 +1,147 @@
+import { frozenClientApi, isOfficialDocker, isOlderRunner } from '../plan/engine.ts';
+import { type Answers, answerNames, defaultFor, questions, type TypedAnswers } from './questions.ts';
+import { Refusal } from './refusal.ts';
+
+/**
+ * What an earlier run saved, seen from the options of this one: where the builder changes, an answer that
+ * was the default of the old builder becomes the default of the new one.
+ */
+export function reconsider(saved: TypedAnswers, builder: string | undefined): TypedAnswers {
+  const before = saved.builder ?? questions.builder.default;
+  if (builder === undefined || builder === before) return saved;
+  return Object.fromEntries(
+    answerNames
+      .filter(name => saved[name] !== undefined)
+      .filter(name => questions[name].defaultOf === undefined || saved[name] !== defaultFor(name, before))
+      .map(name => [name, saved[name]]),
+  );
+}
+
+/** Saved answers without those that are none: somebody edited the file. */
+export function usable(saved: TypedAnswers): TypedAnswers {
+  return Object.fromEntries(
+    answerNames
+      .filter(name => {
+        try {
+          questions[name].check(saved[name] ?? '');
+          return saved[name] !== undefined;
+        } catch {
+          return false;
+        }
+      })
+      .map(name => [name, saved[name]]),
+  );
+}
+
+/**
+ * Checks typed answers, and takes the default of each that is missing.
+ *
+ * Options and prompts are checked where they are given; what is wrong here was saved by an earlier run.
+ *
+ * @throws Refusal that says where to mend it, or which two answers exclude each other
+ */
+export function completeAnswers(typed: TypedAnswers): Answers {
+  const answers = Object.fromEntries(
+    answerNames.map(name => {
+      const { option, check } = questions[name];
+      try {
+        return [name, check(typed[name] ?? defaultFor(name, typed.builder ?? ''))];
+      } catch (error) {
+        throw new Refusal(
+          `"${name}" in .yo-rc.json: ${(error as Error).message} Mend it there, or give --${option}.`,
+        );
+      }
+    }),
+  ) as unknown as Answers;
+  refuseTogether(answers);
+  return answers;
+}
+
+/**
+ * @param given the answers that options gave
+ * @throws Refusal if one of them says something about what was not chosen
+ */
+export function refuseIdle(given: TypedAnswers, answers: Answers): void {
+  for (const name of answerNames) {
+    const { option, matters, mattersFor } = questions[name];
+    if (given[name] !== undefined && matters && !matters(answers)) {
+      throw new Refusal(`--${option} is for ${mattersFor} only; leave it out, or choose that.`);
+    }
+  }
+}
+
+/** The answers that can exclude each other. */
+export const together = [
+  'builder',
+  'dindCache',
+  'dockerImage',
+  'runnerImage',
+  'platforms',
+  'cache',
+  'dockerNetwork',
+] as const;
+
+/** @throws Refusal that says which two answers exclude each other, and what to choose instead */
+export function refuseTogether(answers: Pick<Answers, (typeof together)[number]>): void {
+  refuseImage(answers);
+  refuseCache(answers);
+  refuseNetwork(answers);
+}
+
+function refuseImage({
+  builder,
+  dockerImage,
+  platforms,
+}: Pick<Answers, 'builder' | 'dockerImage' | 'platforms'>): void {
+  if (builder === 'buildah' && isOfficialDocker(dockerImage)) {
+    throw new Refusal(
+      `There is no Buildah in ${dockerImage}: leave --docker-image out, or name an image with Buildah.`,
+    );
+  }
+  if (builder !== 'buildah' && /\bbuildah\b/.test(dockerImage)) {
+    throw new Refusal(
+      `There is no Docker client in ${dockerImage}: choose --builder buildah, or --docker-image docker:cli.`,
+    );
+  }
+  const needsBuildx =
+    builder === 'buildkit'
+      ? '--builder buildkit needs'
+      : platforms.length > 0 && builder !== 'buildah' && '--platforms needs';
+  if (needsBuildx && frozenClientApi(dockerImage) !== undefined) {
+    throw new Refusal(
+      `${needsBuildx} buildx, which ${dockerImage} (Docker 19.03) does not have: choose --docker-image docker:cli.`,
+    );
+  }
+}
+
+/**
+ * What a job shares with an engine of its own, its certificates, is a volume without a source, and `disable_cache`
+ * takes all of those away (executors/docker/internal/volumes of GitLab Runner). Keys of S3 come from the environment
+ * since 17.5.
+ */
+function refuseCache({
+  builder,
+  dindCache,
+  cache,
+  runnerImage,
+}: Pick<Answers, 'builder' | 'dindCache' | 'cache' | 'runnerImage'>): void {
+  if (cache === 'none' && builder === 'dind' && dindCache === 'registry') {
+    throw new Refusal(
+      'With --cache none a job has no volume to share with an engine of its own: choose --dind-cache volume, or --cache local.',
+    );
+  }
+  if (cache === 's3' && isOlderRunner(runnerImage, 17, 5)) {
+    throw new Refusal(
+      `--cache s3 needs GitLab Runner 17.5 or later, which takes the keys from its environment, and ${runnerImage} is older: choose a newer --runner-image, or --cache local.`,
+    );
+  }
+}
+
+/** Jobs are on one network: that of GitLab, or that of what they build with. */
+function refuseNetwork({ builder, dockerNetwork }: Pick<Answers, 'builder' | 'dockerNetwork'>): void {
+  if (dockerNetwork !== undefined && (builder === 'dind' || builder === 'buildkit')) {
+    throw new Refusal(
+      `With --docker-network jobs are on the network of GitLab, and not on that of what ${builder} builds with: choose --builder socket or buildah, or give GitLab an address that every container reaches.`,
+    );
+  }
+}

@@ -1,0 +1,133 @@
+import type Generator from 'yeoman-generator';
+import { refuseUnknownOptions, switchOption, typedOption } from './options.ts';
+import type { Question } from './questions.ts';
+import { Refusal } from './refusal.ts';
+
+// Options of yo, of Yeoman's environment and of every generator.
+const yeomanOptions =
+  'ask-answered bail debug dry-run force force-install help ignore-version-check insight local-only skip-cache skip-check-env skip-install skip-yo-resolve version whitespace'.split(
+    ' ',
+  );
+
+/** Options that are no answers, and what they do. */
+export const switches = {
+  defaults: 'ask nothing; what no option gives takes its default',
+  force: 'replace what you changed, where that and the new text do not go together',
+  'dry-run': 'show what would change, write nothing',
+} as const;
+
+/** What a user asks for on the command line, where there are questions of those names. */
+export interface CommandLine<Name extends string> {
+  /** The word that is no option. */
+  readonly argument: string | undefined;
+  /** The answers that options gave: checked, and kept as they were typed. */
+  readonly given: { [N in Name]?: string };
+  /** Whether to ask, for answers and whether to replace files: there is a terminal, and --defaults was not given. */
+  readonly asks: boolean;
+  /** Whether to replace what the owner changed, where both do not go. */
+  readonly force: boolean;
+  /** Whether to say what would change, and write nothing. */
+  readonly dryRun: boolean;
+}
+
+/**
+ * Reads the command line, and refuses in an option what a prompt would refuse too: Yeoman does not.
+ *
+ * @param asked the questions, each of which is an option
+ * @param what the word that is no option
+ * @param args as Yeoman hands them over
+ * @param options as Yeoman hands them over; `terminal`, which no command line can give, says whether there is one
+ * @param words the command line as it was typed
+ * @throws Refusal that names the option
+ */
+export function readCommandLine<Name extends string>(
+  asked: Readonly<Record<Name, Question<unknown>>>,
+  what: 'directory' | 'name',
+  args: readonly unknown[],
+  options: Readonly<Record<string, unknown>>,
+  words: readonly string[],
+): CommandLine<Name> {
+  refuseUnknownOptions(words, [
+    ...yeomanOptions,
+    ...Object.keys(switches),
+    // How the command of this package says that name.
+    ...(what === 'name' ? ['runner'] : []),
+    ...namesOf(asked).map(name => asked[name].option),
+  ]);
+  const isOn = (option: string, camelCase: string = option) =>
+    naming(option, () => switchOption(option, options[option] ?? options[camelCase] ?? false, words));
+  const terminal = Boolean(options.terminal ?? (process.stdin.isTTY && process.stdout.isTTY));
+  const argument = options[what] ?? args[0];
+  const commandLine = {
+    argument: argument === undefined ? undefined : String(argument),
+    given: givenAnswers(asked, options, words),
+    asks: !isOn('defaults') && terminal,
+    force: isOn('force'),
+    dryRun: isOn('dry-run', 'dryRun'),
+  };
+  if (commandLine.argument?.trim() === '')
+    throw new Refusal(`The ${what} is an empty text: leave it out, or name one.`);
+  if (args.length > 1) throw new Refusal(`Give one ${what}, not ${args.length}.`);
+  return commandLine;
+}
+
+/** Declares each question as an option to Yeoman, whose --help shows them. */
+export function declareOptions<Name extends string>(
+  generator: Generator,
+  asked: Readonly<Record<Name, Question<unknown>>>,
+  defaultInWords: (name: Name) => string,
+): void {
+  for (const name of namesOf(asked)) {
+    const { option, help, yesNo } = asked[name];
+    const description = `${help} (default: ${defaultInWords(name)})`;
+    generator.option(option, { type: yesNo ? Boolean : String, description });
+  }
+  for (const [option, description] of Object.entries(switches)) {
+    generator.option(option, { type: Boolean, description });
+  }
+}
+
+/** Whoever reads what is printed may go away, as `head` does: the run goes on all the same. */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
+
+function namesOf<Name extends string>(asked: Readonly<Record<Name, unknown>>): Name[] {
+  return Object.keys(asked) as Name[];
+}
+
+function givenAnswers<Name extends string>(
+  asked: Readonly<Record<Name, Question<unknown>>>,
+  options: Readonly<Record<string, unknown>>,
+  words: readonly string[],
+): { [N in Name]?: string } {
+  const given: { [N in Name]?: string } = {};
+  for (const name of namesOf(asked)) {
+    const { option, check, yesNo } = asked[name];
+    const value = options[option] ?? options[name];
+    if (value === undefined) continue;
+    given[name] = naming(option, () => {
+      const typed = yesNo
+        ? switchOption(option, value, words)
+          ? 'yes'
+          : 'no'
+        : typedOption(option, value, words);
+      check(typed);
+      return typed;
+    });
+  }
+  return given;
+}
+
+/** Runs what may refuse the value of an option, so that the refusal names the option. */
+function naming<T>(option: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new Refusal(`--${option}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,90 @@
+import { parseArgs } from 'node:util';
+import { Refusal } from './refusal.ts';
+
+/**
+ * The value of an option as it was typed.
+ *
+ * What stands on the command line counts: on its way through `yo` a value can lose its quotation marks,
+ * and in some versions of it becomes a number or a boolean.
+ *
+ * @param value what Yeoman handed over
+ * @param words the command line
+ * @throws Refusal if the option was given without a value, or more than once
+ */
+export function typedOption(option: string, value: unknown, words: readonly string[]): string {
+  const { values } = parseArgs({
+    args: [...words],
+    options: { [option]: { type: 'string', multiple: true } },
+    strict: false,
+  });
+  const typed = (values[option] ?? []) as (string | boolean)[];
+  if (Array.isArray(value) || typed.length > 1) throw new Refusal('give it once.');
+  // A boolean means that no value follows, or only another option; for --no-... it is false.
+  const [text = value] = typed;
+  if (value === null || (typeof value === 'boolean' && text !== String(value)) || typeof text === 'boolean') {
+    throw new Refusal('it needs a value.');
+  }
+  return String(text);
+}
+
+/**
+ * Whether a switch is on, as `--option`, `--no-option`, `--option=yes` or `--option=no` says.
+ *
+ * `yo` takes the word after an option as its value, whatever the option: a directory would get lost there.
+ *
+ * @param value what Yeoman handed over
+ * @param words the command line
+ * @throws Refusal if the option was given another value, or more than once
+ */
+export function switchOption(option: string, value: unknown, words: readonly string[]): boolean {
+  const typed = words.filter(word => word.startsWith(`--${option}=`));
+  if (Array.isArray(value) || typed.length > 1) throw new Refusal('give it once.');
+  const said = typed[0]?.slice(option.length + 3).toLowerCase();
+  if (said === 'yes' || said === 'no') return said === 'yes';
+  const next = words[words.indexOf(`--${option}`) + 1] ?? '';
+  if (
+    said !== undefined ||
+    typeof value !== 'boolean' ||
+    (words.includes(`--${option}`) && /^(yes|no|true|false)$/i.test(next))
+  ) {
+    throw new Refusal(
+      `write --${option} or --no-${option} (or --${option}=yes, --${option}=no), and the directory before it.`,
+    );
+  }
+  return value;
+}
+
+/**
+ * @param known option names without dashes
+ * @throws Refusal that names the first option on the command line that nobody knows, and the one that was meant
+ */
+export function refuseUnknownOptions(words: readonly string[], known: readonly string[]): void {
+  for (const word of words) {
+    if (word === '--') return;
+    // A number such as -1 is a value.
+    const [, dashes = '', name = ''] = /^(-(?![\d.])|--(?:no-)?)([^-=][^=]*)/.exec(word) ?? [];
+    if (name === '' || known.includes(name) || word === '-h') continue;
+    const [closest] = known
+      .map(candidate => ({ candidate, far: distance(name, candidate) }))
+      .filter(({ candidate, far }) => far <= Math.max(2, candidate.length / 3) || candidate.startsWith(name))
+      .sort((one, other) => one.far - other.far);
+    const hint = closest ? `; did you mean --${closest.candidate}?` : '.';
+    throw new Refusal(`There is no option ${dashes.slice(0, 2)}${name}${hint} See --help for all of them.`);
+  }
+}
+
+/** Letters to add, take away, change, or swap with the next, until one word is the other. */
+function distance(one: string, other: string): number {
+  let [beforeLast, last]: number[][] = [[], [...other, ''].map((_, at) => at)];
+  for (const [row, letter] of [...one].entries()) {
+    const current = [row + 1];
+    for (const [at, against] of [...other].entries()) {
+      const changed = last![at]! + (letter === against ? 0 : 1);
+      const isSwapped = row > 0 && letter === other[at - 1] && one[row - 1] === against;
+      const swapped = isSwapped ? beforeLast![at - 1]! + 1 : changed;
+      current.push(Math.min(changed, swapped, last![at + 1]! + 1, current[at]! + 1));
+    }
+    [beforeLast, last] = [last, current];
+  }
+  return last!.at(-1)!;
+}

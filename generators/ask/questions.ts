@@ -1,0 +1,403 @@
+import {
+  checkBucket,
+  checkBuilder,
+  checkCacheServer,
+  checkChoice,
+  checkCleanUp,
+  checkConcurrent,
+  checkDescription,
+  checkDockerNetwork,
+  checkExtraHosts,
+  checkGitLabUrl,
+  checkHosts,
+  checkImage,
+  checkInsecureRegistry,
+  checkPlatforms,
+  checkProxy,
+  checkRegistry,
+  checkTags,
+  checkYesNo,
+} from './checks.ts';
+
+/** The ways to build images in a job, each with what it means for speed, isolation and privileges. */
+export const builders = {
+  socket:
+    "the host's own Docker Engine: the fastest, layers stay on the host; whoever runs a job is root on the host",
+  dind: 'a Docker Engine in a container: jobs are apart from the host, yet that container is privileged; caches less by itself',
+  buildkit:
+    'rootless BuildKit in a container: fast, no privileges anywhere; jobs can build, but run no containers',
+  buildah:
+    'Buildah in the job itself: no daemon, and no privileges but an open seccomp profile; slower, layers come from the registry',
+} as const;
+
+export type BuilderName = keyof typeof builders;
+
+/** Whether jobs build with the engine of the host, which is then configured by its own files and not by ours. */
+export function usesHostEngine(builder: BuilderName): boolean {
+  return builder === 'socket';
+}
+
+const dindCaches = {
+  registry: 'an engine for each job, which starts empty and takes layers from the registry',
+  volume: 'one engine for all jobs, which keeps its layers on a volume',
+} as const;
+
+/** How much is taken from jobs and from the runner, each level with what it means. */
+export const hardenings = {
+  relaxed: 'as Docker starts any container: no limits, and nothing taken away',
+  recommended:
+    'what builds do without is taken away: new privileges (as by sudo), raw packets, device files; jobs go first where memory runs out',
+  strict:
+    'few capabilities, named images, limits of memory and CPUs, a read-only runner, protected branches only: expect to adjust it',
+} as const;
+
+const caches = {
+  local:
+    'on this host, in volumes that jobs have at /cache: GitLab Runner does so by itself, and no other host has them',
+  s3: 'on an S3 server, here or elsewhere: it can be shared by runners on several hosts; each cache goes over the network',
+  none: 'nowhere: "cache:" in a pipeline keeps nothing, so that no job finds what another has left',
+} as const;
+
+/** From the most to the least that the runner writes into its log: log_level in config.toml. */
+const logLevels = {
+  debug: 'everything, to find a fault of the runner itself',
+  info: 'jobs, and what is wrong',
+  warn: 'what may be wrong, and what is',
+  error: 'what is wrong',
+  fatal: 'what ends the runner',
+  panic: 'what breaks the runner',
+} as const;
+
+/** What is known once every question is answered. */
+export interface Answers {
+  readonly gitlabUrl: string;
+  readonly registry: string;
+  readonly tags: readonly string[];
+  readonly runUntagged: boolean;
+  readonly description: string;
+  readonly concurrent: number;
+  /** Days after their last use that things are kept; without it nothing is removed by itself. */
+  readonly cleanUp: number | undefined;
+  readonly builder: BuilderName;
+  readonly dindCache: keyof typeof dindCaches;
+  readonly hardening: keyof typeof hardenings;
+  readonly dockerImage: string;
+  readonly runnerImage: string;
+  readonly monitoring: boolean;
+  readonly logLevel: keyof typeof logLevels;
+  /** None: that of the host. */
+  readonly platforms: readonly string[];
+  readonly cache: keyof typeof caches;
+  /** `here`, or `https://host[:port]`. */
+  readonly cacheServer: string;
+  readonly cacheBucket: string;
+  readonly mirror: boolean;
+  readonly privateCa: boolean;
+  readonly httpProxy: string | undefined;
+  readonly proxyExceptions: readonly string[];
+  readonly insecureRegistry: string | undefined;
+  readonly extraHosts: readonly string[];
+  /** The network of Docker on which alone GitLab is known by its name. */
+  readonly dockerNetwork: string | undefined;
+  readonly renovate: boolean;
+}
+
+export type AnswerName = keyof Answers;
+
+/** Answers as they are typed, by name; the ones that were never given are missing. */
+export type TypedAnswers = { [Name in AnswerName]?: string };
+
+/** The answers on which it depends whether other questions matter. */
+export const deciding = ['builder', 'dindCache', 'cache', 'httpProxy'] as const;
+
+export type Deciding = Pick<Answers, (typeof deciding)[number]>;
+
+/** One question: its prompt, its option, its help and its check all come from this. */
+export interface Question<T> {
+  /** The command-line option, without its dashes. */
+  readonly option: string;
+  readonly message: string;
+  /** What the option does, in half a sentence. */
+  readonly help: string;
+  /** The default, as a user would type it. */
+  readonly default: string;
+  /** Where a builder needs another default. */
+  readonly defaultOf?: { readonly [Name in BuilderName]?: string };
+  /** How an empty list is typed; without this, by no text at all. */
+  readonly none?: string;
+  /** Where given, only these are answers, each with a sentence on what it means. */
+  readonly choices?: Readonly<Record<string, string>>;
+  /** A yes-or-no question; as an option it takes no value. */
+  readonly yesNo?: true;
+  /** Asked only if the user wants to see the rarer questions too. */
+  readonly rare?: true;
+  /** What a rare question is about, in a word or two; without this, what the one before it is about. */
+  readonly topic?: string;
+  /** Whether other answers leave anything to answer here; each was checked. */
+  readonly matters?: (answers: Deciding) => boolean;
+  /** For whom it matters, in the words of a refusal. */
+  readonly mattersFor?: string;
+  /**
+   * Turns what was typed into an answer.
+   * @throws Refusal with a sentence if it cannot be one
+   */
+  readonly check: (text: string) => T;
+}
+
+/** Every question, in the order in which it is asked: the likeliest to be changed first. */
+export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]> } = {
+  gitlabUrl: {
+    option: 'gitlab-url',
+    message: 'URL of your GitLab',
+    help: 'the GitLab instance that sends the jobs; a sub-path is fine',
+    default: 'https://gitlab.com',
+    check: checkGitLabUrl,
+  },
+  registry: {
+    option: 'registry',
+    message: 'Registry that images are pushed to ("gitlab", or host[:port][/path])',
+    help: '"gitlab" for the container registry of the project, or host[:port][/path]',
+    default: 'gitlab',
+    check: checkRegistry,
+  },
+  tags: {
+    option: 'tags',
+    message: 'Tags of the runner, comma-separated (a single comma: none)',
+    help: 'comma-separated; a job must ask for tags that the runner has',
+    default: 'docker',
+    none: ',',
+    check: checkTags,
+  },
+  runUntagged: {
+    option: 'run-untagged',
+    message: 'Also run jobs that ask for no tag?',
+    help: 'also run jobs that ask for no tag',
+    default: 'no',
+    yesNo: true,
+    check: checkYesNo,
+  },
+  description: {
+    option: 'description',
+    message: 'Description of the runner',
+    help: 'the name that GitLab shows for the runner',
+    default: 'My Docker Runner',
+    check: checkDescription,
+  },
+  concurrent: {
+    option: 'concurrent',
+    message: 'Jobs to run at the same time',
+    help: 'how many jobs run at the same time, from 1',
+    default: '2',
+    check: checkConcurrent,
+  },
+  cleanUp: {
+    option: 'clean-up',
+    message: 'Days that unused images and caches are kept ("none": no clean-up)',
+    help: 'days that unused images, caches of jobs and build cache are kept, or "none" for no clean-up',
+    default: '7',
+    check: checkCleanUp,
+  },
+  builder: {
+    option: 'builder',
+    message: 'How jobs build images',
+    help: `how jobs build images: ${Object.keys(builders).join(', ')}`,
+    default: 'socket',
+    choices: builders,
+    check: text => checkBuilder(builders, text),
+  },
+  dindCache: {
+    option: 'dind-cache',
+    message: 'Where that engine keeps layers from one job to the next',
+    help: `for dind: ${Object.keys(dindCaches).join(' (an engine for each job) or ')} (one engine for all)`,
+    default: 'registry',
+    choices: dindCaches,
+    matters: ({ builder }) => builder === 'dind',
+    mattersFor: '--builder dind',
+    check: text => checkChoice(dindCaches, text),
+  },
+  hardening: {
+    option: 'hardening',
+    message: 'What to take from jobs and from the runner',
+    help: `what to take from jobs and from the runner: ${Object.keys(hardenings).join(', ')}`,
+    default: 'recommended',
+    choices: hardenings,
+    check: text => checkChoice(hardenings, text),
+  },
+  dockerImage: {
+    option: 'docker-image',
+    message: 'Image that jobs run in, with the program that builds',
+    help: 'the image, with a Docker client (or Buildah), that jobs run in',
+    default: 'docker:stable',
+    defaultOf: {
+      dind: 'docker:29.10.0-cli',
+      buildkit: 'docker:29.10.0-cli',
+      buildah: 'quay.io/buildah/stable:latest',
+    },
+    check: checkImage,
+  },
+  runnerImage: {
+    option: 'runner-image',
+    message: 'Image of GitLab Runner',
+    help: 'the image of GitLab Runner itself',
+    default: 'gitlab/gitlab-runner:alpine',
+    check: checkImage,
+  },
+  monitoring: {
+    option: 'monitoring',
+    message: 'Also run Prometheus and Grafana, which watch the runner?',
+    help: 'also run Prometheus and Grafana, which watch the runner',
+    default: 'no',
+    yesNo: true,
+    check: checkYesNo,
+  },
+  logLevel: {
+    option: 'log-level',
+    topic: 'log level',
+    message: 'How much the runner writes into its log',
+    help: `how much the runner writes into its log: ${Object.keys(logLevels).join(', ')}`,
+    default: 'info',
+    choices: logLevels,
+    rare: true,
+    check: text => checkChoice(logLevels, text),
+  },
+  platforms: {
+    option: 'platforms',
+    topic: 'platforms',
+    message: 'Platforms of the images, comma-separated ("host": that of this host)',
+    help: 'platforms of the images, such as linux/amd64,linux/arm64; "host" for that of the host',
+    default: 'host',
+    none: 'host',
+    rare: true,
+    check: checkPlatforms,
+  },
+  cache: {
+    option: 'cache',
+    topic: 'cache',
+    message: 'Where "cache:" of a pipeline keeps files from one job to the next',
+    help: `where "cache:" of a pipeline keeps files: ${Object.keys(caches).join(', ')}`,
+    default: 'local',
+    choices: caches,
+    rare: true,
+    check: text => checkChoice(caches, text),
+  },
+  cacheServer: {
+    option: 'cache-server',
+    message: 'S3 server of the cache ("here": one in docker-compose.yml, or https://host[:port])',
+    help: 'for s3: "here" for a server in docker-compose.yml, or https://host[:port]',
+    default: 'here',
+    rare: true,
+    matters: ({ cache }) => cache === 's3',
+    mattersFor: '--cache s3',
+    check: checkCacheServer,
+  },
+  cacheBucket: {
+    option: 'cache-bucket',
+    message: 'Bucket of the cache',
+    help: 'for s3: the bucket that holds the caches',
+    default: 'runner-cache',
+    rare: true,
+    matters: ({ cache }) => cache === 's3',
+    mattersFor: '--cache s3',
+    check: checkBucket,
+  },
+  mirror: {
+    option: 'mirror',
+    topic: 'mirror',
+    message: 'Keep a mirror of Docker Hub here, so that its pull limits are met less often?',
+    help: 'also run a pull-through cache of Docker Hub',
+    default: 'no',
+    yesNo: true,
+    rare: true,
+    check: checkYesNo,
+  },
+  privateCa: {
+    option: 'private-ca',
+    topic: 'private CA',
+    message: 'Does GitLab or the registry have a certificate of a private authority?',
+    help: 'trust the certificate authority in config/certs/ca.crt everywhere',
+    default: 'no',
+    yesNo: true,
+    rare: true,
+    check: checkYesNo,
+  },
+  httpProxy: {
+    option: 'http-proxy',
+    topic: 'proxy',
+    message: 'HTTP proxy to the outside ("none", or http://host:port)',
+    help: 'the HTTP proxy to the outside, as http://host:port, or "none"',
+    default: 'none',
+    rare: true,
+    check: checkProxy,
+  },
+  proxyExceptions: {
+    option: 'proxy-exceptions',
+    message: 'Hosts and domains to reach without that proxy, comma-separated ("none")',
+    help: 'hosts, .domains and addresses to reach without the proxy, comma-separated, or "none"',
+    default: 'none',
+    none: 'none',
+    rare: true,
+    matters: ({ httpProxy }) => httpProxy !== undefined,
+    mattersFor: '--http-proxy',
+    check: checkHosts,
+  },
+  insecureRegistry: {
+    option: 'insecure-registry',
+    topic: 'plain HTTP',
+    message: 'Registry that speaks plain HTTP ("none", or host[:port])',
+    help: 'a registry that speaks plain HTTP, as host[:port], or "none"',
+    default: 'none',
+    rare: true,
+    check: checkInsecureRegistry,
+  },
+  extraHosts: {
+    option: 'extra-hosts',
+    topic: 'hosts',
+    message: 'Names that DNS does not know, as name:address, comma-separated ("none")',
+    help: 'names that DNS does not know, as name:address, comma-separated, or "none"',
+    default: 'none',
+    none: 'none',
+    rare: true,
+    check: checkExtraHosts,
+  },
+  dockerNetwork: {
+    option: 'docker-network',
+    topic: 'Docker network',
+    message: 'Docker network on which alone GitLab is known by its name ("none")',
+    help: 'for a GitLab in a container of this host: the Docker network that knows its name, or "none"',
+    default: 'none',
+    rare: true,
+    check: checkDockerNetwork,
+  },
+  renovate: {
+    option: 'renovate',
+    topic: 'Renovate',
+    message: 'Also a configuration of Renovate, which proposes newer images?',
+    help: 'also a renovate.json, for newer images by merge requests',
+    default: 'no',
+    yesNo: true,
+    rare: true,
+    check: checkYesNo,
+  },
+};
+
+/** The names of all questions, in their order. */
+export const answerNames = Object.keys(questions) as readonly AnswerName[];
+
+/** The default of a question, as typed, where that builder was chosen. */
+export function defaultFor(name: AnswerName, builder: string): string {
+  const { default: byDefault, defaultOf } = questions[name];
+  return defaultOf?.[builder as BuilderName] ?? byDefault;
+}
+
+/** An answer as a user would type it; `check` reads it back. */
+export function asTyped(name: AnswerName, value: Answers[AnswerName]): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (Array.isArray(value)) return value.length > 0 ? value.join(',') : (questions[name].none ?? '');
+  return value === undefined ? 'none' : String(value);
+}
+
+/** All answers as a user would type them. */
+export function typedAnswers(answers: Answers): { [Name in AnswerName]: string } {
+  const typed = answerNames.map(name => [name, asTyped(name, answers[name])]);
+  return Object.fromEntries(typed) as { [Name in AnswerName]: string };
+}

@@ -1,0 +1,78 @@
+import { switches } from './command-line.ts';
+import { type AnswerName, answerNames, builders, hardenings, type Question, questions } from './questions.ts';
+import { ownNames, project, runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from './runners.ts';
+
+/** The default of a question, and of which builders it is another. */
+export function defaultsInWords(name: AnswerName): string {
+  const { default: byDefault, defaultOf = {} } = questions[name];
+  const others = Object.entries(defaultOf).map(([builder, other]) => `${other} for ${builder}`);
+  return [byDefault, ...others].join('; ');
+}
+
+/** The text of `--help`, without a line break at its end. */
+export function usage(): string {
+  const optionOf = ({ option, help, yesNo }: Question<unknown>, byDefault: string) =>
+    [`--${option}${yesNo ? '' : ' <value>'}`, `${help} (default: ${byDefault})`] as const;
+  const own = ownNames.map(name => `--${questions[name].option}`).join(', ');
+  const lines = [
+    ...answerNames.map(name => optionOf(questions[name], defaultsInWords(name))),
+    ...Object.entries(switches).map(([option, help]) => [`--${option}`, help] as const),
+    ['--help, --version', 'print this, or the version'] as const,
+  ];
+  const width = Math.max(...lines.map(([left]) => left.length)) + 2;
+  const row = (left: string, right: string) =>
+    wrapped(right, 120 - 2 - width).map((text, at) => `  ${(at === 0 ? left : '').padEnd(width)}${text}`);
+  return [
+    'Usage: generator-gitlab-runner-docker [directory] [options]',
+    '   or: yo gitlab-runner-docker [directory] [options]',
+    '',
+    'Writes a repository that runs a self-hosted GitLab Runner in a container.',
+    'Without a terminal nothing is asked: what no option gives takes its default.',
+    '',
+    ...lines.flatMap(([left, right]) => row(left, right)),
+    '',
+    'To add a runner to a repository, in the same container and with tags and a token of its own:',
+    '  generator-gitlab-runner-docker [directory] --runner <name> [options]',
+    '  yo gitlab-runner-docker:runner <name> [options]',
+    ...wrapped(`It takes ${own}, and what follows; for all else it has what the repository has.`, 120),
+    ...row(...optionOf(project, project.default)),
+    '',
+    'The builders:',
+    ...Object.entries(builders).flatMap(([name, sentence]) => row(name, sentence)),
+    '',
+    'What --hardening takes away:',
+    ...Object.entries(hardenings).flatMap(([name, sentence]) => row(name, sentence)),
+  ].join('\n');
+}
+
+/** The text in lines of at most so many characters, broken at spaces. */
+function wrapped(text: string, columns: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) === '' ? word : `${lines.at(-1)} ${word}`;
+    if (line.length <= columns) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** The table of options in README.md, as Markdown. */
+export function optionsTable(): string {
+  const rows = answerNames.map(name => {
+    const { option, help, default: byDefault, defaultOf = {} } = questions[name];
+    const others = Object.entries(defaultOf).map(([builder, other]) => `; ${builder}: \`${other}\``);
+    return `| \`--${option}\` | \`${byDefault}\`${others.join('')} | ${help} |`;
+  });
+  const furtherRows = runnerAnswerNames.map(name => {
+    const { option, help } = runnerQuestions[name];
+    return `| \`--${option}\` | ${runnerDefaultInWords(name)} | ${help} |`;
+  });
+  const sentences = (choices: Readonly<Record<string, string>>) =>
+    Object.entries(choices).map(([name, sentence]) => `| \`${name}\` | ${sentence} |`);
+  return [
+    ...['| option | default | what it is |', '|---|---|---|', ...rows, ''],
+    ...['| option of a further runner | default | what it is |', '|---|---|---|', ...furtherRows, ''],
+    ...['| builder | what it means |', '|---|---|', ...sentences(builders), ''],
+    ...['| hardening | what it means |', '|---|---|', ...sentences(hardenings)],
+  ].join('\n');
+}

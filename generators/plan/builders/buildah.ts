@@ -1,0 +1,23 @@
+import type { Builder } from '../builder.ts';
+
+/** Buildah builds in the job's own container; no daemon, nothing that lasts. */
+export const buildah: Builder = () => ({
+  volumes: [],
+  volumesWhy: 'Buildah needs nothing of the host.',
+  config: [
+    {
+      key: 'security_opt',
+      value: ['seccomp=unconfined', 'apparmor=unconfined'],
+      why: [
+        'Buildah makes user namespaces and mounts of its own, which the default profiles of Docker forbid.',
+        'The container stays unprivileged: it has no more capabilities than any other.',
+      ],
+    },
+  ],
+  pipeline: {
+    program: 'buildah',
+    services: [],
+    variables: [],
+  },
+  compose: { volumes: [] },
+});

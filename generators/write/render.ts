@@ -1,0 +1,34 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import ejs from 'ejs';
+import type { RunnerRepository } from '../plan/plan.ts';
+import { filesOf, type RepositoryFile } from './files.ts';
+import * as quoting from './quoting.ts';
+
+/** The package.json of this generator. */
+export const packageJson = createRequire(import.meta.url).resolve(
+  'generator-gitlab-runner-docker/package.json',
+);
+
+/** The folder of the templates; it mirrors the repository that is written. */
+export const templates = join(packageJson, '../templates');
+
+/**
+ * The text of one file. The template `PATH.ejs` is filled in, with the functions of `quoting`, the whole plan, `paths` of all
+ * files, and for a pipeline the `image`, `tags` and `pipeline` of its runner; any other file of that path is taken as it stands.
+ *
+ * `copyTpl` of mem-fs-editor would read the destination's path as a template too, so that no folder could be
+ * called `<%`, and would give a file that the user closed to others the template's mode.
+ */
+export function render(
+  { path, template = path, runner }: RepositoryFile,
+  repository: RunnerRepository,
+): string {
+  const filename = join(templates, `${template}.ejs`);
+  if (!existsSync(filename)) return readFileSync(join(templates, template), 'utf8');
+  const ofRunner = runner && { image: runner.executor.image, tags: runner.tags, pipeline: runner.pipeline };
+  const paths = filesOf(repository).map(({ path }) => path);
+  const data = { ...quoting, ...repository, paths, ...ofRunner };
+  return ejs.render(readFileSync(filename, 'utf8'), data, { filename, root: templates, cache: true });
+}

@@ -1,0 +1,84 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, vi } from 'vitest';
+import { type Note, type Result, type Run, root } from '../../../templates/scripts/host.ts';
+
+const ofTemplates = root.pathname;
+const made: string[] = [];
+
+afterEach(() => {
+  root.pathname = ofTemplates;
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true });
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
+});
+
+/** A new folder that the scripts take for their repository until the test ends. */
+export class Folder {
+  readonly path = mkdtempSync(join(tmpdir(), 'scripts-'));
+
+  constructor(env?: string) {
+    made.push(this.path);
+    root.pathname = `${this.path}/`;
+    if (env !== undefined) this.write('.env', env);
+  }
+
+  get env(): string {
+    return this.read('.env');
+  }
+
+  at(name: string): string {
+    return join(this.path, name);
+  }
+
+  read(name: string): string {
+    return readFileSync(this.at(name), 'utf8');
+  }
+
+  write(name: string, text: string, mode = 0o600): void {
+    writeFileSync(this.at(name), text);
+    chmodSync(this.at(name), mode);
+  }
+
+  mkdir(name: string): void {
+    mkdirSync(this.at(name));
+  }
+
+  mode(name: string): number {
+    return statSync(this.at(name)).mode & 0o777;
+  }
+}
+
+/** A `run` that answers by the beginnings of commands; what it does not know is not installed. */
+export function fakeRun(answers: Record<string, Partial<Result>>): Run & { commands: string[] } {
+  const commands: string[] = [];
+  const run: Run = async words => {
+    const command = words.join(' ');
+    commands.push(command);
+    const [, found] = Object.entries(answers).find(([start]) => command.startsWith(start)) ?? [];
+    return { status: found ? 0 : 127, stdout: '', stderr: '', ...found };
+  };
+  return Object.assign(run, { commands });
+}
+
+/** A `note` that keeps what it is told. */
+export function fakeNote(): Note & { notes: { verdict: string; detail: string; remedy: string }[] } {
+  const notes: { verdict: string; detail: string; remedy: string }[] = [];
+  const note: Note = (verdict, detail, remedy = '') => {
+    notes.push({ verdict, detail, remedy });
+  };
+  return Object.assign(note, { notes });
+}
+
+/** What a script prints from here on, to both streams. */
+export function captureOutput(): () => string {
+  const lines: string[] = [];
+  for (const stream of ['log', 'error'] as const) {
+    vi.spyOn(console, stream).mockImplementation((...words) => {
+      lines.push(words.join(' '));
+    });
+  }
+  return () => lines.join('\n');
+}

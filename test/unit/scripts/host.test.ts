@@ -1,0 +1,460 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, vi } from 'vitest';
+import {
+  checks,
+  type Environment,
+  explainContainer,
+  Failure,
+  keepSecret,
+  lastLine,
+  mask,
+  readEnvironment,
+  requireCompose,
+  requireEngine,
+  run,
+  runningJobs,
+  start,
+  withLock,
+  writeEnvironment,
+} from '../../../templates/scripts/host.ts';
+import { captureOutput, Folder, fakeNote, fakeRun } from './folder.ts';
+
+// In two parts, so that secret scanners do not take this source for a leak.
+const aToken = `${'gl'}rt-t1_abcdefgh12345678`;
+
+describe('mask', () => {
+  it('hides each secret that it was told of, the longer before the shorter', () => {
+    keepSecret('hunter2');
+    keepSecret('hunter2-and-more');
+    keepSecret('');
+    expect(mask('a hunter2-and-more b hunter2')).toBe('a [masked] b [masked]');
+  });
+
+  it.each([
+    aToken,
+    `acme-${aToken}`,
+    `${'gl'}rtr-abcdefgh12`,
+    `${'gl'}pat-a.01.bcdefgh`,
+    `${'GR13'}48941abc`,
+  ])('hides %s by its form alone', token => {
+    expect(mask(`before ${token} after`)).toBe('before [masked] after');
+  });
+
+  it('is what the last line of a program passes through', () => {
+    expect(lastLine(`one\n ${aToken} two \n\n`)).toBe('[masked] two');
+    expect(lastLine('\n')).toBe('it printed nothing.');
+  });
+});
+
+describe('readEnvironment', () => {
+  it('takes the environment before .env, and masks what either calls a token, a secret or a key', () => {
+    new Folder("GITLAB_URL=https://gitlab.example.com/\nRUNNER_TOKEN=from-file\nS3_SECRET='a$b#c'\n");
+    vi.stubEnv('RUNNER_TOKEN', 'from-shell');
+    const { gitlabUrl, value } = readEnvironment();
+    expect([gitlabUrl, value('RUNNER_TOKEN'), value('S3_SECRET'), value('NOT_THERE')]).toEqual([
+      'https://gitlab.example.com',
+      'from-shell',
+      'a$b#c',
+      '',
+    ]);
+    expect(mask('from-shell a$b#c')).toBe('[masked] [masked]');
+  });
+
+  it.each([
+    ['', 'GITLAB_URL is not set.'],
+    ['GITLAB_URL=gitlab', 'GITLAB_URL is not an address: gitlab'],
+    ['GITLAB_URL=ftp://gitlab', 'GITLAB_URL is not an address: ftp://gitlab'],
+  ])('refuses the .env "%s"', (text, problem) => {
+    vi.stubEnv('GITLAB_URL', '');
+    new Folder(text);
+    expect(readEnvironment).toThrow(problem);
+  });
+
+  it('says that .env cannot be read, and whose it may be', () => {
+    new Folder().mkdir('.env');
+    expect(readEnvironment).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining('ls -l .env') }),
+    );
+    expect(readEnvironment).toThrow('.env cannot be read: ');
+  });
+});
+
+describe('writeEnvironment', () => {
+  it('puts a value in the place of the old one, drops doubles, and keeps every other line', () => {
+    const folder = new Folder('# mine\nRUNNER_TOKEN=old\n\nTZ=UTC # here\nexport RUNNER_TOKEN=older\nA=1\n');
+    writeEnvironment({ RUNNER_TOKEN: 'new', B: '2' });
+    expect(folder.env).toBe('# mine\nRUNNER_TOKEN=new\n\nTZ=UTC # here\nA=1\nB=2\n');
+  });
+
+  it('adds to a last line without an end, and never glues a token to it', () => {
+    const folder = new Folder('TZ=UTC');
+    writeEnvironment({ RUNNER_TOKEN: 'new' });
+    expect(folder.env).toBe('TZ=UTC\nRUNNER_TOKEN=new\n');
+  });
+
+  it('does not take a variable for another whose name begins with its own', () => {
+    const folder = new Folder('RUNNER_TOKEN_DEPLOY=theirs\n');
+    writeEnvironment({ RUNNER_TOKEN: 'mine' });
+    expect(folder.env).toBe('RUNNER_TOKEN_DEPLOY=theirs\nRUNNER_TOKEN=mine\n');
+  });
+
+  it('makes a .env that only its owner may read, whatever mode the old one had', () => {
+    const folder = new Folder('A=1\n');
+    folder.write('.env', 'A=1\n', 0o644);
+    folder.write('.env.new', 'left behind', 0o644);
+    writeEnvironment({ A: '2' });
+    expect([folder.mode('.env'), readdirSync(folder.path)]).toEqual([0o600, ['.env']]);
+    expect(readFileSync(folder.at('.env'), 'utf8')).toBe('A=2\n');
+  });
+
+  it('writes a new file in the place of the old one, which whoever has it open goes on reading', () => {
+    const folder = new Folder('A=1\n');
+    const link = folder.at('link-to-the-old-one');
+    copyFileSync(folder.at('.env'), link);
+    const before = existsSync(folder.at('.env'));
+    writeEnvironment({ A: '2' });
+    expect([before, existsSync(folder.at('.env.new'))]).toEqual([true, false]);
+  });
+
+  it('quotes # and $, so that Node.js and Compose read the same, and refuses what no quotes can hold', () => {
+    const folder = new Folder('');
+    writeEnvironment({ KEY: 'a$b#c d' });
+    expect(folder.env).toBe("KEY='a$b#c d'\n");
+    expect(() => writeEnvironment({ KEY: "it's" })).toThrow('KEY has a quote');
+    expect(() => writeEnvironment({ KEY: 'a\nb' })).toThrow('KEY has a quote or a line end');
+  });
+
+  it('clears a value, and adds no empty line for one that is not there', () => {
+    const folder = new Folder('A=1\n');
+    writeEnvironment({ A: '', B: '' });
+    expect(folder.env).toBe('A=\n');
+  });
+
+  it('reads back what it wrote: a quote that is open before it leaves .env as it was', () => {
+    const text = "NOTE='first line\nRUNNER_TOKEN=old\nlast line'\n";
+    const folder = new Folder(text);
+    expect(() => writeEnvironment({ RUNNER_TOKEN: 'new' })).toThrow('RUNNER_TOKEN would not be read back');
+    expect(folder.env).toBe(text);
+  });
+
+  it('says what is in the way where .env.new is a folder, and leaves .env as it was', () => {
+    const folder = new Folder('A=1\n');
+    folder.mkdir('.env.new');
+    expect(() => writeEnvironment({ A: '2' })).toThrow(/^\.env was not written: .*\.env\.new/);
+    expect(folder.env).toBe('A=1\n');
+  });
+
+  it.runIf(existsSync('/dev/full'))('names a full disk, and leaves .env as it was', () => {
+    const folder = new Folder('A=1\n');
+    // Only a file that cannot be removed is written through; a real full disk is for the tests on an engine.
+    expect(() => {
+      mkdirSync(folder.at('.env.new/inside'), { recursive: true });
+      writeEnvironment({ A: '2' });
+    }).toThrow(expect.objectContaining({ remedy: expect.stringContaining('df -h .') }));
+    expect(folder.env).toBe('A=1\n');
+  });
+
+  it('leaves the .env of another user alone, and says how to take it over', () => {
+    const folder = new Folder('A=1\n');
+    const owner = process.getuid?.() ?? 0;
+    vi.spyOn(process as { getuid: () => number }, 'getuid').mockReturnValue(owner + 4321);
+    expect(() => writeEnvironment({ A: '2' })).toThrow(
+      expect.objectContaining({
+        message: `.env belongs to another user (${owner}), so it was not written.`,
+        remedy: expect.stringContaining('sudo chown'),
+      }),
+    );
+    expect(folder.env).toBe('A=1\n');
+  });
+});
+
+describe('withLock', () => {
+  it('lets one at a time work, and the next after it', async () => {
+    const folder = new Folder();
+    await withLock(async () => {
+      await expect(withLock(async () => 'second')).rejects.toThrow(`Another script works in this folder`);
+    });
+    expect(await withLock(async () => 'third')).toBe('third');
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  it('is given back when what it guards fails', async () => {
+    const folder = new Folder();
+    await expect(withLock(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  it('takes over the lock of a process that has ended', async () => {
+    const folder = new Folder();
+    await withLock(async () => {
+      const [, space] = folder.read('.env.lock').split(/ (.*)/);
+      const child = spawn('true');
+      await new Promise(resolve => child.on('close', resolve));
+      folder.write('.env.lock', `${child.pid} ${space}`);
+      expect(await withLock(async () => 'mine')).toBe('mine');
+    });
+  });
+
+  it('cannot tell whether a process of another namespace lives, and says how to remove its lock', async () => {
+    const folder = new Folder();
+    folder.write('.env.lock', '1 pid:[of a container]');
+    await expect(withLock(async () => undefined)).rejects.toMatchObject({
+      message: expect.stringContaining('process 1, pid:[of a container]'),
+      remedy: expect.stringContaining('rm .env.lock'),
+    });
+    expect(existsSync(folder.at('.env.lock'))).toBe(true);
+  });
+
+  it('says so where the folder cannot be written', async () => {
+    const folder = new Folder();
+    const { root } = await import('../../../templates/scripts/host.ts');
+    root.pathname = `${folder.path}/none/`;
+    await expect(withLock(async () => undefined)).rejects.toThrow('This folder cannot be written: ENOENT');
+  });
+});
+
+describe('run', () => {
+  it('gives output without colours, input, the variables and the exit code, without a shell', async () => {
+    new Folder();
+    const script = 'read line; printf "\\033[31m%s %s %s\\033[0m" "$line" "$WHO" "$1"; echo no >&2; exit 3';
+    const result = await run(['sh', '-c', script, 'sh', '$HOME'], {
+      input: 'in\n',
+      environment: { WHO: 'me' },
+    });
+    expect(result).toEqual({ status: 3, stdout: 'in me $HOME', stderr: 'no\n' });
+  });
+
+  it('gives 127 for a program that is not there, and 130 for one that a signal ended', async () => {
+    new Folder();
+    expect(await run(['no-such-program'])).toMatchObject({ status: 127 });
+    expect(await run(['sh', '-c', 'kill -TERM $$'])).toMatchObject({ status: 130 });
+  });
+
+  it('ends a program that ignores signals and whose child holds its output open', async () => {
+    new Folder();
+    const script = 'trap "" TERM; sleep 600 & echo $!; wait';
+    const { status, stdout, stderr } = await run(['sh', '-c', script], { seconds: 0.3 });
+    process.kill(Number(stdout), 'SIGKILL');
+    expect([status, stderr]).toEqual([124, '\nno answer within 0.3 seconds']);
+  });
+
+  it('does not blame a program that has ended for a child that holds its output open', async () => {
+    new Folder();
+    const { status, stdout } = await run(['sh', '-c', 'sleep 600 & echo $!; exit 5'], { seconds: 0.5 });
+    process.kill(Number(stdout), 'SIGKILL');
+    expect(status).toBe(5);
+  });
+});
+
+describe('requireEngine', () => {
+  const server = { Version: '28.2.2', ApiVersion: '1.50', MinAPIVersion: '1.24' };
+  const engines = (answer: object) => requireEngine(fakeRun({ 'docker version': answer }));
+
+  it.each([
+    [{ Platform: { Name: 'Docker Desktop 4.50.0' } }, 'Docker Desktop 4.50.0'],
+    [{ Platform: { Name: 'linux/amd64' }, Components: [{ Name: 'Podman Engine' }] }, 'Podman Engine'],
+    [{}, undefined],
+  ])('reads versions and the name of %j', async (more, name) => {
+    expect(await engines({ stdout: JSON.stringify({ ...server, ...more }) })).toEqual({
+      name,
+      version: '28.2.2',
+      apiVersion: '1.50',
+      minApiVersion: '1.24',
+    });
+  });
+
+  it.each([
+    [{ status: 127 }, 'Docker is not installed.', 'docs.docker.com'],
+    [{ status: 124 }, 'The Docker Engine does not answer.', 'systemctl restart docker'],
+    [{ status: 1, stderr: 'dial unix: permission denied' }, 'You may not use the Docker Engine', 'usermod'],
+    [
+      { status: 1, stderr: 'client version 1.40 is too old. Minimum is 1.44' },
+      'does not fit its engine: client version 1.40 is too old. Minimum is 1.44',
+      'same release',
+    ],
+    [
+      { status: 1, stdout: 'null', stderr: 'Cannot connect' },
+      'No Docker Engine answers: Cannot connect',
+      'Start',
+    ],
+    [{ status: 0, stdout: 'null', stderr: '' }, 'No Docker Engine answers', 'Start it'],
+  ])('explains %j', async (answer, message, remedy) => {
+    await expect(engines(answer)).rejects.toMatchObject({
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+});
+
+describe('requireCompose', () => {
+  it('takes the plugin, or else the program, or says that neither is there', async () => {
+    expect(await requireCompose(fakeRun({ 'docker compose version': {} }))).toEqual(['docker', 'compose']);
+    const old = fakeRun({ 'docker compose': { status: 1 }, 'docker-compose version': {} });
+    expect(await requireCompose(old)).toEqual(['docker-compose']);
+    await expect(requireCompose(fakeRun({}))).rejects.toThrow('Docker Compose is not installed.');
+  });
+});
+
+describe('runningJobs', () => {
+  it('counts the jobs of these runners once each, and no part of a token is an argument', async () => {
+    const stdout = '7 t1_abcde\n7 t1_abcde\n8 abcdefgh\n9 otherone\n10 \n';
+    const docker = fakeRun({ 'docker ps': { stdout } });
+    expect(await runningJobs(docker, [aToken, ''])).toBe(2);
+    expect(docker.commands.join()).not.toContain('abcde');
+  });
+
+  it('does not take an engine that does not answer for one without jobs', async () => {
+    await expect(
+      runningJobs(fakeRun({ 'docker ps': { status: 1, stderr: 'no' } }), [aToken]),
+    ).rejects.toThrow('cannot be counted: no');
+  });
+});
+
+describe('explainContainer', () => {
+  it.each([
+    ['toomanyrequests: You have reached', 'the registry limits pulls'],
+    [
+      'x\npull access denied for me/x',
+      'the image does not exist, or needs "docker login": pull access denied',
+    ],
+    ['write: no space left on device', 'the disk is full'],
+    ['one\nsomething else', 'something else'],
+  ])('says what "%s" means', (stderr, meaning) => {
+    expect(explainContainer(stderr)).toContain(meaning);
+  });
+});
+
+describe('start', () => {
+  it('prints a failure with its remedy and without secrets, and the exit code is 1', async () => {
+    const output = captureOutput();
+    const before = process.exitCode;
+    try {
+      await start('x', () => Promise.reject(new Failure(`It has ${aToken}.`, `Take ${aToken} out.`)));
+      expect([output(), process.exitCode]).toEqual(['x: It has [masked].\n  Take [masked] out.', 1]);
+    } finally {
+      process.exitCode = before;
+    }
+  });
+});
+
+describe('a script', () => {
+  const node = fileURLToPath(new URL('../../tools/node_modules/.bin/node', import.meta.url));
+  const scripts = fileURLToPath(new URL('../../../templates/scripts', import.meta.url));
+
+  it.each(['at its place', 'through a link'])('runs %s, and ends with 1 where it fails', async where => {
+    const folder = new Folder('GITLAB_URL=nonsense\n');
+    for (const [from, name] of [
+      [scripts, 'host.ts'],
+      [scripts, 'gitlab.ts'],
+      [scripts, 'register.ts'],
+      [join(scripts, '../../examples/default/scripts'), 'settings.ts'],
+    ] as const) {
+      mkdirSync(folder.at('scripts'), { recursive: true });
+      copyFileSync(join(from, name), folder.at(`scripts/${name}`));
+    }
+    symlinkSync('scripts', folder.at('link'));
+    const path = where === 'through a link' ? 'link/register.ts' : 'scripts/register.ts';
+    vi.stubEnv('GITLAB_URL', '');
+    const { status, stderr } = await run([node, path], { seconds: 0 });
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining('register: GITLAB_URL is not an address: nonsense'),
+    ]);
+  });
+});
+
+describe('the check of .env', () => {
+  const check = checks.find(({ name }) => name === '.env')!;
+  const kept = { 'git ls-files': {}, 'git check-ignore': {} };
+  const look = async (answers: Parameters<typeof fakeRun>[0], gitlabUrl = 'https://gitlab.example.com') => {
+    const note = fakeNote();
+    const environment: Environment = { gitlabUrl, value: () => '' };
+    await check.run({ run: fakeRun(answers), environment }, note);
+    return note.notes;
+  };
+
+  it('is satisfied with a mode of 0600 that git ignores', async () => {
+    new Folder('A=1\n');
+    expect(await look(kept)).toMatchObject([{ verdict: 'ok', detail: 'mode 0600, and git ignores it' }]);
+  });
+
+  it('closes a file that others could read', async () => {
+    const folder = new Folder();
+    folder.write('.env', 'A=1\n', 0o640);
+    expect((await look(kept))[0]).toMatchObject({ verdict: 'warning' });
+    expect(folder.mode('.env')).toBe(0o600);
+  });
+
+  it.each([
+    ['tracked', { ...kept, 'git ls-files': { stdout: '.env\n' } }, 'failed', 'it is in git'],
+    ['not ignored', { ...kept, 'git check-ignore': { status: 1 } }, 'failed', 'git does not ignore it'],
+    ['git is missing', {}, 'unknown', 'cannot tell'],
+    [
+      'the folder is no repository',
+      {
+        'git ls-files': { status: 128, stderr: 'fatal: not a git repository' },
+        'git check-ignore': { status: 128 },
+      },
+      'ok',
+      'not in git yet',
+    ],
+    [
+      'git refuses',
+      {
+        'git ls-files': { status: 128, stderr: 'fatal: dubious ownership' },
+        'git check-ignore': { status: 128 },
+      },
+      'unknown',
+      'dubious ownership',
+    ],
+  ])('says what it is where .env or git is so: %s', async (_, answers, verdict, detail) => {
+    new Folder('A=1\n');
+    expect(await look(answers)).toMatchObject([{ verdict, detail: expect.stringContaining(detail) }]);
+  });
+
+  it.each(['localhost', '127.0.0.1:8080', '[::1]'])('refuses GitLab at %s', async host => {
+    new Folder('A=1\n');
+    expect((await look(kept, `http://${host}`))[0]).toMatchObject({ verdict: 'failed' });
+  });
+
+  it.each(['KEY=a#b', 'KEY=a$b', 'KEY="a$b"'])(
+    'fails %s, which two programs read in two ways',
+    async line => {
+      new Folder(`A=1\n${line}\n`);
+      expect((await look(kept))[0]).toMatchObject({
+        verdict: 'failed',
+        remedy: expect.stringContaining("KEY='...'"),
+      });
+    },
+  );
+
+  it.each(["KEY='a#b$c'", 'KEY=a # a comment', '# a $ comment', 'KEY="a#b"'])('takes %s', async line => {
+    new Folder(`${line}\n`);
+    expect(await look(kept)).toMatchObject([{ verdict: 'ok' }]);
+  });
+
+  it('warns where there is none', async () => {
+    new Folder();
+    expect(await look(kept)).toMatchObject([{ verdict: 'warning', detail: 'there is none yet.' }]);
+  });
+});
+
+describe('the checks of the engine and of Compose', () => {
+  it('leave what they found for the next ones', async () => {
+    const stdout = JSON.stringify({ Version: '28.2.2', ApiVersion: '1.50', MinAPIVersion: '1.24' });
+    const world = {
+      run: fakeRun({ 'docker version': { stdout }, 'docker compose version': {} }),
+      environment: { gitlabUrl: '', value: () => '' },
+    };
+    const note = fakeNote();
+    for (const name of ['engine', 'compose']) await checks.find(one => one.name === name)?.run(world, note);
+    expect(note.notes.map(({ verdict, detail }) => [verdict, detail])).toEqual([
+      ['ok', 'Docker Engine 28.2.2, API 1.24 to 1.50'],
+      ['ok', 'docker compose'],
+    ]);
+    expect(world).toMatchObject({ engine: { apiVersion: '1.50' }, compose: ['docker', 'compose'] });
+  });
+});

@@ -1,0 +1,450 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { runners } from '../../../examples/default/scripts/settings.ts';
+import type { Result, Run, Verdict, World } from '../../../templates/scripts/host.ts';
+import { checks, readConfig } from '../../../templates/scripts/jobs.ts';
+
+/** What the repository's files hold, by the end of their path. */
+const files = vi.hoisted(() => new Map<string, string>());
+vi.mock('node:fs', async original => {
+  const real = await original<typeof import('node:fs')>();
+  const known = (path: unknown) => [...files.keys()].find(end => String(path).endsWith(end)) ?? '';
+  return {
+    ...real,
+    existsSync: (path: string) => files.has(known(path)) || real.existsSync(path),
+    readFileSync: (path: string, options: 'utf8') =>
+      files.get(known(path)) ?? real.readFileSync(path, options),
+  };
+});
+
+const config = (docker = '', runner = '') => `concurrent = 2
+
+[[runners]]
+  name = "My Docker Runner"
+  url = "\${GITLAB_URL}" # from .env
+${runner}
+  [runners.docker]
+    image = "docker:stable"
+    volumes = ["/var/run/docker.sock:/var/run/docker.sock", "/cache"]
+    pull_policy = ["always", "if-not-present"]
+${docker}
+`;
+
+const well =
+  'free=52428800\nmtu=1500\ngitlab=wget: server returned error: HTTP/1.1 401 Unauthorized\nclient=1.47\nrefusal=\n';
+
+/** Answers of programs by a beginning of the command; what is not there succeeds and prints nothing. */
+type Answers = Record<string, Partial<Result>>;
+
+async function examine(name: string, answers: Answers = {}, variables: Record<string, string> = {}) {
+  const commands: string[] = [];
+  const run: Run = async (command, options = {}) => {
+    const words = command.join(' ');
+    commands.push(options.environment ? `${JSON.stringify(options.environment)} ${words}` : words);
+    const [, answer = {}] = Object.entries(answers).find(([start]) => words.startsWith(start)) ?? [];
+    return { status: 0, stdout: words.startsWith('docker run') ? well : '', stderr: '', ...answer };
+  };
+  const found: [Verdict, string, string][] = [];
+  const environment = { gitlabUrl: 'http://gitlab.test', value: (key: string) => variables[key] ?? '' };
+  const engine = { version: '29.1.0', apiVersion: '1.52', minApiVersion: '1.44' };
+  const world: World = { run, environment, engine };
+  const check = checks.find(one => one.name === name)!;
+  await Promise.resolve(
+    check.run(world, (...words) => found.push([words[0], words[1], words[2] ?? ''])),
+  ).catch(error => found.push(['unknown', error.message, '']));
+  return { found, commands, texts: found.map(([verdict, detail]) => `${verdict}: ${detail}`) };
+}
+
+beforeEach(() => {
+  files.clear();
+  files.set('config/config.toml', config());
+  files.set('/.gitlab-ci.yml', 'build:\n  tags: [docker]\n  script: docker build .\n');
+  files.set('/proc/net/route', 'Iface\tDestination\neth9\t00000000\n');
+  files.set('eth9/mtu', '1500\n');
+});
+
+describe('the check of pipelines', () => {
+  const verdicts = async (text: string, variables = {}) => {
+    files.set('/.gitlab-ci.yml', text);
+    return (await examine('pipeline', {}, variables)).texts;
+  };
+
+  it.each([
+    ['tags:\n    - docker   # the big one'],
+    ['tags: [docker] # all of them'],
+    ['tags:\n    - "docker" # x'],
+    ['tags:\n  - docker'],
+    ["tags: [ 'docker' ]"],
+  ])('reads %j with certainty', async tags => {
+    expect(await verdicts(`build:\n  ${tags}\n  script: make\n`)).toEqual(
+      ['.gitlab-ci.yml, job "build": asks for what "My Docker Runner" has, says scripts/settings.ts'].map(
+        text => `ok: ${text}`,
+      ),
+    );
+  });
+
+  it.each(['*tags', '!reference [.x, tags]', '[$WHERE]', '["$WHERE"]', '{a: b}', '[docker', '"docker'])(
+    'cannot tell what the tags %s are',
+    async tags => {
+      const [text] = await verdicts(`build:\n  tags: ${tags}\n  script: make\n`);
+      expect(text).toMatch(/^unknown: .gitlab-ci.yml, job "build": its tags are not plain/);
+    },
+  );
+
+  it('warns of a job that asks for no tag, where the runner takes none such', async () => {
+    expect(await verdicts('build:\n  script: make\n')).toEqual([
+      expect.stringMatching(/^warning: .*asks for no tag/),
+    ]);
+    runners[0]!.runUntagged = true;
+    expect(await verdicts('build:\n  script: make\n')).toEqual([expect.stringMatching(/^ok/)]);
+    runners[0]!.runUntagged = false;
+  });
+
+  it.each([
+    ['docker system prune -f', true],
+    ['sudo docker volume prune --force', true],
+    ['docker image prune', false],
+    ['docker image prune -af', true],
+    ['docker stop $(docker ps -q)', true],
+    ['docker rmi `docker images -q`', true],
+    ['docker rm -f $(docker ps -aqf name=mine)', false],
+    ['docker builder prune -f', false],
+    ['ssh host docker system prune -f', false],
+    ['docker -H tcp://other:2376 system prune; docker system prune', false],
+    ['docker system prune --filter label=mine', false],
+  ])('knows whether "%s" takes what is of other jobs', async (command, takes) => {
+    const texts = await verdicts(`build:\n  tags: [docker]\n  script:\n    - ${JSON.stringify(command)}\n`);
+    expect(texts.some(text => text.startsWith('warning'))).toBe(takes);
+  });
+
+  it.each([
+    ['docker run -v "$PWD":/src alpine', true],
+    ['docker run --rm -v ${CI_PROJECT_DIR}:/src alpine', true],
+    ['docker run --mount type=bind,source=$(pwd),target=/src alpine', true],
+    ['docker create --volume=./data:/data alpine', true],
+    ['docker run -v data:/data alpine', false],
+    ['docker run alpine; ls -v ./x', false],
+    ['ssh host docker run -v $PWD:/x y', false],
+  ])('knows whether "%s" mounts a folder of the job', async (command, mounts) => {
+    const texts = await verdicts(`build:\n  tags: [docker]\n  script:\n    - '${command}'\n`);
+    expect(texts.some(text => /^warning: .*mounts/.test(text))).toBe(mounts);
+  });
+
+  it.each([
+    'default:\n  tags: [docker]\nbuild:\n  inherit:\n    default: false\n  script: make\n',
+    'include: other.yml\ndefault:\n  tags: [docker]\nbuild:\n  script: make\n',
+    'build:\n  extends: .elsewhere\n  script: make\n',
+  ])('cannot tell the tags of a job that may not get them from what it reads: %j', async text => {
+    expect((await verdicts(text))[0]).toMatch(/^unknown: .*job "build": its tags are not plain/);
+  });
+
+  it('says nothing where a runner has no pipeline here', async () => {
+    runners[0]!.pipeline = '';
+    expect(await verdicts('')).toEqual([]);
+    runners[0]!.pipeline = '.gitlab-ci.yml';
+  });
+
+  it('says that there is no job, and that a file is no pipeline, without a stack trace', async () => {
+    expect(await verdicts('stages: [a]\n')).toEqual([expect.stringMatching(/^unknown: .*no job/)]);
+    expect(await verdicts('garbage\n  - x: [\n')).toEqual([
+      expect.stringMatching(/^unknown: .gitlab-ci.yml/),
+    ]);
+  });
+
+  it('reads the file where the access token may not have it read', async () => {
+    vi.stubGlobal('fetch', async () => new Response('{"error":"insufficient_scope"}', { status: 403 }));
+    const texts = await verdicts('a:\n  tags: [docker]\n  script: x\n', {
+      GITLAB_ACCESS_TOKEN: 't',
+      GITLAB_PROJECT_ID: '1',
+    });
+    vi.unstubAllGlobals();
+    expect(texts).toEqual([expect.stringMatching(/^ok: .gitlab-ci.yml, job "a"/)]);
+  });
+});
+
+describe('readConfig', () => {
+  const read = (key: string, table?: string) => readConfig(runners[0]!)(key, table);
+
+  it('reads texts, numbers, switches and lists, on one line or several, with remarks', () => {
+    files.set(
+      'config/config.toml',
+      config(
+        '    dns = [\n      "192.0.2.1", # ours\n      "::1",\n    ]\n    cpus = "2" # two\n    privileged = true\n    extra_hosts = ["gitlab:[::1]"]\n\n    [[runners.docker.services]]\n      runtime = "other"',
+      ),
+    );
+    expect(read('dns')).toEqual(['192.0.2.1', '::1']);
+    expect([read('cpus'), read('privileged'), read('extra_hosts')]).toEqual([
+      ['2'],
+      ['true'],
+      ['gitlab:[::1]'],
+    ]);
+    // Not of a table below, not of one above.
+    expect([read('runtime'), read('name')]).toEqual([[], []]);
+    expect(read('name', 'runners')).toEqual(['My Docker Runner']);
+  });
+
+  it('refuses a value that it does not understand, and a runner that is not there, by name', () => {
+    files.set('config/config.toml', config("    dns = 'one'"));
+    expect(() => read('dns')).toThrow("config/config.toml: dns has a value that is not read here: 'one'");
+    files.set('config/config.toml', config().replace('My Docker Runner', 'Other'));
+    expect(() => read('dns')).toThrow('no [runners.docker] is found there for "My Docker Runner"');
+  });
+});
+
+describe('the check of a job', () => {
+  const job = async (answer: Partial<Result>, more: Answers = {}, variables = {}) =>
+    examine('job', { ...more, 'docker run': answer }, variables);
+  const inside = (changes: Record<string, string>) =>
+    job({
+      stdout: Object.entries(changes).reduce(
+        (text, [key, value]) => `${text.replace(new RegExp(`^${key}=.*\n`, 'm'), '')}${key}=${value}\n`,
+        well,
+      ),
+    });
+
+  it('finds all well', async () => {
+    const { texts, commands } = await job({});
+    expect(texts).toEqual([
+      'ok: docker:stable speaks API 1.47 with the engine',
+      'ok: http://gitlab.test answers a job',
+      'ok: 50.0 GiB free for images and build cache',
+    ]);
+    expect(commands.at(-1)).toContain(
+      '--mount=type=bind,source=/var/run/docker.sock,target=/var/run/docker.sock',
+    );
+    expect(commands.at(-1)).toContain('--volume=/cache');
+    expect(commands.every(command => !/ pull /.test(command))).toBe(true);
+  });
+
+  it('starts the container with what config/config.toml says', async () => {
+    const docker = [
+      ...[
+        'dns = ["192.0.2.1"]',
+        'dns_search = ["corp"]',
+        'user = "1000"',
+        'userns_mode = "host"',
+        'runtime = "runc"',
+      ],
+      ...['devices = ["/dev/fuse"]', 'memory = "1g"', 'cpus = "1"', 'cap_add = ["A"]', 'cap_drop = ["ALL"]'],
+      ...['security_opt = ["no-new-privileges"]', 'network_mode = "jobs"', 'extra_hosts = ["a:1.2.3.4"]'],
+    ];
+    files.set('config/config.toml', config(docker.join('\n'), 'environment = ["A=b"]'));
+    const { commands } = await job({});
+    for (const option of [
+      ...[
+        '--dns=192.0.2.1',
+        '--dns-search=corp',
+        '--user=1000',
+        '--userns=host',
+        '--runtime=runc',
+        '--env A=b',
+      ],
+      ...['--device=/dev/fuse', '--memory=1g', '--cpus=1', '--cap-add=A', '--cap-drop=ALL'],
+      ...['--security-opt=no-new-privileges', '--network=jobs', '--add-host=a:1.2.3.4'],
+    ])
+      expect(commands.at(-1)).toContain(` ${option} `);
+  });
+
+  it('starts nothing where the image is not here, or config.toml is not read', async () => {
+    const missing = await job({}, { 'docker image inspect': { status: 1 } });
+    expect(missing.texts).toEqual([expect.stringMatching(/^unknown: docker:stable is not on this host yet/)]);
+    files.set('config/config.toml', config("    dns = 'x'"));
+    const unread = await job({});
+    expect(unread.texts).toEqual([expect.stringMatching(/^unknown: config\/config.toml: dns/)]);
+    expect([...missing.commands, ...unread.commands].join()).not.toContain('docker run');
+  });
+
+  it.each([
+    [
+      'client version 1.40 is too old. Minimum supported API version is 1.44',
+      'failed: docker:stable speaks API 1.40; this engine (29.1.0) takes 1.44 and newer',
+      '"min-api-version": "1.40"',
+    ],
+    ['client version 1.60 is too new', 'failed: docker:stable is too new', 'Upgrade'],
+    ['sh: docker: not found', 'warning: there is no docker command in docker:stable', 'docker:cli'],
+    [
+      'permission denied while trying to connect',
+      'failed: a job may not use the Docker socket',
+      'label:disable',
+    ],
+    ['Cannot connect to the Docker daemon', 'failed: no engine answers inside a job. (Cannot', 'volumes'],
+  ])('says what it means that docker says "%s"', async (refusal, text, remedy) => {
+    const { found, texts } = await inside({ refusal, client: '' });
+    expect([texts[0], found[0]![2]]).toEqual([
+      expect.stringContaining(text),
+      expect.stringContaining(remedy),
+    ]);
+  });
+
+  it('is not sure of a docker that printed nothing', async () => {
+    expect((await inside({ client: '' })).texts[0]).toBe('unknown: docker in docker:stable printed nothing.');
+  });
+
+  it.each([
+    [
+      { 'docker context': { stdout: 'unix:///run/user/1000/docker.sock\n' } },
+      {},
+      '/run/user/1000/docker.sock:/var/run/docker.sock',
+    ],
+    [{}, { DOCKER_HOST: 'ssh://far' }, 'ssh://far: run this repository where that engine is'],
+  ])(
+    'names the path of the socket where there is a folder or nothing',
+    async (answers, variables, remedy) => {
+      const folder = await job({ stdout: `${well}folder=yes\n` }, answers, variables);
+      const nothing = await job(
+        {
+          status: 125,
+          stderr:
+            'invalid mount config for type "bind": bind source path does not exist: /var/run/docker.sock',
+        },
+        answers,
+        variables,
+      );
+      for (const { found } of [folder, nothing])
+        expect(found[0]).toEqual([
+          'failed',
+          'there is no socket at /var/run/docker.sock for jobs to use.',
+          expect.stringContaining(remedy),
+        ]);
+    },
+  );
+
+  it.each([
+    [
+      'OCI runtime create failed: exec: operation not permitted',
+      'failed: no container starts under no-new-privileges',
+    ],
+    ['network repo-jobs not found', 'unknown: the network of jobs is not there yet'],
+    ['no space left on device', 'failed: a container of docker:stable does not start: the disk is full'],
+  ])('says why no container starts: %s', async (stderr, text) => {
+    files.set('config/config.toml', config('    security_opt = ["no-new-privileges:true"]'));
+    expect((await job({ status: 125, stderr })).texts).toEqual([expect.stringContaining(text)]);
+  });
+
+  it('cannot tell of a container that does not end', async () => {
+    expect((await job({ status: 124 })).texts).toEqual([expect.stringMatching(/^unknown/)]);
+  });
+
+  it.each([
+    ["wget: bad address 'gitlab.test'", 'failed'],
+    ["wget: can't connect to remote host: Connection refused", 'failed'],
+    ['ERROR: The certificate of gitlab.test has expired.', 'failed'],
+    ['ERROR: cannot verify certificate', 'warning'],
+    ['wget: server returned error: HTTP/1.1 502 Bad Gateway', 'failed'],
+    ['HTTP request sent, awaiting response... 401 Unauthorized', 'ok'],
+    ["'/dev/null' saved", 'unknown'],
+    ['', 'unknown'],
+  ])('takes "%s" from GitLab for %s', async (answer, verdict) => {
+    const { found } = await inside({ gitlab: answer });
+    expect(found[1]![0]).toBe(verdict);
+  });
+
+  it('says how much of the disk is free, or that it cannot tell', async () => {
+    const disk = async (free: string) => (await inside({ free })).found[2]![0];
+    expect([await disk('1048576'), await disk('5242880'), await disk('')]).toEqual([
+      'failed',
+      'warning',
+      'unknown',
+    ]);
+  });
+
+  it('warns where packets of jobs are larger than those of this host', async () => {
+    files.set('eth9/mtu', '1400\n');
+    expect((await job({})).found.at(-1)).toEqual([
+      'warning',
+      expect.stringContaining('1400'),
+      expect.stringContaining('driver_opts'),
+    ]);
+  });
+
+  it('warns of compose and buildx where a job calls them, and its image has none', async () => {
+    const missing = { stdout: `${well}compose=missing\nbuildx=missing\n` };
+    files.set(
+      '/.gitlab-ci.yml',
+      'a:\n  tags: [docker]\n  script: docker-compose build\nb:\n  tags: [docker]\n  script: docker buildx ls\nc:\n  image: other\n  tags: [docker]\n  script: docker compose up\n',
+    );
+    expect((await job(missing)).texts.filter(text => text.startsWith('warning'))).toEqual([
+      'warning: docker:stable has no docker compose, which job "a" calls.',
+      'warning: docker:stable has no docker buildx, which job "b" calls.',
+    ]);
+    const old = await job({ stdout: `${missing.stdout}old-compose=there\n` });
+    expect(old.texts.filter(text => text.startsWith('warning'))).toHaveLength(1);
+    expect((await job({})).texts.some(text => text.startsWith('warning'))).toBe(false);
+  });
+});
+
+describe('the check of images', () => {
+  const manifest = (stderr: string) => ({
+    'docker image inspect': { status: 1 },
+    'docker manifest': { status: 1, stderr },
+  });
+
+  it('asks the registry only for what is not here, without the logins of this host, and pulls nothing', async () => {
+    files.set(
+      '/.gitlab-ci.yml',
+      'a:\n  image: private.test/tool\n  tags: [docker]\n  script: x\nb:\n  image: $X\n  tags: [docker]\n  script: x\n',
+    );
+    const { texts, commands } = await examine('image', {
+      'docker image inspect docker:stable': {},
+      'docker image inspect': { status: 1 },
+    });
+    expect(texts).toEqual([
+      'ok: docker:stable is on this host',
+      'ok: private.test/tool can be pulled',
+      'unknown: $X is a variable: not looked at',
+    ]);
+    expect(commands.filter(one => one.includes('manifest'))).toEqual([
+      '{"DOCKER_CONFIG":"/nonexistent"} docker manifest inspect private.test/tool',
+    ]);
+  });
+
+  it('asks for a local image too where the runner always pulls', async () => {
+    files.set('config/config.toml', config().replace('"always", "if-not-present"', '"always"'));
+    expect(
+      (await examine('image', { 'docker manifest': { status: 1, stderr: 'unauthorized' } })).texts,
+    ).toEqual([expect.stringMatching(/^warning: docker:stable is private/)]);
+  });
+
+  it.each([
+    ['no such manifest: docker.io/library/docker:stabel', 'failed'],
+    ['errors: denied: requested access to the resource is denied', 'warning'],
+    ['toomanyrequests: You have reached your pull rate limit', 'warning'],
+    ['dial tcp: lookup registry-1.docker.io: no such host', 'unknown'],
+    ['docker manifest inspect is only supported when experimental cli features are enabled', 'unknown'],
+  ])('takes "%s" for %s', async (stderr, verdict) => {
+    expect((await examine('image', manifest(stderr))).found[0]![0]).toBe(verdict);
+  });
+});
+
+describe('the check of a registry', () => {
+  const ask = (registry: string, stderr = '') => {
+    files.set(
+      '/.gitlab-ci.yml',
+      `variables:\n  REGISTRY: ${registry}\nbuild:\n  tags: [docker]\n  script: x\n`,
+    );
+    return examine('registry', { 'docker pull': { status: 1, stderr } });
+  };
+
+  it.each(['examplename', '"examplename"', '$CI_REGISTRY', 'group/app'])(
+    'asks no host for %s',
+    async registry => {
+      expect((await ask(registry)).commands).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['manifest unknown', 'ok'],
+    ['pull access denied', 'ok'],
+    ['unauthorized: authentication required', 'ok'],
+    ['tls: failed to verify certificate: x509: certificate signed by unknown authority', 'failed'],
+    ['http: server gave HTTP response to HTTPS client', 'failed'],
+    ['received unexpected HTTP status: 503 Service Unavailable', 'failed'],
+    ["error parsing HTTP 200 response body: invalid character '<' looking for beginning of value", 'failed'],
+    ['dial tcp 127.0.0.1:9: connect: connection refused', 'failed'],
+    ['something new', 'unknown'],
+  ])('takes "%s" for %s', async (stderr, verdict) => {
+    const { found, commands } = await ask('registry.test:5000', stderr);
+    expect(found.map(([one]) => one)).toEqual([verdict]);
+    expect(commands).toEqual(['docker pull registry.test:5000/doctor/no-such-image:none']);
+    if (verdict === 'failed' && /503|200/.test(stderr)) expect(found[0]![1]).toContain(stderr.slice(0, 20));
+  });
+});

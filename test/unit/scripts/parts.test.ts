@@ -1,0 +1,172 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { runners } from '../../../examples/default/scripts/settings.ts';
+import { checks as cache } from '../../../templates/scripts/cache.ts';
+import type { Check, Result, World } from '../../../templates/scripts/host.ts';
+import { checks as mirror } from '../../../templates/scripts/mirror.ts';
+import { checks as platforms } from '../../../templates/scripts/platforms.ts';
+import { checks as authority } from '../../../templates/scripts/private-ca.ts';
+import { selfSigned } from '../../support/certificates.ts';
+
+const files = vi.hoisted(() => new Map<string, string>());
+vi.mock('node:fs', async original => {
+  const real = await original<typeof import('node:fs')>();
+  const known = (path: unknown) => [...files.keys()].find(end => String(path).endsWith(end));
+  return {
+    ...real,
+    existsSync: (path: string) => known(path) !== undefined || real.existsSync(path),
+    statSync: (path: string) => (known(path) === undefined ? real.statSync(path) : { isFile: () => true }),
+    readFileSync: (path: string, options: 'utf8') => {
+      const end = known(path);
+      return end === undefined ? real.readFileSync(path, options) : files.get(end);
+    },
+  };
+});
+
+async function examine(
+  [check]: Check[],
+  answers: Record<string, Partial<Result>> = {},
+  variables: Record<string, string> = {},
+) {
+  const calls: [words: string, environment: unknown][] = [];
+  const run: World['run'] = async (command, options) => {
+    const words = command.join(' ');
+    calls.push([words, options?.environment]);
+    const [, answer = {}] = Object.entries(answers).find(([start]) => words.startsWith(start)) ?? [];
+    return { status: 0, stdout: '', stderr: '', ...answer };
+  };
+  const texts: string[] = [];
+  const remedies: string[] = [];
+  const world = { run, environment: { gitlabUrl: '', value: (name: string) => variables[name] ?? '' } };
+  await Promise.resolve()
+    .then(() =>
+      check!.run(world, (verdict, detail, remedy = '') => {
+        texts.push(`${verdict}: ${detail}`);
+        remedies.push(remedy);
+      }),
+    )
+    .catch(error => texts.push(`failed: ${error.message}`));
+  return { texts, remedies, calls };
+}
+
+beforeEach(() => files.clear());
+
+describe('the mirror', () => {
+  it.each([
+    [{ stdout: '["http://127.0.0.1:5000/"]' }, /^ok/],
+    [{ stdout: 'null' }, /^warning: .* does not know the mirror/],
+    [{ stdout: '["http://127.0.0.10:5000/"]' }, /^warning/],
+    [{ status: 1, stderr: 'no answer' }, /^unknown: .*no answer/],
+  ])('is asked first by an engine that says %j, or not', async (answer, text) => {
+    expect((await examine(mirror, { 'docker info': answer })).texts).toEqual([expect.stringMatching(text)]);
+  });
+});
+
+describe('the private authority', () => {
+  it.each([
+    ['', /^failed: .* is no certificate in PEM form/],
+    ['-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n', /^failed/],
+  ])('has a certificate that can be read', async (text, expected) => {
+    files.set('config/certs/ca.crt', text);
+    expect((await examine(authority)).texts).toEqual([expect.stringMatching(expected)]);
+  });
+
+  it('has a certificate at all', async () => {
+    expect((await examine(authority)).texts).toEqual([expect.stringMatching(/^failed: .* is not there/)]);
+  });
+
+  it('is warned of a month before it ends, and has failed then', async () => {
+    files.set('config/certs/ca.crt', selfSigned('gitlab.test').cert);
+    const [text] = (await examine(authority)).texts;
+    const days = Number(/(\d+) days/.exec(text!)?.[1]);
+    const at = async (later: number) => {
+      vi.useFakeTimers({ now: Date.now() + later * 86_400_000, toFake: ['Date'] });
+      const found = await examine(authority);
+      vi.useRealTimers();
+      return found.texts[0];
+    };
+    expect(await at(days - 29)).toMatch(/^warning: .*expires in \d+ days/);
+    expect(await at(days + 2)).toMatch(/^failed: .*expired on/);
+    if (days >= 30) expect(text).toMatch(/^ok/);
+  });
+});
+
+describe('platforms', () => {
+  const pipeline = 'build:\n  script: docker buildx build --platform linux/amd64,linux/arm64 .\n';
+  const emulators = { stdout: '{"supported":["linux/amd64","linux/arm64"]}' };
+  const store = { stdout: '[["driver-type","io.containerd.snapshotter.v1"]]' };
+  const all = { 'docker info': store, 'docker run': emulators };
+
+  it('are those of the pipeline, and all run here', async () => {
+    files.set('/.gitlab-ci.yml', pipeline);
+    expect((await examine(platforms, all)).texts).toEqual(['ok: linux/amd64, linux/arm64']);
+  });
+
+  it('are missed by name, and an image store that has room for one only is', async () => {
+    files.set('/.gitlab-ci.yml', pipeline);
+    const one = { stdout: '{"supported":["linux/amd64"]}' };
+    const { texts } = await examine(platforms, { 'docker info': { stdout: '[]' }, 'docker run': one });
+    expect(texts).toEqual([
+      expect.stringMatching(/^failed: .*old store/),
+      'failed: this host cannot run programs of linux/arm64.',
+    ]);
+  });
+
+  it('cannot be told where the pipeline names none, the image is not here, or it does not run', async () => {
+    files.set('/.gitlab-ci.yml', 'build:\n  script: make\n');
+    expect((await examine(platforms, all)).texts).toEqual([expect.stringMatching(/^unknown/)]);
+    files.set('/.gitlab-ci.yml', pipeline);
+    const absent = await examine(platforms, { ...all, 'docker image inspect': { status: 1 } });
+    expect(absent.texts).toEqual([expect.stringMatching(/^unknown: the image that lists/)]);
+    expect(absent.calls.some(([words]) => words.startsWith('docker run'))).toBe(false);
+    expect((await examine(platforms, { ...all, 'docker run': { status: 1, stderr: 'no' } })).texts).toEqual([
+      'unknown: emulators cannot be listed: no',
+    ]);
+  });
+});
+
+describe('the cache', () => {
+  const keys = { CACHE_S3_ACCESS_KEY: 'key', CACHE_S3_SECRET_KEY: 's3cr3t' };
+  const toml = `[[runners]]
+  name = "${runners[0]!.description}"
+  [runners.docker]
+    image = "docker:stable"
+  [runners.cache]
+    Type = "s3"
+    [runners.cache.s3]
+      ServerAddress = "job-cache:7070"
+      BucketName = "runner-cache"
+      BucketLocation = "us-east-1"
+      Insecure = true
+`;
+  beforeEach(() => void files.set('config/config.toml', toml));
+
+  it('asks by a container of the job, by addresses that are no arguments and hold for a minute', async () => {
+    const { texts, calls } = await examine(cache, { 'docker run': { stdout: "'/dev/null' saved\n" } }, keys);
+    expect(texts).toEqual(['ok: the bucket runner-cache at job-cache:7070 answers a job']);
+    const [words, environment] = calls.at(-1)!;
+    expect(words).not.toMatch(/X-Amz|s3cr3t/);
+    const [one, all] = (environment as { CACHE_ADDRESSES: string }).CACHE_ADDRESSES.split(' ');
+    expect([one, all].map(address => address!.split('?')[0])).toEqual([
+      'http://job-cache:7070/runner-cache',
+      'http://job-cache:7070/',
+    ]);
+    expect(new URL(one!).searchParams.get('X-Amz-Expires')).toBe('60');
+    expect(one).not.toContain('s3cr3t');
+  });
+
+  it('needs both keys, a server in config.toml, and an image that is here', async () => {
+    expect((await examine(cache, {}, { ...keys, CACHE_S3_SECRET_KEY: '' })).texts).toEqual([
+      expect.stringMatching(/^failed: .*is not set/),
+    ]);
+    expect((await examine(cache, { 'docker image inspect': { status: 1 } }, keys)).texts).toEqual([
+      expect.stringMatching(/^unknown: docker:stable is not/),
+    ]);
+    expect((await examine(cache, { 'docker run': { status: 1, stderr: 'no' } }, keys)).texts).toEqual([
+      'unknown: no container could ask: no',
+    ]);
+    files.set('config/config.toml', toml.replace('ServerAddress', 'Other'));
+    expect((await examine(cache, {}, keys)).texts).toEqual([
+      expect.stringMatching(/^unknown: .*no S3 server/),
+    ]);
+  });
+});
