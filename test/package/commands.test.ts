@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { answerNames, questions } from '../../generators/ask/questions.ts';
 import { defaultsInWords } from '../../generators/ask/usage.ts';
-import { otherAnswers, type Scenario } from '../support/answers.ts';
+import { version } from '../../generators/write/saved-answers.ts';
+import { allTogether, type Scenario } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { pathsWith } from '../support/rendered.ts';
 import { own, ownAsRoot, realYo, Workplace } from './support/workplace.ts';
@@ -19,16 +20,16 @@ describe.each(everybody)('$name, without a terminal', way => {
     const { code, stdout, stderr } = await workplace.run(way, 'runner');
 
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-    const created = pathsWith().map(path => `   create runner/${path}`);
-    const next = ['', 'Next:', '  cd runner', '  make doctor', '  make register', '  make up', ''];
-    expect(stderr.split('\n')).toEqual([...created, ...next]);
+    const created = pathsWith().map(path => `  create ${path}`);
+    const steps = ['cd runner', 'git init', 'make doctor', 'make register', 'make up'];
+    expect(stderr.split('\n')).toEqual([...created, '', 'Next:', ...steps.map(step => `  ${step}`), '']);
     expect(workplace.paths().sort()).toEqual(everyFile());
     expect(workplace.executables()).toEqual(['runner/scripts/run']);
   });
 
   test('writes byte for byte what the own command writes, and puts each answer where it belongs', async () => {
     const answers = {
-      ...otherAnswers,
+      ...allTogether,
       gitlabUrl: 'https://gitlab.example.com:8443/git',
       tags: 'on,build box',
       description: '1e3',
@@ -36,7 +37,7 @@ describe.each(everybody)('$name, without a terminal', way => {
     };
     const words = answerNames.flatMap(name => {
       const { option, yesNo } = questions[name];
-      return yesNo ? [`--${option}`] : [`--${option}`, answers[name]];
+      return yesNo ? [`--${option}`] : [`--${option}`, String(answers[name])];
     });
     const workplace = new Workplace(way);
     const other = new Workplace(own);
@@ -47,14 +48,14 @@ describe.each(everybody)('$name, without a terminal', way => {
     expect(workplace.texts()).toEqual(other.texts());
     expect(workplace.paths().sort()).toEqual(everyFile(answers));
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
-      'generator-gitlab-runner-docker': answers,
+      'generator-gitlab-runner-docker': { version, ...answers },
     });
     expect(workplace.read('runner/.env.example')).toContain(answers.gitlabUrl);
     expect(workplace.read('runner/docker-compose.yml')).toContain(answers.runnerImage);
     expect(workplace.read('runner/.gitlab-ci.yml')).toContain(`image: ${answers.dockerImage}\n`);
     expect(workplace.read('runner/config/config.toml')).toContain(answers.httpProxy);
     const settings = workplace.read('runner/scripts/settings.ts');
-    for (const text of ["'1e3'", "['on', 'build box']", '7', 'true']) expect(settings).toContain(text);
+    for (const text of ["'1e3'", "['on', 'build box']", 'true']) expect(settings).toContain(text);
   });
 });
 
@@ -74,22 +75,23 @@ describe.each(normalUsers)('$name, without a terminal', way => {
     expect(workplace.paths()).toEqual([]);
   });
 
-  test('overwrites no edited file, and names it; with --force it does', async () => {
+  test('keeps an edit beside what changes, and writes nothing where both change one line', async () => {
     const workplace = new Workplace(way);
     await workplace.run(way, 'runner');
-    const written = workplace.texts();
-    workplace.edit('runner/Makefile', '# mine\n');
-    const edited = workplace.texts();
+    const path = 'runner/config/config.toml';
+    workplace.edit(path, '# mine\n');
+    expect((await workplace.run(way, 'runner', '--concurrent', '9')).code).toBe(0);
+    expect(workplace.read(path)).toMatch(/^concurrent = 9$[\s\S]*^# mine$/m);
 
-    const refused = await workplace.run(way, 'runner', '--concurrent', '9');
+    workplace.replace(path, 'concurrent = 9', 'concurrent = 8');
+    const edited = workplace.texts();
+    const refused = await workplace.run(way, 'runner', '--concurrent', '7');
     expect(refused.code).toBe(1);
-    expect(refused.stderr.replace(way.beforeError, '')).toMatch(
-      /^Nothing was written: Makefile, .* would change\. Run again in a terminal .* or with --force .*\.\n$/,
-    );
+    expect(refused.stderr).toMatch(/Nothing was written, for .*: config\/config\.toml\. .*--force/);
     expect(workplace.texts()).toEqual(edited);
 
-    expect((await workplace.run(way, 'runner', '--force')).code).toBe(0);
-    expect(workplace.texts()).toEqual(written);
+    expect((await workplace.run(way, 'runner', '--concurrent', '7', '--force')).code).toBe(0);
+    expect(workplace.read(path)).toMatch(/^concurrent = 7$[\s\S]*^# mine$/m);
   });
 
   test('shows every option and its default with --help', async () => {
@@ -108,11 +110,11 @@ describe.each(normalUsers)('$name, without a terminal', way => {
   test('adds a runner to a repository, and refuses to where there is none', async () => {
     const workplace = new Workplace(way);
     await workplace.run(way, 'runner');
-    const words = ['deploy', '--force', '--builder', 'buildah'];
+    const words = ['deploy', '--builder', 'buildah'];
     const { code, stdout, stderr } = await workplace.addRunner(way, 'runner', ...words);
 
     expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: '' });
-    expect(stderr).toContain('create config/template-deploy.toml');
+    expect(stderr).toContain('create example/deploy.gitlab-ci.yml');
     expect(stderr).toContain('make register RUNNER=deploy');
     expect(workplace.paths().sort()).toEqual(everyFile({ runners: { deploy: { builder: 'buildah' } } }));
 
@@ -133,7 +135,7 @@ describe.each(normalUsers)('$name, without a terminal', way => {
     const workplace = new Workplace(way);
     const { code, stderr } = await workplace.run(way, 'runner', '--dry-run');
     expect(code).toBe(0);
-    expect(stderr).toContain('create runner/Makefile');
+    expect(stderr).toContain('  create Makefile\n');
     expect(workplace.paths()).toEqual([]);
   });
 
@@ -150,10 +152,10 @@ describe('the own command, without a terminal', () => {
   test.skipIf(!realYo.exists)('shows the differences of a --dry-run as yo does', async () => {
     const workplace = new Workplace(own);
     await workplace.run(own, 'runner');
-    workplace.edit('runner/docker-compose.yml', '# mine\n');
+    workplace.edit('runner/scripts/settings.ts', '// mine\n');
     const words = ['runner', '--dry-run', '--tags', 'big'];
     const { stderr } = await workplace.run(own, ...words);
-    expect(stderr).toContain('\n-# mine\n');
+    expect(stderr).toContain('  merge scripts/settings.ts');
     expect(stderr).toBe((await workplace.run(realYo, ...words)).stderr);
   });
 

@@ -19,13 +19,13 @@ describe('the packed tarball', () => {
       .filter(entry => entry.isFile())
       .map(entry => join(entry.parentPath, entry.name).slice(top.length + 1));
     expect(paths.filter(path => path.startsWith('templates/')).sort()).toEqual(templates.sort());
-    for (const path of ['_gitignore', '.editorconfig', '.env.example', '.gitlab-ci.yml']) {
+    for (const path of ['.gitignore.ejs', '.gitattributes', '.env.example.ejs', '.gitlab-ci.yml.ejs']) {
       expect(paths).toContain(`templates/${path}`);
     }
   });
 
   test('keeps scripts/run executable', () => {
-    expect(entries).toContainEqual({ mode: '-rwxr-xr-x', path: 'templates/scripts/run' });
+    expect(entries).toContainEqual({ mode: '-rwxr-xr-x', path: 'templates/scripts/run.ejs' });
   });
 
   test('holds the compiled generator where Yeoman looks for it, and the command', () => {

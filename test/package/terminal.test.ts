@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { answerNames, asTyped, builders, questions } from '../../generators/ask/questions.ts';
 import { project } from '../../generators/ask/runners.ts';
+import { version } from '../../generators/write/saved-answers.ts';
 import { needs } from '../support/needs.ts';
 import { hasTerminals } from '../support/terminal.ts';
 import { Dialogue } from './support/terminal.ts';
@@ -14,8 +15,12 @@ const messages = Object.fromEntries(answerNames.map(name => [name, questions[nam
   string
 >;
 
-const moreQuestions =
-  'More questions? (platforms, pulls, cache, mirror, private CA, proxy, plain HTTP, hosts, backup, Renovate)';
+/** Whether to ask the rarer questions too; its message is longer than a line. */
+async function answerMore(terminal: Dialogue, answer = ''): Promise<void> {
+  await terminal.shows(/More questions\? [^?]*\(y\/N\)$/);
+  if (answer) terminal.type(answer);
+  terminal.press('Enter');
+}
 
 /** Every answer as it is saved where the user takes the default. */
 const defaults = Object.fromEntries(
@@ -34,10 +39,10 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     const workplace = new Workplace(way);
     const terminal = new Dialogue(workplace, way, 'runner');
 
-    await terminal.answer(`${messages.gitlabUrl} (https://gitlab.com)`, 'gitlab.example.com');
+    await terminal.answer(`${messages.gitlabUrl} (https://gitlab.com)`, 'ftp://gitlab.example.com');
     await terminal.shows(/> The GitLab URL must start with https:\/\/ or http:\/\/, .*\.$/);
     terminal.press('C-u');
-    await terminal.answer(messages.gitlabUrl, 'https://gitlab.example.com');
+    await terminal.answer(messages.gitlabUrl, 'gitlab.example.com');
     await terminal.answer(`${messages.registry} (gitlab)`, 'registry.example.com:5000');
     await terminal.answer(`${messages.tags} (docker)`, 'docker,big');
     await terminal.answer(`${messages.runUntagged} (y/N)`, 'y');
@@ -54,14 +59,15 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.answer(`${messages.dockerImage} (docker:stable)`);
     await terminal.answer(`${messages.runnerImage} (gitlab/gitlab-runner:alpine)`);
     await terminal.answer(`${messages.monitoring} (y/N)`);
-    await terminal.answer(`${moreQuestions} (y/N)`);
+    await answerMore(terminal);
 
     expect(await terminal.exitCode()).toBe(0);
     expect(terminal.text()).toMatch(
-      /\n\nNext:\n {2}cd runner\n {2}make doctor\n {2}make register\n {2}make up\nended with 0$/,
+      /\n\nNext:\n {2}cd runner\n {2}git init\n {2}make doctor\n {2}make register\n {2}make up\nended with 0$/,
     );
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
+        version,
         ...defaults,
         gitlabUrl: 'https://gitlab.example.com',
         registry: 'registry.example.com:5000',
@@ -72,7 +78,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
       },
     });
     expect(workplace.read('runner/.env.example')).toContain('https://gitlab.example.com');
-    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('tags: [docker, big]\n');
+    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('tags: [docker, big]');
   });
 
   test('offers what a builder chosen by arrow keys needs, and asks the rarer questions where they are wanted', async () => {
@@ -93,7 +99,9 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.answer(`${messages.dockerImage} (quay.io/buildah/stable:latest)`);
     await terminal.answer(messages.runnerImage);
     await terminal.answer(`${messages.monitoring} (y/N)`);
-    await terminal.answer(`${moreQuestions} (y/N)`, 'y');
+    await answerMore(terminal, 'y');
+    await terminal.chooses(messages.logLevel, 'info');
+    terminal.press('Enter');
     await terminal.answer(`${messages.platforms} (host)`, 'amd64');
     await terminal.shows(/> .*amd64.*\.$/);
     terminal.press('C-u');
@@ -113,12 +121,14 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.answer(`${messages.httpProxy} (none)`);
     await terminal.answer(`${messages.insecureRegistry} (none)`);
     await terminal.answer(`${messages.extraHosts} (none)`, 'git.example.org:10.0.0.5');
+    await terminal.answer(`${messages.dockerNetwork} (none)`);
     await terminal.answer(`${messages.renovate} (y/N)`);
 
     expect(await terminal.exitCode()).toBe(0);
     expect(terminal.text()).not.toContain(messages.proxyExceptions);
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
+        version,
         ...defaults,
         builder: 'buildah',
         dockerImage: 'quay.io/buildah/stable:latest',
@@ -140,34 +150,33 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     expect(workplace.read('runner/Makefile')).not.toBe('');
   });
 
-  test('keeps an edited file where the user says so, and does not save answers that it does not show', async () => {
-    const workplace = await scaffolded(way);
-    workplace.edit('runner/.gitlab-ci.yml', '# mine\n');
-    const before = workplace.texts();
-    const terminal = new Dialogue(workplace, way, 'runner', '--tags', 'big', '--defaults');
-
-    await terminal.answer('Overwrite runner/.gitlab-ci.yml? (ynadxreiH)', 'n');
-    await terminal.answer('Overwrite runner/README.md? (ynadxreiH)', 'n');
-    await terminal.answer('Overwrite runner/scripts/settings.ts? (ynadxreiH)', 'n');
-    expect(await terminal.exitCode()).toBe(0);
-    expect(terminal.text()).toContain('skip runner/.gitlab-ci.yml');
-    expect(terminal.text()).toContain('Your answers were not saved, because .gitlab-ci.yml');
-    expect(workplace.texts()).toEqual(before);
-  });
-
-  test('overwrites an edited file where the user says so, and saves the answers', async () => {
-    const workplace = await scaffolded(way);
-    workplace.edit('runner/docker-compose.yml', '# mine\n');
-    const terminal = new Dialogue(workplace, way, 'runner', '--runner-image', 'a/runner:1', '--defaults');
-
-    await terminal.answer('Overwrite runner/README.md? (ynadxreiH)', 'y');
-    await terminal.answer('Overwrite runner/docker-compose.yml? (ynadxreiH)', 'd');
-    await terminal.shows(/^-# mine$/m);
-    await terminal.answer('Overwrite runner/docker-compose.yml? (ynadxreiH)', 'a');
-    expect(await terminal.exitCode()).toBe(0);
-    expect(workplace.read('runner/docker-compose.yml')).not.toContain('# mine');
-    expect(workplace.read('runner/.yo-rc.json')).toContain('"runnerImage": "a/runner:1"');
-  });
+  test.each([
+    ['n', 1],
+    ['y', 0],
+  ])(
+    'asks once for files that are not of this generator, and does as is answered: %s',
+    async (said, code) => {
+      const workplace = new Workplace(way);
+      expect((await workplace.run(way, 'runner', '--defaults')).code).toBe(0);
+      workplace.remove('runner/.yo-rc.json');
+      for (const path of ['runner/Makefile', 'runner/README.md']) workplace.edit(path, 'mine\n');
+      const before = workplace.texts();
+      const given = answerNames
+        .filter(name => !questions[name].rare && !questions[name].matters)
+        .map(name => {
+          const { option, yesNo, default: byDefault } = questions[name];
+          return yesNo ? `--no-${option}` : `--${option}=${byDefault}`;
+        });
+      const terminal = new Dialogue(workplace, way, 'runner', ...given);
+      await answerMore(terminal);
+      await terminal.shows(/them\?\s+\(y\/N\)$/);
+      terminal.type(said);
+      terminal.press('Enter');
+      expect(await terminal.exitCode()).toBe(code);
+      expect(workplace.read('runner/Makefile').includes('mine')).toBe(said === 'n');
+      if (said === 'n') expect(workplace.texts()).toEqual(before);
+    },
+  );
 
   test.each([0, 3])('writes nothing when interrupted after %i answers, not even a folder', async answered => {
     const workplace = new Workplace(way);
@@ -200,9 +209,9 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     terminal.press('Enter');
     await terminal.answer(messages.runnerImage);
     await terminal.answer(`${messages.monitoring} (y/N)`);
-    await terminal.answer(moreQuestions);
+    await answerMore(terminal);
     expect(await terminal.exitCode()).toBe(0);
-    expect(workplace.read('runner/.gitlab-ci.yml')).toContain('image: docker:cli\n');
+    expect(workplace.read('runner/.gitlab-ci.yml')).toMatch(/image: docker:cli\b/);
   });
 
   test('offers docker:stable where the engine still takes API 1.40', async () => {
@@ -213,8 +222,6 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
 
   test('offers what the builder needs where jobs do not talk to that engine', async () => {
     const terminal = open(new Workplace(own, { version: '29.1.0', minApiVersion: '1.44' }), 'buildkit');
-    await terminal.shows(/ \(20\)$/);
-    terminal.press('Enter');
     await terminal.asks(`${messages.dockerImage} (${questions.dockerImage.defaultOf?.buildkit})`);
     expect(terminal.text()).not.toContain('refused');
   });
@@ -229,7 +236,7 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
 
 test.skipIf(!tmux)('the own command asks for a further runner what is its own, in a terminal', async () => {
   const workplace = await scaffolded(own);
-  const terminal = new Dialogue(workplace, own, 'runner', '--runner', 'deploy', '--force');
+  const terminal = new Dialogue(workplace, own, 'runner', '--runner', 'deploy');
 
   await terminal.answer(`${project.message} (none)`, 'a b');
   await terminal.shows(/> Write the project as its path, such as team\/app, .*\.$/);
@@ -239,14 +246,16 @@ test.skipIf(!tmux)('the own command asks for a further runner what is its own, i
   await terminal.answer(`${messages.runUntagged} (y/N)`);
   await terminal.chooses(messages.builder, 'socket');
   terminal.press('Down');
-  await terminal.chooses(messages.builder, 'socket-proxy');
+  await terminal.chooses(messages.builder, 'dind');
+  terminal.press('Enter');
+  await terminal.chooses(messages.dindCache, 'registry');
   terminal.press('Enter');
   await terminal.chooses(messages.hardening, 'recommended');
   terminal.press('Enter');
-  await terminal.answer(`${messages.dockerImage} (docker:stable)`);
+  await terminal.answer(`${messages.dockerImage} (${questions.dockerImage.defaultOf?.dind})`);
 
   expect(await terminal.exitCode()).toBe(0);
   expect(terminal.text()).toContain('make register RUNNER=deploy');
-  expect(workplace.read('runner/config/template-deploy.toml')).toContain('the proxy');
+  expect(workplace.read('runner/config/config.toml')).toContain('name = "deploy"');
   expect(workplace.read('runner/scripts/settings.ts')).toContain("project: 'team/app'");
 });

@@ -164,12 +164,14 @@ function isAlive(pid: number): boolean {
 
 let interrupted = false;
 
+function noteInterruption(): void {
+  interrupted = true;
+}
+
 /** From here on Ctrl-C does not end this program: what it has begun comes to an end first. */
 export function holdInterruptions(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      interrupted = true;
-    });
+    process.off(signal, noteInterruption).on(signal, noteInterruption);
   }
 }
 

@@ -1,7 +1,7 @@
 // What jobs ask for and find where they build with a Docker Engine in a container.
 
 import { explainContainer, lastLine } from './host.ts';
-import { type Builder, type Finding, type Inside, judgeClient, unsure, words } from './jobs.ts';
+import { type Builder, type Finding, type Inside, judgeClient, unsure, type Value, words } from './jobs.ts';
 
 /** How a client finds the engine, as .gitlab-ci.yml has it. */
 const variables = {
@@ -11,8 +11,8 @@ const variables = {
   DOCKER_TLS_VERIFY: '1',
 };
 
-const ownEngine = (services: unknown): string =>
-  /^\S*dind\S*$/m.exec(words(services as Parameters<typeof words>[0]))?.[0] ?? '';
+const ownEngine = (services: Value): string =>
+  /[^\s"',[\]]*dind[^\s"',[\]]*/.exec(words(services))?.[0] ?? '';
 
 export const builder: Builder = {
   options: Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
@@ -30,7 +30,7 @@ export const builder: Builder = {
       const detail = 'it calls docker, but has no DOCKER_HOST among its variables.';
       findings.push(['failed', detail, `Write under variables: ${wanted.join(', ')}`]);
     }
-    if (usesDocker && host !== unsure && /^tcp:\/\/docker:2375\b/.test(words(host))) {
+    if (usesDocker && host !== unsure && /^["']?tcp:\/\/docker:2375\b/.test(words(host))) {
       const detail =
         'it reaches the engine without TLS (port 2375): whoever reaches that port is root in it.';
       findings.push(['warning', detail, 'Use port 2376 and DOCKER_TLS_CERTDIR: "/certs".']);

@@ -32,7 +32,7 @@ export class Dialogue extends Terminal {
   /** Waits for the question with a list, and for the pointer to be at that choice; nothing is pressed. */
   async chooses(question: string, choice: string): Promise<void> {
     const escaped = question.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-    await this.shows(new RegExp(`\\? ${escaped}\\n(?:.*\\n)*?❯ ${choice} {2}`));
+    await this.shows(new RegExp(`\\? ${escaped}\\n(?:.*\\n)*?❯ ${choice}$`, 'm'));
   }
 
   /** Waits for the program's end, and gives its exit code. */

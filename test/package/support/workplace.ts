@@ -9,6 +9,7 @@ import {
   rmSync,
   type Stats,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -142,6 +143,17 @@ export class Workplace {
   /** Adds a text at the end of a file. */
   edit(path: string, text: string): void {
     appendFileSync(join(this.folder, path), text);
+  }
+
+  /** Changes a part of a file. */
+  replace(path: string, from: string, to: string): void {
+    const text = this.read(path);
+    if (!text.includes(from)) throw new Error(`${path} has no ${from}`);
+    writeFileSync(join(this.folder, path), text.replace(from, to));
+  }
+
+  remove(path: string): void {
+    rmSync(join(this.folder, path));
   }
 
   #stat(path: string): Stats {

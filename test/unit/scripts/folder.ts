@@ -1,8 +1,21 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, vi } from 'vitest';
 import { type Note, type Result, type Run, root } from '../../../templates/scripts/host.ts';
+
+/** Node.js 24, which runs TypeScript as it is. */
+export const node = fileURLToPath(new URL('../../tools/node_modules/.bin/node', import.meta.url));
 
 const ofTemplates = root.pathname;
 const made: string[] = [];
@@ -44,6 +57,16 @@ export class Folder {
 
   mkdir(name: string): void {
     mkdirSync(this.at(name));
+  }
+
+  /** Puts the scripts there, to be run as programs. */
+  withScripts(): this {
+    this.mkdir('scripts');
+    const examples = fileURLToPath(new URL('../../../examples/default/scripts/settings.ts', import.meta.url));
+    copyFileSync(examples, this.at('scripts/settings.ts'));
+    for (const name of ['host.ts', 'gitlab.ts', 'register.ts'])
+      copyFileSync(join(ofTemplates, 'scripts', name), this.at(`scripts/${name}`));
+    return this;
   }
 
   mode(name: string): number {

@@ -1,0 +1,342 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  type Answer,
+  accessTokenFailure,
+  callGitLab,
+  checks,
+  countManagers,
+  gitlabVersion,
+  reason,
+  refusal,
+  requireGitLab,
+  runnerAttributes,
+  runnerChanges,
+  verifyRunner,
+} from '../../../templates/scripts/gitlab.ts';
+import { type Environment, keepSecret } from '../../../templates/scripts/host.ts';
+import { GitLabServer } from '../../support/gitlab-server.ts';
+import { fakeNote, fakeRun } from './folder.ts';
+
+let gitlab: GitLabServer;
+
+beforeEach(async () => {
+  gitlab = await GitLabServer.start();
+});
+
+afterEach(() => gitlab.stop());
+
+const environmentWith = (values: Record<string, string> = {}): Environment => ({
+  gitlabUrl: gitlab.url,
+  value: name => values[name] ?? '',
+});
+
+const runner = {
+  description: 'My Docker Runner',
+  tags: ['linux', 'docker'],
+  runUntagged: false,
+  locked: true,
+  accessLevel: 'not_protected',
+  maximumTimeout: 3600,
+  paused: false,
+  tokenVariable: 'RUNNER_TOKEN',
+  builder: 'socket',
+  pipeline: '.gitlab-ci.yml',
+} as const;
+const ours = { ...runner, tags: [...runner.tags] };
+
+describe('callGitLab', () => {
+  it('sends an access token in a header and a body as JSON, and nothing of either in the address', async () => {
+    const token = gitlab.addAccessToken(['api']);
+    const body = { runner_type: 'instance_type', tag_list: ['a'] };
+    const answer = await callGitLab(gitlab.url, 'POST', '/user/runners', { token, body });
+    expect(answer).toMatchObject({ status: 201, isJson: true, location: '' });
+    const [request] = gitlab.requests;
+    expect(request).toMatchObject({ path: '/api/v4/user/runners', body });
+    expect([request?.headers['private-token'], request?.query.size]).toEqual([token, 0]);
+  });
+
+  it('takes an HTTP error and a list for answers, and a page for one without a body', async () => {
+    gitlab.failNext({ path: /a/ }, 500, [1]);
+    gitlab.failNext({ path: /b/ }, 200, '<html>');
+    expect(await callGitLab(gitlab.url, 'GET', '/a')).toMatchObject({ status: 500, body: [1], isJson: true });
+    expect(await callGitLab(gitlab.url, 'GET', '/b')).toMatchObject({ status: 200, body: {}, isJson: false });
+  });
+
+  it('follows no redirect, which could lead a token elsewhere', async () => {
+    gitlab.failNext({ path: /version/ }, 302, undefined, 1, { location: `${gitlab.url}/elsewhere` });
+    const answer = await callGitLab(gitlab.url, 'GET', '/version', { token: 'x' });
+    expect(answer).toMatchObject({ status: 302, location: `${gitlab.url}/elsewhere` });
+    expect(gitlab.requests).toHaveLength(1);
+  });
+
+  it('gives a whole answer ten seconds, however steadily it drips in', async () => {
+    const limit = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(limit.signal);
+    const server = createServer((_, response) => {
+      // The first byte is there; the last one never comes.
+      response.write('{', () => limit.abort(new DOMException('', 'TimeoutError')));
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(callGitLab(url, 'GET', '/version')).rejects.toThrow('no answer within 10 seconds');
+    expect(timeout).toHaveBeenCalledWith(10_000);
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+  });
+
+  it('says that nothing listens', async () => {
+    const { url } = gitlab;
+    await gitlab.stop();
+    await expect(callGitLab(url, 'GET', '/version')).rejects.toMatchObject({
+      message: `${new URL(url).host} cannot be reached: connection refused.`,
+      remedy: expect.stringContaining('that GitLab runs'),
+    });
+  });
+
+  it.each([
+    ['ENOTFOUND', 'not known (DNS)', 'DNS of this host'],
+    ['EAI_AGAIN', 'not known (DNS)', 'DNS of this host'],
+    ['CERT_HAS_EXPIRED', 'has expired', 'Renew it'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'for another name', 'Write that name'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'the authority that signed', 'config/certs/ca.crt'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'the authority that signed', 'config/certs/ca.crt'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'the authority that signed', 'config/certs/ca.crt'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'TLS fails: the message', 'http or https'],
+    ['UND_ERR_CONNECT_TIMEOUT', 'no answer within 10 seconds', 'firewall'],
+    ['EHOSTUNREACH', 'no answer within 10 seconds', 'firewall'],
+    ['UND_ERR_SOCKET', 'cannot be reached: the message', 'GITLAB_URL'],
+  ])('explains %s', async (code, message, remedy) => {
+    const cause = Object.assign(new Error('the message'), { code });
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('fetch failed', { cause })));
+    await expect(callGitLab('https://gitlab.example.com', 'GET', '/x')).rejects.toMatchObject({
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+
+  it('shows no token that Node.js cannot send', async () => {
+    const token = keepSecret('a\nb');
+    await expect(callGitLab(gitlab.url, 'GET', '/x', { token })).rejects.not.toThrow('a\nb');
+  });
+});
+
+describe('reason', () => {
+  it.each([
+    [{ error: 'insufficient_scope', error_description: 'Higher privileges' }, 'Higher privileges'],
+    [{ message: '403 Forbidden' }, '403 Forbidden'],
+    [{ message: ['one', 'two'] }, 'one; two'],
+    [{ message: { maximum_timeout: ['is too short', 'is odd'] } }, 'maximum_timeout: is too short; is odd'],
+    [{ error: 'a is missing' }, 'a is missing'],
+    [{}, 'no reason given'],
+  ])('reads %j', (body, words) => {
+    expect(reason(body)).toBe(words);
+  });
+});
+
+const answer = (status: number, body: Answer['body'] = {}, more: Partial<Answer> = {}): Answer => ({
+  status,
+  body,
+  isJson: true,
+  location: '',
+  ...more,
+});
+
+describe('refusal', () => {
+  it.each([
+    [answer(400, { message: 'bad' }), 'GitLab does not do it: bad (HTTP 400)', 'mend it'],
+    [answer(404, { message: '404 Not found' }), 'GitLab does not do it: 404 Not found (HTTP 404)', 'mend it'],
+    [answer(429, { message: 'Retry later' }), 'Retry later (HTTP 429)', 'in some minutes'],
+    [answer(502, {}, { isJson: false }), 'a web page, as of a proxy', 'when GitLab is well'],
+    [
+      answer(302, {}, { location: 'https://new.example.com/users/sign_in?x' }),
+      'GITLAB_URL redirects to https://new.example.com/users/sign_in?x.',
+      'Write into .env: GITLAB_URL=https://new.example.com',
+    ],
+  ])('has a sentence for %j', (given, message, remedy) => {
+    expect(refusal(given, 'do it', 'mend it')).toMatchObject({
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+});
+
+describe('requireGitLab', () => {
+  it.each([200, 401, 403])('takes %s in JSON for the API', async status => {
+    gitlab.failNext({ path: /version/ }, status);
+    await expect(requireGitLab(gitlab.url)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    [200, '<html>', 'a web page'],
+    [403, '<html>', 'a web page'],
+    [404, { error: '404 Not Found' }, '404 Not Found'],
+    [503, '<html>', 'HTTP 503'],
+  ])('refuses %s with %j', async (status, body, words) => {
+    gitlab.failNext({ path: /version/ }, status, body);
+    await expect(requireGitLab(gitlab.url)).rejects.toThrow(words);
+  });
+
+  it('says to take /ci off', async () => {
+    await expect(requireGitLab(`${gitlab.url}/ci`)).rejects.toMatchObject({
+      remedy: `Take /ci off GITLAB_URL in .env: GITLAB_URL=${gitlab.url}`,
+    });
+  });
+});
+
+describe('verifyRunner', () => {
+  it('gives the id and the expiry of a runner that GitLab knows, whatever its token looks like', async () => {
+    const tokenExpiresAt = '2999-01-01T00:00:00.000Z';
+    const { id, token } = gitlab.addRunner({ token: 'acme-anything', tokenExpiresAt });
+    expect(await verifyRunner(gitlab.url, token)).toEqual({ id: `${id}`, expiresAt: tokenExpiresAt });
+    const { id: other, token: forever } = gitlab.addRunner();
+    expect(await verifyRunner(gitlab.url, forever)).toEqual({ id: `${other}`, expiresAt: '' });
+    expect(gitlab.requests[0]).toMatchObject({ path: '/api/v4/runners/verify', body: { token } });
+  });
+
+  it('gives nothing for one that it does not know', async () => {
+    expect(await verifyRunner(gitlab.url, 'unknown')).toBeUndefined();
+  });
+
+  it.each([
+    [403, '<html>'],
+    [500, undefined],
+    [429, undefined],
+  ])('does not take %s with %j for a word on the token', async (status, body) => {
+    gitlab.failNext({ path: /verify/ }, status, body);
+    await expect(verifyRunner(gitlab.url, 'x')).rejects.toThrow(`HTTP ${status}`);
+  });
+});
+
+describe('accessTokenFailure', () => {
+  it.each([
+    [answer(401, { error_description: 'Token is expired.' }), 'GITLAB_ACCESS_TOKEN: Token is expired.'],
+    [answer(403, { error: 'insufficient_scope' }), 'GITLAB_ACCESS_TOKEN lacks the scope manage_runner.'],
+    [answer(403, { message: '403 Forbidden' }), 'may not do this: 403 Forbidden'],
+  ])('explains %j', (given, message) => {
+    expect(accessTokenFailure(given, 'manage_runner')).toMatchObject({
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining('scope manage_runner'),
+    });
+  });
+
+  it.each([answer(200), answer(404), answer(403, {}, { isJson: false })])('has no word on %j', given => {
+    expect(accessTokenFailure(given, 'x')).toBeUndefined();
+  });
+});
+
+describe('what an access token shows', () => {
+  it('is the version of GitLab, and how many hosts use a runner', async () => {
+    const { id } = gitlab.addRunner({ managers: new Set(['r_1', 'r_2']) });
+    const environment = environmentWith({ GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['read_api']) });
+    expect(await gitlabVersion(environment)).toBe('19.3.0');
+    expect(await countManagers(environment, `${id}`)).toBe(2);
+  });
+
+  it('is nothing where there is none, or where it may not', async () => {
+    const { id } = gitlab.addRunner();
+    for (const token of ['', gitlab.addAccessToken(['create_runner'])]) {
+      const environment = environmentWith({ GITLAB_ACCESS_TOKEN: token });
+      expect(await gitlabVersion(environment)).toBeUndefined();
+      expect(await countManagers(environment, `${id}`)).toBeUndefined();
+    }
+  });
+});
+
+describe('runnerChanges', () => {
+  const asWanted = { id: 7, runner_type: 'project_type', ...runnerAttributes(ours, 'project_type') };
+
+  it('are none where GitLab has all as settings.ts wants it, the tags in whatever order', () => {
+    expect(runnerChanges(ours, asWanted)).toEqual([]);
+    expect(runnerChanges(ours, { ...asWanted, tag_list: ['linux', 'docker'] })).toEqual([]);
+  });
+
+  it.each([
+    ['tag_list', ['docker'], ['docker', 'linux']],
+    ['locked', false, true],
+    ['access_level', 'ref_protected', 'not_protected'],
+    ['maximum_timeout', null, 3600],
+    ['paused', true, false],
+    ['description', 'Theirs', 'My Docker Runner'],
+    ['run_untagged', true, false],
+  ])('show that %s is another', (key, from, to) => {
+    expect(runnerChanges(ours, { ...asWanted, [key]: from })).toEqual([{ key, from, to }]);
+  });
+
+  it('leave the lock alone of a runner that belongs to no project', () => {
+    expect(runnerChanges(ours, { ...asWanted, runner_type: 'group_type', locked: false })).toEqual([]);
+  });
+});
+
+describe('the check', () => {
+  const look = async (name: string, values: Record<string, string> = {}) => {
+    const note = fakeNote();
+    await checks
+      .find(one => one.name === name)
+      ?.run({ run: fakeRun({}), environment: environmentWith(values) }, note);
+    return note.notes;
+  };
+  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000 + 60_000).toISOString();
+
+  it('of GitLab says that it answers, and fails where it does not', async () => {
+    expect(await look('GitLab')).toMatchObject([
+      { verdict: 'ok', detail: `${gitlab.url} answers this host` },
+    ]);
+    gitlab.failNext({ path: /version/ }, 500);
+    await expect(look('GitLab')).rejects.toThrow('HTTP 500');
+  });
+
+  it('of the token is satisfied with one that GitLab accepts', async () => {
+    const { id, token } = gitlab.addRunner();
+    const detail = `"My Docker Runner" is runner #${id}; its token does not expire`;
+    expect(await look('token', { RUNNER_TOKEN: token })).toMatchObject([{ verdict: 'ok', detail }]);
+  });
+
+  it('of the token warns where there is none, and fails where GitLab does not accept it', async () => {
+    expect(await look('token')).toMatchObject([{ verdict: 'warning', remedy: 'Run: make register' }]);
+    expect(await look('token', { RUNNER_TOKEN: 'gone' })).toMatchObject([
+      { verdict: 'failed', remedy: 'Run: make register' },
+    ]);
+  });
+
+  it.each([
+    ['GitLab', 13, 'warning'],
+    ['GitLab', 14, 'ok'],
+    ['.env', 13, 'warning'],
+    ['.env', 14, 'ok'],
+  ])('of the token believes %s that it expires in %i days: %s', async (source, days, verdict) => {
+    const { token } = gitlab.addRunner({ tokenExpiresAt: source === 'GitLab' ? inDays(days) : null });
+    const values = { RUNNER_TOKEN: token, RUNNER_TOKEN_EXPIRES: source === '.env' ? inDays(days) : '' };
+    expect(await look('token', values)).toMatchObject([{ verdict }]);
+  });
+
+  it('of the settings cannot tell without an access token, or with one that may not look', async () => {
+    const { token } = gitlab.addRunner();
+    expect(await look('settings', { RUNNER_TOKEN: token })).toMatchObject([{ verdict: 'unknown' }]);
+    const values = { RUNNER_TOKEN: token, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['create_runner']) };
+    expect(await look('settings', values)).toMatchObject([
+      { verdict: 'unknown', detail: 'GITLAB_ACCESS_TOKEN lacks the scope manage_runner.' },
+    ]);
+  });
+
+  it('of the settings names each difference, and fails for a runner that is paused', async () => {
+    const asSettings = { description: 'My Docker Runner', tagList: ['docker'], maximumTimeout: 3600 };
+    const { token } = gitlab.addRunner({ ...asSettings, paused: true, runUntagged: true });
+    gitlab.addRunner({ description: 'of somebody else', paused: true });
+    const values = { RUNNER_TOKEN: token, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['manage_runner']) };
+    const notes = await look('settings', values);
+    expect(notes.map(({ verdict, detail }) => [verdict, detail])).toEqual([
+      ['warning', '"My Docker Runner": run_untagged is true in GitLab, and false in settings.ts'],
+      ['failed', '"My Docker Runner": paused is true in GitLab, and false in settings.ts'],
+    ]);
+  });
+
+  it('of the settings says how many hosts use the token, where all is as it should be', async () => {
+    const asSettings = { description: 'My Docker Runner', tagList: ['docker'], maximumTimeout: 3600 };
+    const { token } = gitlab.addRunner({ ...asSettings, managers: new Set(['r_1', 'r_2']) });
+    const values = { RUNNER_TOKEN: token, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['manage_runner']) };
+    const detail = '"My Docker Runner" is in GitLab as settings.ts says; 2 hosts use its token';
+    expect(await look('settings', values)).toMatchObject([{ verdict: 'ok', detail }]);
+  });
+});
