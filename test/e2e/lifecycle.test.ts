@@ -92,7 +92,7 @@ describe.each<EngineName>(['modern', 'old'])('the runner on the %s engine', name
       const { output: status } = await bench.repository.make('status');
       expect(status).toMatch(/^jobs +1 running/m);
       expect(status).toMatch(/^version +19\.3\.0/m);
-      expect(status).toMatch(/^token .*accepted, does not expire/m);
+      expect(status).toMatch(/does not expire/m);
       await bench.succeed('down');
       expect(job.state).toBe('success');
       expect(await bench.repository.container()).toBe('');

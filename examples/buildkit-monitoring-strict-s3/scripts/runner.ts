@@ -7,22 +7,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { gitlabVersion, verifyRunner } from './gitlab.ts';
+import { gitlabVersion, checks as ofGitLab } from './gitlab.ts';
 import * as host from './host.ts';
-import {
-  type Environment,
-  Failure,
-  isInterrupted,
-  lastLine,
-  type Note,
-  type Run,
-  type World,
-} from './host.ts';
+import { type Environment, Failure, lastLine, type Note, type Run, type World } from './host.ts';
 import { runners } from './settings.ts';
 
-/** How often a new version is asked whether GitLab knows it, and the seconds between. */
+/** How often GitLab is asked whether it knows a new version, and the seconds between. */
 export const patience = { tries: 20, seconds: 3 };
 
 const file = (path: string) => new URL(path, host.root);
@@ -44,7 +35,9 @@ export async function up(run: Run): Promise<void> {
   const image = imageOf(environment);
   console.log(`Starting ${image}; an image that is not here is pulled first, which takes a while...`);
   await requireVersion(run, image);
-  makeSystemId();
+  // By it GitLab tells hosts with one token apart. The container cannot write it: its folder is read-only.
+  if (!existsSync(file('config/.runner_system_id')))
+    writeFileSync(file('config/.runner_system_id'), `r_${randomBytes(6).toString('hex')}`);
   const { status, stderr } = await run([...compose, 'up', '-d'], { seconds: 0 });
   if (status !== 0)
     throw new Failure(`It does not start: ${host.explainContainer(stderr)}`, 'See why: make logs');
@@ -75,59 +68,31 @@ async function requireVersion(run: Run, image: string): Promise<string> {
   }
   const version = /^Version: *(\S+)/m.exec(stdout)?.[1] ?? 'unknown';
   const [major = 99, minor = 0] = version.split('.').map(Number);
-  const fills = major > 18 || (major === 18 && minor >= 10) || Number.isNaN(major);
-  if (fills || existsSync(file('scripts/expand-config.sh'))) return version;
+  if (!(major * 100 + minor < 1810) || existsSync(file('scripts/expand-config.sh'))) return version;
   throw new Failure(
     `${image} is GitLab Runner ${version}; only 18.10 and later fill in the variables of config/config.toml.`,
     `Get a newer one: docker pull ${image}. To keep it, generate this repository with --runner-image and its version.`,
   );
 }
 
-/** By it GitLab tells hosts with one token apart. The container cannot write it: its folder is read-only. */
-function makeSystemId(): void {
-  try {
-    const id = `r_${randomBytes(6).toString('hex')}`;
-    if (!existsSync(file('config/.runner_system_id'))) writeFileSync(file('config/.runner_system_id'), id);
-  } catch (error) {
-    throw new Failure(
-      `config/ cannot be written: ${(error as Error).message}`,
-      'See whose it is: ls -ld config',
-    );
-  }
-}
-
-/** The runner's container, as Docker describes it; `image` is an id. */
-interface Container {
-  readonly id: string;
-  readonly state: string;
-  readonly health: string;
-  readonly image: string;
-  readonly project: string;
-  readonly startedAt: string;
-}
-
-/** Undefined where none runs. */
-async function containerOf({ run, compose }: Ready): Promise<Container | undefined> {
+/** The runner's container in Docker's words (`image` is an id); undefined where none runs. */
+async function containerOf({ run, compose }: Ready): Promise<Record<string, string> | undefined> {
   const [id = ''] = (await run([...compose, 'ps', '-q', 'runner'])).stdout.trim().split('\n');
-  if (id === '') return undefined;
   const project = '{{index .Config.Labels "com.docker.compose.project"}}';
   const health = '{{if .State.Health}}{{.State.Health.Status}}{{end}}';
-  const format = `{"state": "{{.State.Status}}", "image": "{{.Image}}", "project": "${project}", "startedAt": "{{.State.StartedAt}}", "health": "${health}"}`;
-  const { status, stdout } = await run(['docker', 'inspect', '--format', format, id]);
-  return status === 0 ? { id, ...JSON.parse(stdout) } : undefined;
+  const format = `{"state": "{{.State.Status}}", "image": "{{.Image}}", "project": "${project}", "startedAt": "{{.State.StartedAt}}", "restarts": "{{.RestartCount}}", "health": "${health}"}`;
+  const found = id === '' ? undefined : await run(['docker', 'inspect', '--format', format, id]);
+  return found?.status === 0 ? { id, ...JSON.parse(found.stdout) } : undefined;
 }
 
 /** Why GitLab does not know each runner of config.toml; undefined where it does. No exit code says so. */
-async function whyNotValid(run: Run, container: string): Promise<string | undefined> {
-  const { stdout, stderr } = await run(['docker', 'exec', container, 'gitlab-runner', 'verify'], {
-    seconds: 30,
-  });
+async function whyNotValid(run: Run, id = ''): Promise<string | undefined> {
+  const { stdout, stderr } = await run(['docker', 'exec', id, 'gitlab-runner', 'verify'], { seconds: 30 });
   const lines = `${stdout}${stderr}`.split('\n');
   const known = lines.filter(line => /is (valid|alive)/.test(line)).length;
-  const wanted = readConfig().length;
-  if (known === wanted) return undefined;
   const why = lines.find(line => /is not valid|ERROR|FATAL/.test(line)) ?? stderr;
-  return `GitLab knows ${known} of ${wanted} runners: ${lastLine(why)}`;
+  const wanted = readConfig().length;
+  return known === wanted ? undefined : `GitLab knows ${known} of ${wanted} runners: ${lastLine(why)}`;
 }
 
 /** Upgrades, or goes back. @throws Failure that says which version runs, if any */
@@ -138,10 +103,7 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
   const before = await containerOf(world);
   const problem = before ? await whyNotValid(run, before.id) : 'it does not run.';
   if (!before || problem)
-    throw new Failure(
-      `Nobody could tell whether an upgrade goes well: ${problem}`,
-      'Run: make up; then: make status',
-    );
+    throw new Failure(`Nobody could tell whether an upgrade goes well: ${problem}`, 'Run: make up');
   host.holdInterruptions();
   const previous = `${before.project}-runner:previous`;
   // After an upgrade that went back, what docker-compose.yml names is tried again.
@@ -151,10 +113,10 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
   const { stdout: id } = await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', wanted]);
   if (id.trim() === before.image)
     return console.log(`${wanted} is what runs already: GitLab Runner ${version}. Nothing was changed.`);
-  const kept = await run(['docker', 'tag', before.image, previous]);
+  const kept = await run(['docker', 'tag', before.image ?? '', previous]);
   if (kept.status !== 0)
     throw new Failure(`The old image cannot be kept: ${lastLine(kept.stderr)}`, 'See: docker images');
-  await drain(world, before.id, seconds);
+  await drain(world, before.id ?? '', seconds);
   if (wentBack) host.writeEnvironment({ RUNNER_IMAGE: '' });
   const why = await bringUp(world, wentBack ? '' : environment.value('RUNNER_IMAGE'));
   if (why === undefined)
@@ -162,48 +124,42 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
   console.log(`GitLab Runner ${version} does not work: ${why}\nGoing back...`);
   host.writeEnvironment({ RUNNER_IMAGE: previous });
   const whyNot = await bringUp(world, previous);
-  throw whyNot
-    ? new Failure(`Neither version works. The one before: ${whyNot}`, 'See why: make logs')
-    : new Failure(
-        `GitLab Runner ${version} does not work: ${why} The version before runs again.`,
-        `RUNNER_IMAGE in .env names it: ${previous}. Try again later: make upgrade`,
-      );
+  if (whyNot) throw new Failure(`Neither version works. The one before: ${whyNot}`, 'See why: make logs');
+  throw new Failure(
+    `GitLab Runner ${version} does not work: ${why} The version before runs again.`,
+    `RUNNER_IMAGE in .env names it: ${previous}. Try again later: make upgrade`,
+  );
 }
 
 async function pull(run: Run, image: string): Promise<string> {
   console.log(`Pulling ${image}...`);
   const { status, stderr } = await run(['docker', 'pull', '--quiet', image], { seconds: 1800 });
-  const version = status === 0 ? await requireVersion(run, image) : '';
-  if (isInterrupted()) throw new Failure('Interrupted: nothing was changed.', 'Run it again: make upgrade');
-  if (version !== '') return version;
+  if (host.isInterrupted())
+    throw new Failure('Interrupted: nothing was changed.', 'Run it again: make upgrade');
+  if (status === 0) return requireVersion(run, image);
   throw new Failure(`${image} cannot be pulled: ${host.explainContainer(stderr)}`, 'Nothing was changed.');
 }
 
-/** Lets the runner take no new job and end with its last one, or ends it so that GitLab hears of its jobs. */
-async function drain({ run, environment }: Ready, id: string, seconds: number): Promise<void> {
-  const jobs = () =>
-    host.runningJobs(
-      run,
-      runners.map(({ tokenVariable }) => environment.value(tokenVariable)),
-    );
-  const signal = (name: string) => run(['docker', 'kill', '--signal', name, id], { undisturbed: true });
-  const isOver = async (limit: number) =>
-    (await run(['docker', 'wait', id], { seconds: limit, undisturbed: true })).status !== 124;
-  await signal('QUIT');
-  let said = -1;
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
-    if (await isOver(Math.min(5, (end - Date.now()) / 1000))) return;
-    if (isInterrupted()) {
-      const remedy = 'Start it again, as it was: make up';
-      throw new Failure('Interrupted: the runner takes no new job, and ends with its last one.', remedy);
-    }
-    const left = await jobs();
-    if (left !== said) console.log(`Waiting for running jobs to end: ${left} left.`);
-    said = left;
-  }
-  console.log(
-    `After ${seconds} s the jobs that still run (${await jobs()}) are ended; GitLab hears that they failed.`,
+const jobsOf = ({ run, environment: { value } }: World) =>
+  host.runningJobs(
+    run,
+    runners.map(({ tokenVariable }) => value(tokenVariable)),
   );
+
+/** Lets the runner take no new job and end with its last one, or ends it so that GitLab hears of its jobs. */
+async function drain(world: World, id: string, seconds: number): Promise<void> {
+  const signal = (name: string) => world.run(['docker', 'kill', '--signal', name, id], { undisturbed: true });
+  const isOver = async (limit: number) =>
+    (await world.run(['docker', 'wait', id], { seconds: limit, undisturbed: true })).status !== 124;
+  await signal('QUIT');
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
+    console.log(`Waiting for running jobs to end: ${await jobsOf(world)} left.`);
+    if (await isOver(Math.min(15, (end - Date.now()) / 1000))) return;
+    if (!host.isInterrupted()) continue;
+    const problem = 'Interrupted: the runner takes no new job, and ends with its last one.';
+    throw new Failure(problem, 'Start it again, as it was: make up');
+  }
+  console.log(`After ${seconds} s the jobs that still run (${await jobsOf(world)}) are ended as failed.`);
   await signal('TERM');
   if (!(await isOver(60))) await signal('KILL');
 }
@@ -214,172 +170,85 @@ async function bringUp(world: Ready, image: string): Promise<string | undefined>
   const options = { seconds: 0, undisturbed: true, environment: { RUNNER_IMAGE: image } };
   const { status, stderr } = await run([...compose, 'up', '-d', '--no-deps', 'runner'], options);
   if (status !== 0) return host.explainContainer(stderr);
-  let why: string | undefined;
-  for (let tries = 0; tries < patience.tries; tries += 1) {
-    if (tries > 0) await sleep(patience.seconds * 1000);
-    const now = await containerOf(world);
-    why =
-      now?.state === 'running' ? await whyNotValid(run, now.id) : `its container is ${now?.state ?? 'gone'}.`;
+  for (let left = patience.tries; ; left -= 1) {
+    const id = (await containerOf(world))?.id;
+    const why = await whyNotValid(run, id);
     // One that ends and is started again runs too, for a moment.
-    if (why === undefined && (await containerOf(world))?.startedAt === now?.startedAt) return undefined;
-    why ??= 'it ends again and again.';
+    const { state = 'gone', restarts } = (await containerOf(world)) ?? {};
+    if (state !== 'running' || restarts !== '0') return `its container is ${state}, restarts: ${restarts}.`;
+    if (why === undefined || left <= 1) return why;
+    const ended = await run(['docker', 'wait', id ?? ''], { ...patience, undisturbed: true });
+    if (ended.status !== 124) return 'its container has ended.';
   }
-  return why;
 }
 
 /** Shows how the runner is; the exit code is 1 if something needs looking at. */
 export async function status(run: Run): Promise<void> {
   const world = await ready(run);
-  const { environment, compose } = world;
-  const say = (name: string, text: string, isGood = true) => {
-    console.log(host.mask(`${name.padEnd(10)}${text}${isGood ? '' : '  <- look at this'}`));
-    if (!isGood) process.exitCode = 1;
-  };
-  const container = await containerOf(world);
-  const { state = 'not there: make up', health = '', startedAt = '' } = container ?? {};
-  say('container', `${state} ${health} ${startedAt}`, state === 'running' && health !== 'unhealthy');
-  const services = (await run([...compose, 'ps'])).stdout.trim();
-  console.log(host.mask(services.replace(/^/gm, '  ')));
-  if (container) {
-    const asked = await run([
-      'docker',
-      'exec',
-      container.id,
-      'sh',
-      '-c',
-      'gitlab-runner --version; df -Pk /',
-    ]);
-    say('version', /^Version: *(\S+)/m.exec(asked.stdout)?.[1] ?? 'unknown');
-    const [size = 0, , free = 0] =
-      /\s\d+\s+\d+\s+\d+\s+\d+%/.exec(asked.stdout)?.[0].trim().split(/\s+/) ?? [];
-    const gib = (blocks: string | number) => (Number(blocks) / 1024 / 1024).toFixed(1);
-    say('disk', `${gib(free)} GiB free of ${gib(size)}, for images and caches`, Number(gib(free)) >= 10);
+  const { stdout } = await run([...world.compose, 'ps']);
+  console.log(host.mask(stdout.trim()));
+  for (const { name, run: look } of [...checks, ...ofGitLab]) {
+    if (!['container', 'token'].includes(name)) continue;
+    const note: Note = (verdict, detail, remedy = '') => {
+      if (verdict !== 'ok') process.exitCode = 1;
+      const more = verdict === 'ok' ? '' : `  ${remedy}  <- look at this`;
+      console.log(host.mask(`${name.padEnd(10)}${detail}${more}`));
+    };
+    await Promise.resolve(look(world, note)).catch(({ message, remedy }) => note('failed', message, remedy));
   }
-  const tokens = runners.map(({ tokenVariable }) => environment.value(tokenVariable));
-  say('jobs', `${await host.runningJobs(run, tokens)} running`);
-  for (const [at, { description }] of runners.entries()) {
-    const [text, isGood] = await lookAtToken(environment, tokens[at] ?? '');
-    say('token', `of "${description}": ${text}`, isGood);
-  }
+  console.log(`jobs      ${await jobsOf(world)} running`);
+  const id = (await containerOf(world))?.id;
+  const asked =
+    id && (await run(['docker', 'exec', id, 'sh', '-c', 'gitlab-runner --version; df -h /'])).stdout;
+  const [, version = 'unknown'] = /^Version: *(\S+)/m.exec(asked ?? '') ?? [];
+  if (asked) console.log(`version   ${version}\ndisk      ${lastLine(asked)}`);
 }
 
-/** What GitLab says of a token, and whether that is well. */
-async function lookAtToken({ gitlabUrl }: Environment, token: string): Promise<[string, boolean]> {
-  if (token === '') return ['there is none: make register', false];
-  try {
-    const said = await verifyRunner(gitlabUrl, token);
-    if (!said) return ['GitLab does not accept it: make register', false];
-    const days = Math.floor((Date.parse(said.expiresAt) - Date.now()) / 86_400_000);
-    if (Number.isNaN(days)) return ['accepted, does not expire', true];
-    const isSoon = days < 14;
-    return [`accepted, expires in ${days} days${isSoon ? ': make register ARGS=--rotate' : ''}`, !isSoon];
-  } catch (error) {
-    return [(error as Error).message, false];
-  }
+/** Name and token of each [[runners]] of config.toml, as they stand there. @throws Failure if there is none */
+function readConfig(): { name?: string; token?: string }[] {
+  const path = file('config/config.toml');
+  const [, ...blocks] = (existsSync(path) ? readFileSync(path, 'utf8') : '').split(/^\s*\[\[runners\]\]/m);
+  const remedy = 'What git has of it: git checkout config/config.toml. One of version 0.1.0: see README.md';
+  if (blocks.length === 0) throw new Failure('config/config.toml has no [[runners]].', remedy);
+  const line = /^\s*(name|token)\s*=\s*(["'])(.*?)(?<!\\)\2/gm;
+  return blocks.map(block => {
+    const lines = [...(block.split(/^\s*\[/m)[0] ?? '').matchAll(line)];
+    return Object.fromEntries(lines.map(([, key, , text = '']) => [key, text.replace(/\\(["\\])/g, '$1')]));
+  });
 }
 
-/** One [[runners]] of config.toml, by its line; its values as they stand there, without quotes. */
-interface Block {
-  readonly line: number;
-  readonly name: string;
-  readonly token: string;
-  readonly clone_url: string;
-}
-
-/** Reads what is in one line each. @throws Failure if config.toml cannot be read, or has no runner */
-function readConfig(): Block[] {
-  try {
-    const lines = readFileSync(file('config/config.toml'), 'utf8').split(/\r?\n/);
-    const blocks: Record<string, string | number>[] = [];
-    let isInside = false;
-    for (const [at, text] of lines.entries()) {
-      const [, key = '', basic, literal] =
-        /^\s*(\w+)\s*=\s*(?:("(?:[^"\\]|\\.)*")|'([^']*)')/.exec(text) ?? [];
-      if (/^\s*\[/.test(text)) isInside = /^\s*\[\[\s*runners\s*\]\]/.test(text);
-      if (/^\s*\[/.test(text) && isInside) blocks.push({ line: at + 1, name: '', token: '', clone_url: '' });
-      else if (isInside && key)
-        Object.assign(blocks.at(-1) ?? {}, { [key]: basic ? JSON.parse(basic) : literal });
-    }
-    if (blocks.length === 0) throw new Error('it has no [[runners]]');
-    return blocks as unknown as Block[];
-  } catch (error) {
-    const remedy = 'What git has of it: git checkout config/config.toml. One of version 0.1.0: see README.md';
-    throw new Failure(`config/config.toml cannot be used: ${(error as Error).message}`, remedy);
-  }
-}
-
-/** Whether config.toml is in line with settings.ts and .env, and GitLab Runner can read it. */
+/** Whether config.toml is in line with settings.ts, and GitLab Runner can read it. */
 async function checkConfig(world: World, note: Note): Promise<void> {
   const blocks = readConfig();
-  const found: Parameters<Note>[] = blocks.flatMap(block => faultsOf(block, world.environment.gitlabUrl));
+  for (const { name, token = '' } of blocks) {
+    const variable = runners.find(({ description }) => description === name)?.tokenVariable;
+    const remedy = `Write token = "\${${variable ?? 'RUNNER_TOKEN'}}", then: make register ARGS=--rotate`;
+    if (!variable) note('warning', `"${name}": scripts/settings.ts does not describe it.`);
+    if (!/^\$/.test(token)) note('failed', `"${name}": its token is in the file, or missing.`, remedy);
+  }
   for (const { description } of runners) {
     if (blocks.some(({ name }) => name === description)) continue;
-    const detail = `no [[runners]] of config/config.toml has the name "${description}" of scripts/settings.ts.`;
-    found.push(['failed', detail, 'Make the two names one.']);
+    note('failed', `no [[runners]] has the name "${description}" of scripts/settings.ts.`, 'Make them one.');
   }
-  found.push(...(await lint(world)));
-  for (const words of found) note(...words);
-  if (found.length === 0) note('ok', 'GitLab Runner finds nothing wrong in it');
+  await lint(world, note);
 }
 
-/** What is wrong with one [[runners]] without a look at the rest of it. */
-function faultsOf({ line, name, token, clone_url }: Block, gitlabUrl: string): Parameters<Note>[] {
-  const at = `config/config.toml, line ${line}, "${name}"`;
-  const described = runners.find(({ description }) => description === name);
-  const named = /^\$\{?(\w+)\}?$/.exec(token)?.[1];
-  const wanted = `token = "\${${described?.tokenVariable ?? 'RUNNER_TOKEN'}}"`;
-  const found: Parameters<Note>[] = [];
-  if (!described)
-    found.push([
-      'warning',
-      `${at}: scripts/settings.ts does not describe it, so nothing here looks after it.`,
-    ]);
-  if (!named && token !== '') {
-    const remedy = `Write ${wanted}, and renew the token: make register ARGS=--rotate`;
-    found.push(['failed', `${at}: its token is in the file, which is in git.`, remedy]);
-  } else if (token === '' || (described && named !== described.tokenVariable))
-    found.push([
-      'failed',
-      `${at}: its token is not the variable that scripts/settings.ts says.`,
-      `Write: ${wanted}`,
-    ]);
-  if (clone_url !== '' && new URL(clone_url, gitlabUrl).host !== new URL(gitlabUrl).host) {
-    const detail = `${at}: clone_url is ${clone_url}, but GITLAB_URL in .env is ${gitlabUrl}.`;
-    found.push(['warning', detail, 'Make them one, unless jobs need another address than the runner.']);
-  }
-  return found;
-}
-
-/** What GitLab Runner's own lint says of config.toml; nothing where it is content. */
-async function lint({ run, environment }: World): Promise<Parameters<Note>[]> {
-  const image = imageOf(environment);
-  const cannot = (why: string): Parameters<Note>[] => [
-    ['unknown', `whether GitLab Runner can read it: ${why}`],
-  ];
-  if ((await run(['docker', 'image', 'inspect', image])).status !== 0)
-    return cannot(`${image} is not here yet.`);
+/** What GitLab Runner's own lint says of config.toml; images before 19.3 have none. */
+async function lint({ run, environment }: World, note: Note): Promise<void> {
   // An empty token is a mistake to it, and a real one is none of its business.
-  const values = runners.flatMap(({ tokenVariable }) => ['--env', `${tokenVariable}=placeholder`]);
+  const names = runners.map(({ tokenVariable }) => `${tokenVariable}=placeholder`);
+  const values = [...names, 'GITLAB_URL=https://gitlab.example.com'].flatMap(one => ['--env', one]);
   const folder = `${fileURLToPath(file('config'))}:/etc/gitlab-runner:ro`;
-  const options = ['--rm', '--network', 'none', '--volume', folder, '--entrypoint', 'sh', ...values];
-  const script = 'gitlab-runner help | grep -q "^ *lint " || exit 77; gitlab-runner lint';
-  const command = [
-    'docker',
-    'run',
-    ...options,
-    '--env',
-    'GITLAB_URL=https://gitlab.example.com',
-    image,
-    '-c',
-    script,
-  ];
-  const { status, stdout, stderr } = await run(command);
-  if (status === 0) return [];
-  if (status === 77) return cannot('before 19.3 it has no lint.');
+  const options = ['--rm', '--network', 'none', '--volume', folder, '--entrypoint', 'gitlab-runner'];
+  const image = imageOf(environment);
+  const isHere = (await run(['docker', 'image', 'inspect', image])).status === 0;
+  if (!isHere) return note('unknown', `whether GitLab Runner can read it: ${image} is not here yet.`);
+  const { status, stdout, stderr } = await run(['docker', 'run', ...options, ...values, image, 'lint']);
   const fatal = /(?:FATAL|ERROR|PANIC): *(.*)/.exec(stderr + stdout)?.[1];
-  if (!fatal) return cannot(lastLine(stderr));
-  const detail = `config/config.toml: ${lastLine(fatal.replaceAll('/etc/gitlab-runner/', 'config/'))}`;
-  return [['failed', detail, 'Correct that line; the runner reads the file again by itself.']];
+  if (status === 0) note('ok', 'GitLab Runner finds nothing wrong in it');
+  else if (!fatal || /Command lint not found/.test(fatal))
+    note('unknown', `whether GitLab Runner can read it: ${lastLine(stderr)}`);
+  else note('failed', lastLine(fatal.replaceAll('/etc/gitlab-runner/', 'config/')), 'Correct that line.');
 }
 
 async function checkContainer(world: World, note: Note): Promise<void> {
@@ -391,16 +260,11 @@ async function checkContainer(world: World, note: Note): Promise<void> {
   note('failed', 'GitLab does not know each runner of config/config.toml (unhealthy).', 'See why: make logs');
 }
 
-/** Whether the version fits. An image that is not here is asked for at its registry. */
+/** Whether the version fits that of GitLab. */
 async function checkVersion({ run, environment }: World, note: Note): Promise<void> {
   const image = imageOf(environment);
-  if ((await run(['docker', 'image', 'inspect', image])).status !== 0) {
-    const { status, stderr } = await run(['docker', 'manifest', 'inspect', image]);
-    if (status === 0) return note('ok', `${image} is not here yet; its registry has it`);
-    const remedy =
-      'Check the name in docker-compose.yml, and the network; for a private registry: docker login';
-    return note('failed', `${image} cannot be pulled: ${host.explainContainer(stderr)}`, remedy);
-  }
+  const isHere = (await run(['docker', 'image', 'inspect', image])).status === 0;
+  if (!isHere) return note('unknown', `${image} is not here yet.`, 'Pull it: make up');
   const version = await requireVersion(run, image);
   const ofGitLab = await gitlabVersion(environment);
   const [own, its] = [version, ofGitLab].map(one => /^\d+\.\d+/.exec(one ?? '')?.[0]);
@@ -419,10 +283,12 @@ export const checks: host.Check[] = [
 export async function main([word = '', seconds = '']: readonly string[]): Promise<void> {
   if (word === 'up') return up(host.run);
   if (word === 'status') return status(host.run);
-  if (word !== 'upgrade')
-    throw new Failure(`There is no "${word}".`, 'Say: scripts/run runner up | upgrade | status');
-  if (/^\d*$/.test(seconds)) return host.withLock(() => upgrade(host.run, Number(seconds || 3600)));
-  throw new Failure(`WAIT is no number of seconds: ${seconds}`, 'For example: make upgrade WAIT=600');
+  if (word !== 'upgrade' || !/^\d*$/.test(seconds))
+    throw new Failure(
+      `Not known: ${word} ${seconds}`,
+      'Say: scripts/run runner up | upgrade [SECONDS] | status',
+    );
+  return host.withLock(() => upgrade(host.run, Number(seconds || 3600)));
 }
 
 if (host.isMain(import.meta)) await host.start('runner', () => main(process.argv.slice(2)));

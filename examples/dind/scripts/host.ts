@@ -72,21 +72,19 @@ function readEnvFile(): string {
 }
 
 const takeOver = 'See whose it is: ls -l .env; to make it yours: sudo chown "$(id -u):$(id -g)" .env';
+const inTheWay = 'See what is in the way, and whether the disk is full: ls -ld . .env*; df -h .';
 
 /**
- * Puts values into .env and keeps its other lines, in one step: whoever reads it finds the old text or the new one. Only
- * its owner may read it. What was written is read back. Call it inside `withLock`.
+ * Puts values into .env in one step, reads them back, and keeps its other lines. Call it inside `withLock`.
  * @throws Failure if .env stays as it was
  */
 export function writeEnvironment(changes: Readonly<Record<string, string>>): void {
   const [file, copy] = [new URL('.env', root), new URL('.env.new', root)];
   const text = Object.entries(changes).reduce(withLine, readEnvFile());
   const owner = fs.existsSync(file) ? fs.statSync(file) : undefined;
-  if (owner && process.getuid?.() !== 0 && owner.uid !== process.getuid?.()) {
+  if (owner && process.getuid?.() !== 0 && owner.uid !== process.getuid?.())
     throw new Failure(`.env belongs to another user (${owner.uid}), so it was not written.`, takeOver);
-  }
   try {
-    // One that was left behind would keep its mode.
     fs.rmSync(copy, { force: true });
     fs.writeFileSync(copy, text, { mode: 0o600, flag: 'wx', flush: true });
     if (owner) fs.chownSync(copy, owner.uid, owner.gid);
@@ -95,25 +93,21 @@ export function writeEnvironment(changes: Readonly<Record<string, string>>): voi
     if (lost) throw new Error(`${lost} would not be read back: an open quote before it?`);
     fs.renameSync(copy, file);
   } catch (error) {
-    const problem = `.env was not written: ${(error as Error).message}`;
-    throw new Failure(
-      problem,
-      'See what is in the way, and whether the disk is full: ls -ld . .env*; df -h .',
-    );
+    throw new Failure(`.env was not written: ${(error as Error).message}`, inTheWay);
   }
 }
 
-/** The text of .env with that value in its first line of that name, and no second such line. */
+/** The text of .env with that value in the place of its first line, and no second one. */
 function withLine(text: string, [name, value]: [string, string]): string {
   if (/['\n\r]/.test(value))
     throw new Failure(`${name} has a quote or a line end in it.`, 'Use another one.');
   // In single quotes Node.js and Compose both take # and $ as they are.
   const line = `${name}=${/^[\w.:/@+-]*$/.test(value) ? value : `'${value}'`}\n`;
-  const lines = text.replace(/(?<!\n)$/, text === '' ? '' : '\n').split(/(?<=\n)/);
-  const isIts = (one: string) => new RegExp(`^\\s*(export\\s+)?${name}\\s*=`).test(one);
-  const first = lines.findIndex(isIts);
-  if (first < 0) return value === '' ? lines.join('') : [...lines, line].join('');
-  return lines.flatMap((one, number) => (number === first ? [line] : isIts(one) ? [] : [one])).join('');
+  const its = new RegExp(`^[ \\t]*(export\\s+)?${name}[ \\t]*=[^\\n]*\\n`, 'gm');
+  const whole = text.replace(/[^\n]$/, '$&\n');
+  const first = whole.search(its);
+  if (first < 0) return value === '' ? whole : whole + line;
+  return whole.slice(0, first) + line + whole.slice(first).replace(its, '');
 }
 
 /**
@@ -140,8 +134,7 @@ function takeLock(file: URL, isRetry = false): void {
     fs.linkSync(own, file);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST')
-      throw new Failure(`This folder cannot be written: ${message}`, 'See: ls -ld . .env*; df -h .');
+    if (code !== 'EEXIST') throw new Failure(`This folder cannot be written: ${message}`, inTheWay);
     const [pid = '', itsSpace] = fs.readFileSync(file, 'utf8').split(/ (.*)/);
     if (isRetry || itsSpace !== space || isAlive(Number(pid))) {
       const problem = `Another script works in this folder, or was killed there (process ${pid}, ${itsSpace}).`;
@@ -260,46 +253,34 @@ export interface Engine {
   readonly minApiVersion: string;
 }
 
+/** Why no engine answers: what the exit code and the errors match, the sentence, and what helps. */
+const noEngine: [RegExp, string, string][] = [
+  [/^127/, 'Docker is not installed.', 'Install it: https://docs.docker.com/engine/install/'],
+  [/^124/, 'The Docker Engine does not answer.', 'Restart it: sudo systemctl restart docker'],
+  [
+    /permission denied/i,
+    'You may not use the Docker Engine (permission denied on its socket).',
+    'Run as root, or join the group that owns the socket and log in again: sudo usermod -aG docker YOU',
+  ],
+  [
+    /client version \S+ is too (old|new)/i,
+    'The docker command of this host does not fit its engine: ',
+    'Install both from the same release of Docker.',
+  ],
+  [/^/, 'No Docker Engine answers: ', 'Start it: sudo systemctl start docker (or start Docker Desktop).'],
+];
+
 /** @throws Failure if there is no engine, it does not answer, or this user may not use it */
 export async function requireEngine(run: Run): Promise<Engine> {
   const { status, stdout, stderr } = await run(['docker', 'version', '--format', '{{json .Server}}']);
-  const found = status === 0 ? parseServer(stdout) : undefined;
-  if (found) return found;
-  const causes: [boolean, string, string][] = [
-    [status === 127, 'Docker is not installed.', 'Install it: https://docs.docker.com/engine/install/'],
-    [status === 124, 'The Docker Engine does not answer.', 'Restart it: sudo systemctl restart docker'],
-    [
-      /permission denied/i.test(stderr),
-      'You may not use the Docker Engine (permission denied on its socket).',
-      'Run as root, or join the group that owns the socket and log in again: sudo usermod -aG docker YOU',
-    ],
-    [
-      /client version \S+ is too (old|new)/i.test(stderr),
-      `The docker command of this host does not fit its engine: ${lastLine(stderr)}`,
-      'Install both from the same release of Docker.',
-    ],
-  ];
-  const [, problem, remedy] = causes.find(([is]) => is) ?? [
-    true,
-    `No Docker Engine answers: ${lastLine(stderr)}`,
-    'Start it: sudo systemctl start docker (or start Docker Desktop).',
-  ];
-  throw new Failure(problem, remedy);
-}
-
-function parseServer(json: string): Engine | undefined {
-  try {
-    const server = JSON.parse(json);
-    const name = server.Components?.[0]?.Name === 'Podman Engine' ? 'Podman Engine' : server.Platform?.Name;
-    return {
-      name,
-      version: server.Version,
-      apiVersion: server.ApiVersion,
-      minApiVersion: server.MinAPIVersion,
-    };
-  } catch {
-    return undefined;
+  const server = status === 0 && stdout.startsWith('{') ? JSON.parse(stdout) : undefined;
+  if (!server) {
+    const [, problem, remedy] = noEngine.find(([pattern]) => pattern.test(`${status} ${stderr}`))!;
+    throw new Failure(problem.endsWith(': ') ? problem + lastLine(stderr) : problem, remedy);
   }
+  const name = server.Components?.[0]?.Name === 'Podman Engine' ? 'Podman Engine' : server.Platform?.Name;
+  const { Version: version, ApiVersion: apiVersion, MinAPIVersion: minApiVersion } = server;
+  return { name, version, apiVersion, minApiVersion };
 }
 
 /** The command of Compose, as words. @throws Failure if it is not installed */
@@ -401,32 +382,23 @@ async function checkEnvFile({ run, environment }: World, note: Note): Promise<vo
   }
   if ((fs.statSync(file).mode & 0o077) !== 0) {
     fs.chmodSync(file, 0o600);
-    note(
-      'warning',
-      'others could read it: its mode is 0600 now.',
-      'Renew its token if they may have: make register ARGS=--rotate',
-    );
+    const remedy = 'Renew its token if they may have: make register ARGS=--rotate';
+    note('warning', 'others could read it: its mode is 0600 now.', remedy);
   }
-  const twoWays = /^(?:export )?(\w+)=(?!')(?:.*\$|[^"'\s]\S*#)/m.exec(readEnvFile());
+  const twoWays = /^(?:export )?(\w+)=(?!')(?:.*\$|[^"'\s]\S*#)/m.exec(readEnvFile())?.[1];
   if (twoWays) {
-    const detail = `${twoWays[1]} has # or $ in it, which Node.js and Compose read differently.`;
-    note('failed', detail, `Put the value in single quotes: ${twoWays[1]}='...'`);
+    const detail = `${twoWays} has # or $ in it, which Node.js and Compose read differently.`;
+    note('failed', detail, `Put the value in single quotes: ${twoWays}='...'`);
   }
   const tracked = await run(['git', 'ls-files', '--', '.env']);
   const ignored = await run(['git', 'check-ignore', '--quiet', '.env']);
-  if (tracked.status === 127)
-    note('unknown', 'git is not installed here: cannot tell whether it keeps .env.');
-  else if (/not a git repository/i.test(tracked.stderr))
-    note('ok', 'mode 0600; this folder is not in git yet');
-  else if (tracked.status !== 0 || ignored.status > 1)
-    note('unknown', `git does not say: ${lastLine(tracked.stderr + ignored.stderr)}`);
-  else if (tracked.stdout.trim() !== '')
-    note(
-      'failed',
-      'it is in git, and its tokens with it.',
-      'Run: git rm --cached .env; then make register ARGS=--rotate, as the old token stays in the history.',
-    );
-  else if (ignored.status === 1)
-    note('failed', 'git does not ignore it.', 'Add the line /.env to .gitignore.');
-  else note('ok', 'mode 0600, and git ignores it');
+  const told = tracked.stderr + ignored.stderr;
+  if (/not a git repository/i.test(told)) return note('ok', 'mode 0600; this folder is not in git yet');
+  if (tracked.status !== 0 || ignored.status > 1)
+    return note('unknown', `cannot tell whether git keeps it: ${lastLine(told)}`);
+  if (tracked.stdout.trim() !== '')
+    return note('failed', 'it is in git.', 'Run: git rm --cached .env; then make register ARGS=--rotate');
+  if (ignored.status === 1)
+    return note('failed', 'git does not ignore it.', 'Add the line /.env to .gitignore.');
+  note('ok', 'mode 0600, and git ignores it');
 }

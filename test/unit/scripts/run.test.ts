@@ -178,7 +178,7 @@ describe('what keeps it from running', () => {
       { version: 'Cannot connect to the Docker daemon' },
       'No Docker Engine answers: Cannot connect',
     ],
-    ['rights', { version: 'permission denied' }, 'You may not use the Docker Engine'],
+    ['rights', { version: 'permission denied' }, 'No Docker Engine answers: permission denied'],
     [
       'image',
       { 'image inspect': 'No such image', pull: 'Error: dial tcp: lookup registry-1.docker.io' },

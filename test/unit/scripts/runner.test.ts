@@ -28,7 +28,7 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
     'docker inspect': { stdout: inspected() },
     'docker run --rm --network none --entrypoint gitlab-runner': { stdout: 'Version:      19.3.0\n' },
     'docker exec c1 gitlab-runner verify': { stderr: 'Verifying runner... is valid   runner=t1_abcdef\n' },
-    'docker exec c1 sh': { stdout: disk(20) },
+    'docker exec c1 sh': { stdout: 'Version:      19.3.0\nFilesystem Size\noverlay 100G 20G\n' },
     'docker image inspect --format': { stdout: 'sha256:new\n' },
     'docker ps': { stdout: '' },
     docker: {},
@@ -49,12 +49,16 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
 
 const inspected = (more: Record<string, string> = {}) =>
   JSON.stringify({
-    ...{ state: 'running', image: 'sha256:old', project: 'p', startedAt: '2026-11-28', health: 'healthy' },
+    ...{
+      state: 'running',
+      image: 'sha256:old',
+      project: 'p',
+      startedAt: '2026-11-28',
+      restarts: '0',
+      health: 'healthy',
+    },
     ...more,
   });
-
-const disk = (gib: number) =>
-  `Version:      19.3.0\nFilesystem 1024-blocks Used Available\noverlay 104857600 1 ${gib * 1024 * 1024} 80% /\n`;
 
 /** An image that is GitLab Runner of that version. */
 const version = (number: string): Record<string, Answer> => ({
@@ -89,7 +93,7 @@ function repository(env = `GITLAB_URL=https://gitlab.example.com\nRUNNER_TOKEN=$
 beforeEach(() => {
   repository();
   printed = captureOutput();
-  Object.assign(patience, { tries: 2, seconds: 0 });
+  Object.assign(patience, { tries: 2 });
 });
 
 afterEach(() => {
@@ -157,9 +161,9 @@ describe('runner up', () => {
 
   it('refuses a config.toml without a runner, and a repository without one', async () => {
     folder.write(config, 'concurrent = 1\n');
-    await expect(up(engine())).rejects.toThrow('config/config.toml cannot be used: it has no [[runners]]');
+    await expect(up(engine())).rejects.toThrow('config/config.toml has no [[runners]].');
     rmSync(folder.at(config));
-    await expect(up(engine())).rejects.toThrow('config/config.toml cannot be used: ENOENT');
+    await expect(up(engine())).rejects.toThrow('config/config.toml has no [[runners]].');
   });
 
   it('refuses a docker-compose.yml in which the image cannot be found', async () => {
@@ -193,9 +197,7 @@ describe('runner upgrade', () => {
   it('ends jobs by SIGTERM where the wait runs out, and says how many', async () => {
     const run = engine({ 'docker ps': runningJob });
     await upgrade(run, 0);
-    expect(printed()).toContain(
-      'After 0 s the jobs that still run (1) are ended; GitLab hears that they failed.',
-    );
+    expect(printed()).toContain('After 0 s the jobs that still run (1) are ended as failed.');
     expect(position(run, 'docker kill --signal TERM c1')).toBeGreaterThan(
       position(run, 'docker kill --signal QUIT'),
     );
@@ -213,6 +215,7 @@ describe('runner upgrade', () => {
     const images: (string | undefined)[] = [];
     const run = engine({
       'docker exec c1 gitlab-runner verify': verify,
+      'docker wait': inTurn({}, { status: 124 }),
       'docker compose up': (_, options) => {
         images.push(options?.environment?.RUNNER_IMAGE);
         return {};
@@ -227,9 +230,15 @@ describe('runner upgrade', () => {
   it.each([
     [
       'verify says nothing of a runner, with exit code 0',
-      { 'docker exec c1 gitlab-runner verify': inTurn(valid, {}) },
+      {
+        'docker exec c1 gitlab-runner verify': inTurn(valid, {}),
+        'docker wait': inTurn({}, { status: 124 }),
+      },
     ],
-    ['the container ends again and again', { 'docker inspect': restarting() }],
+    [
+      'the container was started again',
+      { 'docker inspect': inTurn({ stdout: inspected() }, { stdout: inspected({ restarts: '1' }) }) },
+    ],
     [
       'the container is not up',
       { 'docker inspect': inTurn({ stdout: inspected() }, { stdout: inspected({ state: 'restarting' }) }) },
@@ -278,22 +287,23 @@ describe('runner upgrade', () => {
     expect(run.commands.join('\n')).not.toMatch(/docker (kill|compose up)/);
   });
 
+  it('asks no further once the new container has ended', async () => {
+    patience.tries = 1000;
+    const run = engine({ 'docker exec c1 gitlab-runner verify': inTurn(valid, notValid) });
+    await expect(upgrade(run, 60)).rejects.toThrow('The one before: its container has ended.');
+    expect(run.commands.filter(command => command.includes('verify'))).toHaveLength(3);
+  });
+
   it.each([['ten'], ['-1'], ['1.5']])('takes no "%s" for a number of seconds', async seconds => {
-    await expect(main(['upgrade', seconds])).rejects.toThrow(`WAIT is no number of seconds: ${seconds}`);
+    await expect(main(['upgrade', seconds])).rejects.toThrow(`Not known: upgrade ${seconds}`);
   });
 
   it('names its words where it is given another', async () => {
     await expect(main(['start'])).rejects.toMatchObject({
-      remedy: 'Say: scripts/run runner up | upgrade | status',
+      remedy: 'Say: scripts/run runner up | upgrade [SECONDS] | status',
     });
   });
 });
-
-/** A container that has another start time at each look, but for the first. */
-function restarting(): Answer {
-  let look = 0;
-  return () => ({ stdout: inspected({ startedAt: `at ${look++}` }) });
-}
 
 describe('runner upgrade that is interrupted', () => {
   // Whoever is interrupted stays so: each of these has modules of its own.
@@ -341,11 +351,11 @@ describe('runner status', () => {
   it('shows container, version, disk, jobs of its own and the token, and ends with 0', async () => {
     gitlabSays(200, { id: 7, token_expires_at: inDays(20) });
     await status(engine({ 'docker ps': runningJob }));
-    expect(printed()).toMatch(/^container +running healthy 2026-11-28$/m);
+    expect(printed()).toMatch(/^container +running since 2026-11-28, healthy$/m);
     expect(printed()).toMatch(/^version +19\.3\.0$/m);
-    expect(printed()).toMatch(/^disk +20\.0 GiB free of 100\.0,/m);
+    expect(printed()).toMatch(/^disk +overlay 100G 20G$/m);
     expect(printed()).toMatch(/^jobs +1 running$/m);
-    expect(printed()).toMatch(/^token +of "My Docker Runner": accepted, expires in 20 days$/m);
+    expect(printed()).toMatch(/^token +"My Docker Runner" is runner #7; its token expires on /m);
     expect(printed()).not.toContain(aToken);
     expect(process.exitCode).toBeUndefined();
   });
@@ -355,7 +365,7 @@ describe('runner status', () => {
       'no container',
       { 'docker compose ps -q runner': {} },
       () => gitlabSays(200, { id: 7 }),
-      /^container +not there: make up .*look/m,
+      /^container +the runner does not run\..*make up .*look/m,
     ],
     [
       'an unhealthy one',
@@ -364,22 +374,16 @@ describe('runner status', () => {
       /unhealthy.*look/,
     ],
     [
-      'little room',
-      { 'docker exec c1 sh': { stdout: disk(9) } },
-      () => gitlabSays(200, { id: 7 }),
-      /^disk +9\.0 GiB.*look/m,
-    ],
-    [
       'a token that expires soon',
       {},
       () => gitlabSays(200, { id: 7, token_expires_at: inDays(13) }),
-      /in 13 days: make register ARGS=--rotate .*look/,
+      /in 13 days.*make register ARGS=--rotate .*look/,
     ],
     [
       'a token that GitLab refuses',
       {},
       () => gitlabSays(403, { message: '403 Forbidden' }),
-      /does not accept it: make register .*look/,
+      /does not accept RUNNER_TOKEN.*make register .*look/,
     ],
     ['a GitLab that does not say', {}, () => gitlabSays(500, { message: 'oh' }), /^token .*oh.*look/m],
   ])('ends with 1, and says why, with %s', async (_, overrides, gitlab, line) => {
@@ -393,7 +397,7 @@ describe('runner status', () => {
   it('says that there is no token', async () => {
     repository('GITLAB_URL=https://gitlab.example.com\n');
     await status(engine());
-    expect(printed()).toContain('there is none: make register');
+    expect(printed()).toContain('RUNNER_TOKEN is empty.  Run: make register');
     process.exitCode = undefined;
   });
 });
@@ -422,24 +426,17 @@ describe('the check of', () => {
         'a token in the file',
         `token = "${aToken}"`,
         'failed',
-        'line 3, "My Docker Runner": its token is in the file',
+        '"My Docker Runner": its token is in the file',
       ],
       ['such a token in single quotes', `token = '${aToken}'`, 'failed', 'its token is in the file'],
-      ['no token', '# none', 'failed', 'is not the variable that scripts/settings.ts says'],
-      ["another one's variable", 'token = "${RUNNER_TOKEN_DEPLOY}"', 'failed', 'is not the variable'],
-      [
-        'a clone_url elsewhere',
-        'token = "$RUNNER_TOKEN"\n  clone_url = "http://git.example.org"',
-        'warning',
-        'clone_url is http://git.example.org',
-      ],
+      ['no token', '# none', 'failed', 'or missing'],
     ])('finds %s, and never shows a token', async (_, line, verdict, detail) => {
       folder.write(
         config,
         plain.replace(/token = .*/, () => line),
       );
       const notes = await find('config.toml');
-      expect(notes).toMatchObject([{ verdict, detail: expect.stringContaining(detail) }]);
+      expect(notes[0]).toMatchObject({ verdict, detail: expect.stringContaining(detail) });
       expect(JSON.stringify(notes)).not.toContain(aToken);
     });
 
@@ -451,6 +448,7 @@ describe('the check of', () => {
           verdict: 'warning',
           detail: expect.stringContaining('"somebody\'s": scripts/settings.ts does not'),
         },
+        { verdict: 'ok' },
       ]);
       folder.write(config, another);
       const [, missing] = await find('config.toml');
@@ -466,13 +464,13 @@ describe('the check of', () => {
         {
           verdict: 'failed',
           detail:
-            'config/config.toml: decoding config: config/config.toml: toml: line 1 (last key "concurrent"): incompatible types',
+            'decoding config: config/config.toml: toml: line 1 (last key "concurrent"): incompatible types',
         },
       ]);
     });
 
     it.each<[string, Run]>([
-      ['an image without lint', lint({ status: 77 })],
+      ['an image without lint', lint({ status: 1, stderr: 'FATAL: Command lint not found.' })],
       ['an image that is not here', engine({ 'docker image inspect': { status: 1 } })],
       ['a container that does not start', lint({ status: 125, stderr: 'docker: no such file' })],
     ])('cannot tell with %s', async (_, run) => {
@@ -481,9 +479,7 @@ describe('the check of', () => {
 
     it('fails for a file that is none of TOML, by a sentence', async () => {
       folder.write(config, '<html>\n');
-      await expect(find('config.toml')).rejects.toThrow(
-        'config/config.toml cannot be used: it has no [[runners]]',
-      );
+      await expect(find('config.toml')).rejects.toThrow('config/config.toml has no [[runners]].');
     });
   });
 
@@ -511,13 +507,7 @@ describe('the check of', () => {
   it.each<[string, Record<string, Answer>, string, string]>([
     ['is GitLab’s', {}, 'ok', 'GitLab Runner 19.3.0'],
     ['is another than that', version('19.1.0'), 'warning', 'GitLab Runner is 19.1.0, GitLab 19.3.1-ee.'],
-    ['is not here yet', { 'docker image inspect': { status: 1 } }, 'ok', 'its registry has it'],
-    [
-      'is nowhere',
-      { 'docker image inspect': { status: 1 }, 'docker manifest': { status: 1, stderr: 'no such manifest' } },
-      'failed',
-      'cannot be pulled: no such manifest',
-    ],
+    ['is not here yet', { 'docker image inspect': { status: 1 } }, 'unknown', 'is not here yet'],
   ])('the version that %s', async (_, overrides, verdict, detail) => {
     gitlabSays(200, { version: '19.3.1-ee' });
     const notes = await find('version', engine(overrides), { GITLAB_ACCESS_TOKEN: 'x' });
