@@ -233,11 +233,11 @@ function planParts(
   builders: readonly BuilderName[],
 ): string[] {
   return [
-    ...builders.filter(builder => builder !== 'socket'),
     ...(cache === 's3' ? ['cache'] : []),
     ...(privateCa ? ['private-ca'] : []),
     ...(platforms.length > 0 ? ['platforms'] : []),
-    ...(mirror ? ['mirror'] : []),
+    // Only the engine of the host has to be told of it by hand.
+    ...(mirror && builders.some(usesHostEngine) ? ['mirror'] : []),
   ];
 }
 

@@ -30,7 +30,7 @@ export function filesOf(repository: RunnerRepository): RepositoryFile[] {
   const { builders, compose, parts, monitoring, cleanUp, renovate, expandsConfig, runners } = repository;
   const paths = [
     ...ofEach,
-    ...parts.map(part => `scripts/${part}.ts`),
+    ...[...builders.filter(name => name !== 'socket'), ...parts].map(name => `scripts/${name}.ts`),
     ...(cleanUp === undefined ? [] : ['scripts/clean-up.sh']),
     ...(builders.includes('buildkit') ? ['buildkit/buildkitd.toml', 'buildkit/certs.sh'] : []),
     ...(compose.services.includes('docker') ? ['docker/daemon.json'] : []),

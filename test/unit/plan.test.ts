@@ -238,10 +238,11 @@ it('names each variable of .env with a token after its runner', () => {
   ]);
 });
 
+const everywhere = { cache: 's3', privateCa: 'yes', platforms: 'linux/arm64', mirror: 'yes' };
+
 it('names the checks that doctor has beside those of each repository', () => {
   expect(plan().parts).toEqual([]);
-  const all = { builder: 'dind', cache: 's3', privateCa: 'yes', platforms: 'linux/arm64', mirror: 'yes' };
-  expect(plan(all).parts).toEqual(['dind', 'cache', 'private-ca', 'platforms', 'mirror']);
+  expect(plan({ ...everywhere, builder: 'dind' }).parts).toEqual(['cache', 'private-ca', 'platforms']);
 });
 
 describe('the mirror', () => {
@@ -448,4 +449,13 @@ describe('the name of the Compose project', () => {
   ])('of a folder %j is %s', (directory, name) => {
     expect(plan({}, directory).composeProject).toBe(name);
   });
+});
+
+it('names as parts only files that have checks for doctor', async () => {
+  const { parts } = plan({ ...everywhere, dockerImage: 'docker:cli' });
+  expect(parts).toEqual(['cache', 'private-ca', 'platforms', 'mirror']);
+  for (const part of parts) {
+    const { checks } = await import(`../../templates/scripts/${part}.ts`);
+    expect(checks.length, part).toBeGreaterThan(0);
+  }
 });
