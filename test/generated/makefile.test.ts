@@ -69,6 +69,16 @@ describe.skipIf(!needs(isInstalled('make', '--version'), 'make'))('make', () => 
     expect(run(folder, ['sh', '-c', 'cmp .env .env.example && stat -c %a .env']).stdout).toBe('600\n');
   });
 
+  it('makes up two keys for the S3 server of docker-compose.yml', () => {
+    const folder = writeAll({ cache: 's3' });
+    expect(run(folder, ['make', '.env']).status).toBe(0);
+    const { stdout } = run(folder, ['sh', '-c', 'stat -c %a .env; grep ^CACHE_S3 .env']);
+    const [, one, other] =
+      /^600\nCACHE_S3_ACCESS_KEY=([a-f0-9]{40})\nCACHE_S3_SECRET_KEY=([a-f0-9]{40})\n$/.exec(stdout) ?? [];
+    expect(one, stdout).toBeDefined();
+    expect(other).not.toBe(one);
+  });
+
   it('leaves a .env alone that is there', () => {
     const folder = writeAll();
     writeFileSync(join(folder, '.env'), 'RUNNER_TOKEN=mine\n');
