@@ -1,0 +1,93 @@
+/** A deliberate breakage: one place of a file, what stands there, and what then does. */
+export interface Mutant {
+  readonly what: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const of =
+  (file: string) =>
+  (what: string, from: string, to: string): Mutant => ({ what, file: `templates/scripts/${file}`, from, to });
+const [host, register, gitlab, doctor] = [of('host.ts'), of('register.ts'), of('gitlab.ts'), of('doctor.ts')];
+
+/** What the fast tests have to notice: masking, .env, registering, exit codes, and what is sent to GitLab. */
+export const mutants: readonly Mutant[] = [
+  host('masking by value is off', "masked.replaceAll(secret, '[masked]')", 'masked'),
+  host('masking by pattern is off', ".replace(tokens, '[masked]')", ''),
+  host('a short secret is replaced first', 'other.length - one.length', 'one.length - other.length'),
+  host('values of the environment are no secrets', 'keepSecret(value(name));', 'value(name);'),
+  host(
+    '.env may be read by others',
+    "{ mode: 0o600, flag: 'wx', flush: true }",
+    "{ mode: 0o644, flag: 'wx', flush: true }",
+  ),
+  host('.env is not read back', 'if (lost) throw', 'if (!lost) void 0; else if (!file) throw'),
+  host(
+    '.env is written in place',
+    'fs.renameSync(copy, file);',
+    'fs.writeFileSync(file, text); fs.rmSync(copy);',
+  ),
+  host('the .env of another user is written', 'owner.uid !== process.getuid?.()', 'owner.uid === -1'),
+  host('a missing final newline glues two lines', "text.replace(/[^\\n]$/, '$&\\n')", 'text'),
+  host('there is no lock', '  takeLock(file);\n', ''),
+  host(
+    'the lock stays',
+    '    return await body();\n  } finally {\n    fs.rmSync(file, { force: true });',
+    '    return await body();\n  } finally {',
+  ),
+  host('a failure ends with 0', 'interrupted ? 130 : 1', 'interrupted ? 130 : 0'),
+  host('a failure is printed as it is', 'console.error(mask(', 'console.error(String('),
+  host('a program has no time limit', 'seconds = 10', 'seconds = 0'),
+  host('through a link nothing runs', 'fs.realpathSync(program)', 'program'),
+  register('the token is not kept', '  if (!isDryRun) keep(runner, known);\n', ''),
+  register('a dry run writes', 'if (!isDryRun) keep(runner, known);', 'keep(runner, known);'),
+  register(
+    'a dry run creates the runner',
+    '  if (isDryRun) {\n    const shown',
+    '  if (!gitlabUrl) {\n    const shown',
+  ),
+  register(
+    'a runner is not deleted again',
+    'throw await withdraw(gitlabUrl, created, error as Failure);',
+    'throw error;',
+  ),
+  register(
+    'nothing is tried before a runner is created',
+    '  // Where .env cannot be written, nothing is created.\n  writeEnvironment({});\n',
+    '',
+  ),
+  register(
+    'Ctrl-C is not held back',
+    '  writeEnvironment({});\n  holdInterruptions();\n  const answer',
+    '  writeEnvironment({});\n  const answer',
+  ),
+  register('unregister asks nobody', '  await requireYes(terminal, `Delete', '  void (terminal, `Delete'),
+  register('rotate asks nobody', '  await requireYes(terminal, `Renew', '  void (terminal, `Renew'),
+  register('the token stays in .env', "  keep(runner, { id: '', token: '', expiresAt: '' });\n", ''),
+  register(
+    'a registration token shows in a dry run',
+    "token: '[masked]'",
+    'token: (request.body as { token: string }).token',
+  ),
+  register('what GitLab keeps is not changed', "'PUT', `/runners/${id}`", "'GET', `/runners/${id}`"),
+  gitlab(
+    'the token is part of the address',
+    'fetch(`${gitlabUrl}/api/v4${path}`',
+    'fetch(`${gitlabUrl}/api/v4${path}?private_token=${token}`',
+  ),
+  gitlab('a redirect is followed', "redirect: 'manual'", "redirect: 'follow'"),
+  gitlab(
+    'an answer that drips in is waited for',
+    'AbortSignal.timeout(patience * 1000)',
+    'AbortSignal.timeout(2 ** 30)',
+  ),
+  doctor('the exit code is always 0', 'process.exitCode = ok ? 0 : 1;', 'process.exitCode = 0;'),
+  doctor('findings show secrets', 'detail: host.mask(detail)', 'detail'),
+  doctor('what needs a failed check is looked at', 'return note(', 'note('),
+  doctor(
+    'doctor waits for ever',
+    'await Promise.race([all(), limit.then(() => true)])',
+    'await Promise.race([all()])',
+  ),
+];
