@@ -13,15 +13,14 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import {
-  accessTokenFailure,
   callGitLab,
+  compare,
   countManagers,
   describeChange,
-  reason,
+  expiry,
   refusal,
   requireGitLab,
   runnerAttributes,
-  runnerChanges,
   verifyRunner,
 } from './gitlab.ts';
 import {
@@ -50,22 +49,12 @@ interface Job {
   readonly isDryRun: boolean;
 }
 
-/** A runner's token; `expiresAt` is empty where it does not expire. */
-interface Token {
-  readonly id: string;
-  readonly token: string;
-  readonly expiresAt: string;
-}
-
 /** @throws Failure if what was asked for could not be done */
 export async function main(words = process.argv.slice(2), terminal: Terminal = keyboard): Promise<void> {
+  const flag = { type: 'boolean' } as const;
   const { values, positionals } = parseArgs({
     args: words,
-    options: {
-      'dry-run': { type: 'boolean' },
-      rotate: { type: 'boolean' },
-      unregister: { type: 'boolean' },
-    },
+    options: { 'dry-run': flag, rotate: flag, unregister: flag },
     allowPositionals: true,
   });
   const [description] = positionals;
@@ -86,84 +75,65 @@ export async function main(words = process.argv.slice(2), terminal: Terminal = k
 
 /** Takes the first way in that there is, unless the runner has a token that GitLab accepts. */
 async function register(job: Job): Promise<void> {
-  const { environment, runner, terminal } = job;
-  const { gitlabUrl, value } = environment;
+  const { runner, terminal } = job;
+  const { gitlabUrl, value } = job.environment;
   const token = value(runner.tokenVariable);
-  const known = await lookAt(gitlabUrl, token);
-  if (known) return confirm(job, known);
+  if (await confirm(job, token)) return;
   if (token !== '')
     console.error(`GitLab does not accept ${runner.tokenVariable} any more: a new one is needed.`);
   const [access, registration] = [value('GITLAB_ACCESS_TOKEN'), value('REGISTRATION_TOKEN')];
   if (access !== '') return create(job, access);
   if (registration !== '') return createTheOldWay(job, registration);
   if (job.isDryRun) return console.log('It would ask for a token: .env has none that GitLab may accept.');
+  const ways = `that of a runner made at ${gitlabUrl} (${newRunner}), or an access token (scope create_runner)`;
   if (!terminal.isThere) {
-    throw new Failure(
-      'There is no token to register with.',
-      `Put one into .env: as ${runner.tokenVariable} that of a runner made at ${gitlabUrl} (Settings > CI/CD > Runners > New runner), or a GITLAB_ACCESS_TOKEN with the scope create_runner.`,
-    );
+    const remedy = `Put one into .env as ${runner.tokenVariable} or GITLAB_ACCESS_TOKEN: ${ways}.`;
+    throw new Failure('There is no token to register with.', remedy);
   }
-  console.log(
-    `Paste a token of ${gitlabUrl}: of a runner made there (Settings > CI/CD > Runners > New runner),`,
-  );
-  console.log('an access token with the scope create_runner, or a registration token (the old way).');
+  console.log(`Paste a token: ${ways}, or a registration token (the old way).`);
   const pasted = keepSecret(await terminal.ask('Token (it is not shown): ', true));
   if (pasted === '') throw new Failure('No token was given.', 'Nothing was changed.');
-  const ofRunner = await lookAt(gitlabUrl, pasted);
-  if (ofRunner) return confirm(job, ofRunner);
+  if (await confirm(job, pasted)) return;
   // Whoever calls with an access token may be refused (403), but is not unknown (401).
   const { status } = await callGitLab(gitlabUrl, 'GET', '/version', { token: pasted });
   return status === 401 ? createTheOldWay(job, pasted) : create(job, pasted);
 }
 
-/** The token with what GitLab says of it; undefined if it is none of a runner. */
-async function lookAt(gitlabUrl: string, token: string): Promise<Token | undefined> {
-  const verified = token === '' ? undefined : await verifyRunner(gitlabUrl, token);
-  return verified && { ...verified, token };
-}
+const newRunner = 'Settings > CI/CD > Runners > New runner';
 
-function keep({ tokenVariable }: Runner, { token, expiresAt }: Token): void {
+function keep({ tokenVariable }: Runner, token = '', expiresAt = ''): void {
   writeEnvironment({ [tokenVariable]: token, [`${tokenVariable}_EXPIRES`]: expiresAt });
 }
 
-/** GitLab accepts the token: keeps it, and brings what GitLab keeps of the runner in line. */
-async function confirm(job: Job, known: Token): Promise<void> {
+/** If GitLab accepts the token: keeps it, and brings what GitLab keeps of the runner in line. */
+async function confirm(job: Job, token: string): Promise<boolean> {
   const { environment, runner, isDryRun } = job;
-  if (!isDryRun) keep(runner, known);
-  const expiry = known.expiresAt === '' ? 'does not expire' : `expires on ${known.expiresAt}`;
-  console.log(
-    `"${runner.description}" is runner #${known.id} of ${environment.gitlabUrl}; its token ${expiry}.`,
-  );
-  const token = environment.value('GITLAB_ACCESS_TOKEN');
-  if (token === '') {
-    console.log('GitLab shows its settings only to an access token. They should be these, there under Edit:');
-    console.log(
-      `  tags ${runner.tags.join(', ') || 'none'}; run untagged jobs: ${runner.runUntagged ? 'yes' : 'no'}`,
-    );
-  } else await bringInLine(job, known.id, token);
+  const known = await verifyRunner(environment.gitlabUrl, token);
+  if (!known) return false;
+  if (!isDryRun) keep(runner, token, known.expiresAt);
+  const where = `runner #${known.id} of ${environment.gitlabUrl}`;
+  console.log(`"${runner.description}" is ${where}; its token ${expiry(known.expiresAt)}.`);
+  await bringInLine(job, known.id);
   if (!isDryRun) sayNext(environment);
+  return true;
 }
 
-async function bringInLine({ environment, runner, isDryRun }: Job, id: string, token: string): Promise<void> {
-  const { gitlabUrl } = environment;
-  const scope = 'manage_runner';
-  const answer = await callGitLab(gitlabUrl, 'GET', `/runners/${id}`, { token });
-  if (answer.status !== 200) {
-    // The runner has its token, which is what counts.
-    const { message } = accessTokenFailure(answer, scope) ?? refusal(answer, 'show the runner', '');
-    return console.log(`Its settings in GitLab were not compared: ${message}`);
+async function bringInLine({ environment, runner, isDryRun }: Job, id: string): Promise<void> {
+  // Where GitLab does not show the settings, the runner has its token all the same, which is what counts.
+  const changes = await compare(environment, runner, id).catch((error: Failure) => error);
+  if (changes instanceof Error) {
+    console.log(`Its settings in GitLab were not compared: ${changes.message} There, under Edit, should be:`);
+    const tags = runner.tags.join(', ') || 'none';
+    return console.log(`  tags ${tags}; run untagged jobs: ${runner.runUntagged ? 'yes' : 'no'}`);
   }
-  const changes = runnerChanges(runner, answer.body);
   if (changes.length === 0) return console.log('GitLab has all its settings as scripts/settings.ts says.');
   for (const change of changes) console.log(`  ${describeChange(change)}`);
   if (isDryRun) return console.log('make register would change that in GitLab.');
+  const token = environment.value('GITLAB_ACCESS_TOKEN');
   const body = Object.fromEntries(changes.map(({ key, to }) => [key, to]));
-  const changed = await callGitLab(gitlabUrl, 'PUT', `/runners/${id}`, { token, body });
-  if (changed.status !== 200) {
-    throw (
-      accessTokenFailure(changed, scope) ?? refusal(changed, 'change that', 'Change scripts/settings.ts.')
-    );
-  }
+  const answer = await callGitLab(environment.gitlabUrl, 'PUT', `/runners/${id}`, { token, body });
+  if (answer.status !== 200)
+    throw refusal(answer, 'change that', 'Change scripts/settings.ts.', 'manage_runner');
   console.log('GitLab has that as scripts/settings.ts says now.');
 }
 
@@ -174,171 +144,142 @@ function sayNext({ value }: Environment): void {
   console.log('Next: make up');
 }
 
+/** What is sent, and what helps where it is refused. */
+interface Request {
+  readonly path: string;
+  readonly token?: string;
+  readonly body: object;
+  readonly remedy: string;
+  readonly scope?: string;
+}
+
 /** Creates the runner with an access token. */
 async function create(job: Job, token: string): Promise<void> {
-  const { environment, runner } = job;
-  const { type, place } = await findPlace(job);
-  const body = runnerAttributes(runner, type);
-  if (place !== '') {
-    const kind = type === 'group_type' ? 'group' : 'project';
-    body[`${kind}_id`] = await resolveId(environment.gitlabUrl, kind, place, token);
-  }
-  await post(job, '/user/runners', { token, body: { runner_type: type, ...body } }, answer =>
-    accessTokenFailure(answer, 'create_runner'),
-  );
+  const { kind, place } = await findPlace(job);
+  const type = `${kind}_type`;
+  const id = place && (await resolveId(job.environment.gitlabUrl, kind, place, token));
+  const body = {
+    runner_type: type,
+    ...runnerAttributes(job.runner, type),
+    ...(id && { [`${kind}_id`]: id }),
+  };
+  const remedy = 'Change scripts/settings.ts, or RUNNER_TYPE and the ids in .env.';
+  await post(job, { path: '/user/runners', token, body, remedy, scope: 'create_runner' });
 }
 
 /** Creates the runner with a registration token. */
 async function createTheOldWay(job: Job, token: string): Promise<void> {
   console.error('Registration tokens are off by default since GitLab 17, and are removed in GitLab 20.');
   const body = { token, ...runnerAttributes(job.runner, 'project_type') };
-  await post(job, '/runners', { body }, ({ status, body }) => {
-    if (status !== 410 && status !== 403) return undefined;
-    const problem = `GitLab does not accept the registration token: ${reason(body)}`;
-    const remedy = `Create a runner in GitLab (Settings > CI/CD > Runners > New runner), and put its token into .env as ${job.runner.tokenVariable}.`;
-    return new Failure(problem, remedy);
-  });
+  const remedy = `Create a runner in GitLab (${newRunner}), and put its token into .env as ${job.runner.tokenVariable}.`;
+  await post(job, { path: '/runners', body, remedy });
 }
 
 /** Lets GitLab create the runner, and keeps its token; where that fails, the runner is deleted again. */
-async function post(
-  { environment, runner, isDryRun }: Job,
-  path: string,
-  request: { token?: string; body: object },
-  explain: (answer: Awaited<ReturnType<typeof callGitLab>>) => Failure | undefined,
-): Promise<void> {
+async function post(job: Job, request: Request): Promise<void> {
+  const { environment, runner } = job;
   const { gitlabUrl } = environment;
-  if (isDryRun) {
+  if (job.isDryRun) {
     const shown = { ...request.body, ...('token' in request.body && { token: '[masked]' }) };
-    return console.log(`It would send POST ${gitlabUrl}/api/v4${path}\n${JSON.stringify(shown, null, 2)}`);
+    const address = `${gitlabUrl}/api/v4${request.path}`;
+    return console.log(`It would send POST ${address}\n${JSON.stringify(shown, null, 2)}`);
   }
-  // Where .env cannot be written, nothing is created.
-  writeEnvironment({});
-  holdInterruptions();
-  const answer = await callGitLab(gitlabUrl, 'POST', path, request);
-  if (answer.status !== 201) {
-    const remedy = 'Change scripts/settings.ts, or RUNNER_TYPE and the ids in .env.';
-    throw explain(answer) ?? refusal(answer, 'create the runner', remedy);
-  }
-  const created = tokenIn(answer.body);
-  try {
-    keep(runner, created);
-  } catch (error) {
-    throw await withdraw(gitlabUrl, created, error as Failure);
-  }
-  console.log(
-    `Created "${runner.description}" as runner #${created.id} of ${gitlabUrl}; its token is in .env.`,
-  );
+  const id = await obtain(job, 'create the runner', request, async (id, token) => {
+    const call = callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token } });
+    const isDeleted = (await call.catch(() => undefined))?.status === 204;
+    const outcome = isDeleted
+      ? 'was deleted again.'
+      : 'could not be deleted again: delete it under Settings > CI/CD > Runners.';
+    return `The runner #${id}, just created in GitLab, ${outcome}`;
+  });
+  console.log(`Created "${runner.description}" as runner #${id} of ${gitlabUrl}; its token is in .env.`);
   sayNext(environment);
 }
 
-function tokenIn(body: Record<string, unknown>, id = String(body.id)): Token {
-  return { id, token: keepSecret(String(body.token)), expiresAt: String(body.token_expires_at ?? '') };
+/**
+ * Has GitLab make a token, and keeps it. Where .env cannot be written, none is made; where the new one cannot be kept,
+ * `lose` does what is left to do, and says so.
+ * @returns the id in the answer
+ */
+async function obtain(
+  { environment: { gitlabUrl }, runner }: Job,
+  what: string,
+  request: Request,
+  lose: (id: string, token: string) => Promise<string>,
+): Promise<string> {
+  writeEnvironment({});
+  holdInterruptions();
+  const answer = await callGitLab(gitlabUrl, 'POST', request.path, request);
+  if (answer.status !== 201) throw refusal(answer, what, request.remedy, request.scope);
+  const [id, token] = [String(answer.body.id), keepSecret(String(answer.body.token))];
+  try {
+    keep(runner, token, String(answer.body.token_expires_at ?? ''));
+  } catch (error) {
+    const { message, remedy } = error as Failure;
+    throw new Failure(`${message} ${await lose(id, token)}`, remedy);
+  }
+  return id;
 }
 
-/** Deletes a runner whose token could not be kept, and says how that went. */
-async function withdraw(gitlabUrl: string, { id, token }: Token, error: Failure): Promise<Failure> {
-  const { status } = await callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token } }).catch(() => ({
-    status: 0,
-  }));
-  const outcome =
-    status === 204
-      ? `The runner #${id}, just created in GitLab, was deleted again.`
-      : `The runner #${id}, just created in GitLab, could not be deleted again: delete it under Settings > CI/CD > Runners.`;
-  return new Failure(`${error.message} ${outcome}`, error.remedy);
-}
-
-/** What the runner is created for: as settings.ts, .env or whoever sits there says. */
-async function findPlace({ environment, runner, terminal }: Job): Promise<{ type: string; place: string }> {
+/** What the runner is created for, as settings.ts, .env or whoever sits there says; an instance is no place. */
+async function findPlace({ environment, runner, terminal }: Job): Promise<{ kind: string; place: string }> {
   const { value } = environment;
-  if (runner.project !== undefined) return { type: 'project_type', place: runner.project };
-  const [project, group, wanted] = [
-    value('GITLAB_PROJECT_ID'),
-    value('GITLAB_GROUP_ID'),
-    value('RUNNER_TYPE'),
-  ];
-  if (wanted === 'instance_type') return { type: wanted, place: '' };
-  if (!['', 'project_type', 'group_type'].includes(wanted)) {
-    throw new Failure(
-      `RUNNER_TYPE is ${wanted}.`,
-      'Write project_type, group_type or instance_type in .env.',
-    );
-  }
-  const type =
-    group !== '' && (wanted === 'group_type' || project === '') ? 'group_type' : wanted || 'project_type';
-  const place = type === 'group_type' ? group : project;
-  if (place !== '') return { type, place };
-  const name = type === 'group_type' ? 'GITLAB_GROUP_ID' : 'GITLAB_PROJECT_ID';
-  if (!terminal.isThere) {
-    const remedy = `Write the id or the path into .env, for example ${name}=team/app`;
-    throw new Failure(`A runner of ${type} needs ${name}.`, remedy);
-  }
-  const said = (
-    await terminal.ask('Project, by id or path (or "group:" and a group, or "instance"): ')
-  ).trim();
-  if (said === 'instance') return { type: 'instance_type', place: '' };
-  if (said.startsWith('group:')) return { type: 'group_type', place: said.slice(6).trim() };
-  return { type: 'project_type', place: said };
+  if (runner.project !== undefined) return { kind: 'project', place: runner.project };
+  const [project, group] = [value('GITLAB_PROJECT_ID'), value('GITLAB_GROUP_ID')];
+  const type = value('RUNNER_TYPE') || 'project_type';
+  if (type === 'instance_type') return { kind: 'instance', place: '' };
+  if (type !== 'project_type' && type !== 'group_type')
+    throw new Failure(`RUNNER_TYPE is ${type}.`, 'Write project_type, group_type or instance_type in .env.');
+  const isGroup = type === 'group_type' || (project === '' && group !== '');
+  const kind = isGroup ? 'group' : 'project';
+  const asked = terminal.isThere ? () => terminal.ask(`The ${kind}, by id or path: `) : () => '';
+  const place = (isGroup ? group : project) || (await asked()).trim();
+  if (place !== '') return { kind, place };
+  const name = isGroup ? 'GITLAB_GROUP_ID' : 'GITLAB_PROJECT_ID';
+  const remedy = `Write the id or the path into .env, for example ${name}=team/app`;
+  throw new Failure(`A runner of ${kind}_type needs ${name}.`, remedy);
 }
 
 /** The number of a project or group; a path is looked up. */
-async function resolveId(
-  gitlabUrl: string,
-  kind: 'project' | 'group',
-  place: string,
-  token: string,
-): Promise<number> {
+async function resolveId(gitlabUrl: string, kind: string, place: string, token: string): Promise<number> {
   if (/^\d+$/.test(place)) return Number(place);
   const path = `/${kind}s/${encodeURIComponent(place.replace(/^\/+|\/+$/g, ''))}`;
   let answer = await callGitLab(gitlabUrl, 'GET', path, { token });
   // A token with create_runner alone may not look; a public project shows itself to anyone.
   if (answer.status === 403) answer = await callGitLab(gitlabUrl, 'GET', path);
   if (answer.status === 200) return Number(answer.body.id);
-  if (answer.status !== 404) {
-    throw accessTokenFailure(answer, 'create_runner') ?? refusal(answer, `show the ${kind} ${place}`, '');
-  }
-  throw new Failure(
-    `There is no ${kind} ${place} that the access token may see.`,
-    `To find a private ${kind} by its path the token needs the scope read_api too; its number, shown in Settings > General, needs no more than create_runner.`,
-  );
+  const number = `its number, shown in Settings > General, needs no more than create_runner.`;
+  const remedy = `To find a private ${kind} by its path the token needs the scope read_api too; ${number}`;
+  if (answer.status === 404)
+    throw new Failure(`There is no ${kind} ${place} that the access token may see.`, remedy);
+  throw refusal(answer, `show the ${kind} ${place}`, remedy, 'create_runner');
 }
 
 /** --rotate */
-async function rotate({ environment, runner, terminal, isDryRun }: Job): Promise<void> {
-  const { gitlabUrl, value } = environment;
+async function rotate(job: Job): Promise<void> {
+  const { environment, runner, terminal } = job;
   const { tokenVariable } = runner;
-  const old = await lookAt(gitlabUrl, value(tokenVariable));
-  if (!old) {
+  const token = environment.value(tokenVariable);
+  const known = await verifyRunner(environment.gitlabUrl, token);
+  if (!known)
     throw new Failure(`GitLab accepts no ${tokenVariable}, so it cannot be renewed.`, 'Run: make register');
-  }
-  const hosts = await countManagers(environment, old.id);
-  console.log(
-    hosts === undefined
-      ? 'How many hosts use this token, GitLab shows only to an access token (scope manage_runner).'
-      : `Hosts that use this token, as far as GitLab knows: ${hosts}.`,
-  );
-  console.log(
-    'The old token is void at once. Each host needs the new one in its .env, and then a new container,',
-  );
+  const hosts =
+    (await countManagers(environment, known.id)) ?? 'shown to an access token only (manage_runner)';
+  console.log(`Hosts that use this token, as far as GitLab knows: ${hosts}.`);
+  console.log('The old token is void at once. Each host needs the new one in its .env, and a new container,');
   console.log('which waits for running jobs: make up');
-  if (isDryRun) return;
+  if (job.isDryRun) return;
   await requireYes(terminal, `Renew ${tokenVariable}?`);
-  writeEnvironment({});
-  holdInterruptions();
-  const path = '/runners/reset_authentication_token';
-  const answer = await callGitLab(gitlabUrl, 'POST', path, { body: { token: old.token } });
-  if (answer.status !== 201) throw refusal(answer, 'renew the token', 'Run: make register');
-  const renewed = tokenIn(answer.body, old.id);
-  try {
-    keep(runner, renewed);
-  } catch (error) {
-    const remedy = `${(error as Failure).remedy} Then delete runner #${old.id} in GitLab, and: make register`;
-    throw new Failure(`${(error as Failure).message} The old token is void, the new one lost.`, remedy);
-  }
-  console.log(
-    `${tokenVariable} in .env is renewed; it ${renewed.expiresAt ? `expires on ${renewed.expiresAt}` : 'does not expire'}.`,
-  );
-  console.log('Next: make up');
+  const request = {
+    path: '/runners/reset_authentication_token',
+    body: { token },
+    remedy: 'Run: make register',
+  };
+  await obtain(job, 'renew the token', request, async () => {
+    const next = `delete runner #${known.id} in GitLab, then: make register`;
+    return `The old token is void, the new one lost. When that is mended, ${next}`;
+  });
+  console.log(`${tokenVariable} in .env is renewed. Next: make up`);
 }
 
 /** --unregister */
@@ -353,10 +294,9 @@ async function unregister({ environment, runner, terminal, isDryRun }: Job): Pro
   const isGone = answer.isJson && answer.status === 403;
   if (answer.status !== 204 && !isGone)
     throw refusal(answer, 'delete the runner', 'Run the same command again.');
-  keep(runner, { id: '', token: '', expiresAt: '' });
-  console.log(
-    `"${description}" ${isGone ? 'was gone from GitLab already' : 'is deleted in GitLab'}; its token is out of .env.`,
-  );
+  keep(runner);
+  const outcome = isGone ? 'was gone from GitLab already' : 'is deleted in GitLab';
+  console.log(`"${description}" ${outcome}; its token is out of .env.`);
 }
 
 /** @throws Failure unless somebody says yes, or YES=1 is in the environment */

@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type Answer,
-  accessTokenFailure,
   callGitLab,
   checks,
   countManagers,
@@ -209,20 +208,20 @@ describe('verifyRunner', () => {
   });
 });
 
-describe('accessTokenFailure', () => {
+describe('a refusal of the access token', () => {
   it.each([
     [answer(401, { error_description: 'Token is expired.' }), 'GITLAB_ACCESS_TOKEN: Token is expired.'],
     [answer(403, { error: 'insufficient_scope' }), 'GITLAB_ACCESS_TOKEN lacks the scope manage_runner.'],
     [answer(403, { message: '403 Forbidden' }), 'may not do this: 403 Forbidden'],
-  ])('explains %j', (given, message) => {
-    expect(accessTokenFailure(given, 'manage_runner')).toMatchObject({
+  ])('is explained for %j', (given, message) => {
+    expect(refusal(given, 'do it', 'mend it', 'manage_runner')).toMatchObject({
       message: expect.stringContaining(message),
       remedy: expect.stringContaining('scope manage_runner'),
     });
   });
 
-  it.each([answer(200), answer(404), answer(403, {}, { isJson: false })])('has no word on %j', given => {
-    expect(accessTokenFailure(given, 'x')).toBeUndefined();
+  it.each([answer(404), answer(403, {}, { isJson: false })])('is not what %j is', given => {
+    expect(refusal(given, 'do it', 'mend it', 'x').remedy).toBe('mend it');
   });
 });
 
@@ -332,11 +331,11 @@ describe('the check', () => {
     ]);
   });
 
-  it('of the settings says how many hosts use the token, where all is as it should be', async () => {
+  it('of the settings is satisfied where all is as it should be', async () => {
     const asSettings = { description: 'My Docker Runner', tagList: ['docker'], maximumTimeout: 3600 };
-    const { token } = gitlab.addRunner({ ...asSettings, managers: new Set(['r_1', 'r_2']) });
+    const { token } = gitlab.addRunner(asSettings);
     const values = { RUNNER_TOKEN: token, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['manage_runner']) };
-    const detail = '"My Docker Runner" is in GitLab as settings.ts says; 2 hosts use its token';
+    const detail = '"My Docker Runner" is in GitLab as settings.ts says';
     expect(await look('settings', values)).toMatchObject([{ verdict: 'ok', detail }]);
   });
 });

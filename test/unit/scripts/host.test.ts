@@ -233,6 +233,21 @@ describe('run', () => {
     expect(await run(['sh', '-c', 'kill -TERM $$'])).toMatchObject({ status: 130 });
   });
 
+  it('ends a program after ten seconds, unless it is told otherwise', async () => {
+    new Folder();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const ended = run(['sleep', '600']);
+      vi.advanceTimersByTime(10_000);
+      expect(await ended).toMatchObject({
+        status: 124,
+        stderr: expect.stringContaining('within 10 seconds'),
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('ends a program that ignores signals and whose child holds its output open', async () => {
     new Folder();
     const script = 'trap "" TERM; sleep 600 & echo $$ $!; wait';

@@ -370,16 +370,22 @@ describe('without a token', () => {
 
   it.each([
     ['team/app', 'project_type'],
-    ['group:team', 'group_type'],
-    ['instance', 'instance_type'],
+    ['team', 'group_type'],
   ])('takes a pasted access token, and asks what the runner is for: %s', async (place, runnerType) => {
-    await begin();
+    await begin({ RUNNER_TYPE: runnerType });
     gitlab.addProject('team/app');
     gitlab.addGroup('team');
     const token = gitlab.addAccessToken(['create_runner', 'read_api']);
     await register([], somebody(token, place));
     expect(onlyRunner()).toMatchObject({ runnerType });
     expect(folder.env).not.toContain(token);
+  });
+
+  it('creates nothing where no place is given', async () => {
+    await begin();
+    const terminal = somebody(gitlab.addAccessToken(['create_runner']), '');
+    await expect(register([], terminal)).rejects.toThrow('needs GITLAB_PROJECT_ID');
+    expect(gitlab.runners.size).toBe(0);
   });
 
   it('takes what else is pasted for a registration token', async () => {
