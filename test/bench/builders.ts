@@ -17,7 +17,6 @@ const rounds = 3;
 /** The ways to build images, and what a warm build may take at most of the socket's. */
 const ways: { name: string; typed: TypedAnswers; goal?: number }[] = [
   { name: 'socket', typed: { dockerImage: 'docker:cli' } },
-  { name: 'socket-proxy', typed: { builder: 'socket-proxy', dockerImage: 'docker:cli' } },
   { name: 'dind, an engine for each job', typed: { builder: 'dind' } },
   { name: 'dind, one engine for all', typed: { builder: 'dind', dindCache: 'volume' }, goal: 2 },
   { name: 'buildkit', typed: { builder: 'buildkit' }, goal: 1.3 },
@@ -95,7 +94,7 @@ export async function builderRows(command: string): Promise<Row[]> {
       ]),
       ...Object.entries(variables).flatMap(([key, value]) => [
         '--env',
-        `${key}=${String(value).replace('$CI_PROJECT_PATH_SLUG', 'app')}`,
+        `${key}=${String(value).replace('$CI_PROJECT_PATH', 'app')}`,
       ]),
       ...config.runner.flatMap(({ value }) => list(value)).flatMap(one => ['--env', one]),
     ];

@@ -56,29 +56,28 @@ function buildTimes(folder: string, host: string, layer: string): Record<'cold' 
     ...variables,
     IMAGE: `${process.env.E2E_REGISTRY ?? '127.0.0.1:1'}/bench/example`,
     CI_COMMIT_REF_SLUG: branch,
+    DOCKERFILE: `${variables.BUILD_CONTEXT}/Dockerfile`,
     DOCKER_HOST: host,
   };
   const context = join(folder, variables.BUILD_CONTEXT ?? '');
   const dockerfile = readFileSync(join(context, 'Dockerfile'), 'utf8');
   writeFileSync(
     join(context, 'Dockerfile'),
-    dockerfile.replace(/^FROM .*\n/, from => from + layer),
+    `${dockerfile.replace(/^FROM .*\n/, from => from + layer)}COPY page /srv/page\n`,
   );
-  const page = join(context, 'index.html');
-  const original = readFileSync(page, 'utf8');
+  const page = join(context, 'page');
   const seconds = { cold: [] as number[], warm: [] as number[] };
   for (let round = 0; round < rounds; round += 1) {
     sh(folder, 'docker builder prune --all --force', environment);
     for (const state of ['cold', 'warm'] as const) {
       const commit = `${state}-${round}`;
-      writeFileSync(page, `${original}<p>${commit}</p>\n`);
+      writeFileSync(page, `${commit}\n`);
       const started = performance.now();
-      sh(folder, line, { ...environment, CI_COMMIT_SHA: commit });
+      sh(folder, line, { ...environment, CI_COMMIT_SHA: commit, CI_JOB_ID: commit });
       seconds[state].push((performance.now() - started) / 1000);
     }
-    sh(folder, `docker image rm --force "$IMAGE:cold-${round}" "$IMAGE:warm-${round}"`, environment);
+    sh(folder, `docker image rm --force build-cold-${round} build-warm-${round}`, environment);
   }
-  writeFileSync(page, original);
   return seconds;
 }
 
