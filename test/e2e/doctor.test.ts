@@ -45,7 +45,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       expect(seen).toContain(check);
   });
 
-  it('fails an empty folder in the place of the socket of jobs, and makes none', async () => {
+  it('fails a socket of jobs that is not there', async () => {
     const { repository } = bench;
     repository.edit('config/config.toml', '"/var/run/docker.sock:', '"/var/run/no-such.sock:');
     const findings = await examine(bench);
