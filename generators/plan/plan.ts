@@ -3,7 +3,7 @@ import type { Names } from './builder.ts';
 import { planOfBuilder } from './builders.ts';
 import { type Compose, planNetworks, planVolumes } from './compose.ts';
 import { planConfig, type RunnerConfig, volumesOf } from './config.ts';
-import { engineImage, frozenClientApi, isOlderRunner } from './engine.ts';
+import { engineImage, isOlderRunner } from './engine.ts';
 import { type Hardening, planHardening } from './hardening.ts';
 import { type Pipeline, planPipeline } from './pipeline.ts';
 import {
@@ -65,8 +65,6 @@ export interface RunnerRepository {
   readonly takesNothing: boolean;
   /** Who could do what here, and what is done about it. */
   readonly threats: readonly Threat[];
-  /** Whether the Docker client that jobs run is of 19.03 for good, which some engines refuse. */
-  readonly hasFrozenClient: boolean;
   readonly compose: Compose;
   /** Names the containers; a valid Compose project name. */
   readonly composeProject: string;
@@ -136,7 +134,6 @@ export function planRepository(
     cleanUp: answers.cleanUp,
     runnerImage: answers.runnerImage,
     expandsConfig: isOlderRunner(answers.runnerImage, 18, 10),
-    hasFrozenClient: frozenClientApi(answers.dockerImage) !== undefined,
     platforms: answers.platforms,
     monitoring: answers.monitoring,
     privateCa: answers.privateCa,
@@ -227,7 +224,7 @@ function planShared(
   };
 }
 
-/** In the order in which doctor shows them; the socket's checks are those of the engine, which each repository has. */
+/** In the order in which doctor shows them. */
 function planParts(
   { cache, privateCa, platforms, mirror }: Answers,
   builders: readonly BuilderName[],

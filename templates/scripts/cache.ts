@@ -1,7 +1,7 @@
 // The cache of jobs: whether its S3 server takes the keys of .env, where jobs run.
 
 import { createHash, createHmac } from 'node:crypto';
-import { type Check, type Environment, explainContainer, mask } from './host.ts';
+import { type Check, type Environment, explainContainer, hasImage, mask } from './host.ts';
 import { containerOptions, type Finding, readConfig } from './jobs.ts';
 import { runners } from './settings.ts';
 
@@ -107,7 +107,7 @@ export const checks: Check[] = [
       ];
       if (!runner || s3('ServerAddress') === '')
         return note('unknown', 'config/config.toml names no S3 server that is read here.');
-      if ((await run(['docker', 'image', 'inspect', image])).status !== 0)
+      if (!(await hasImage(run, image)))
         return note(
           'unknown',
           `${image} is not on this host yet, so no container of it was started.`,

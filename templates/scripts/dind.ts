@@ -1,6 +1,6 @@
 // What jobs ask for and find where they build with a Docker Engine in a container.
 
-import { explainContainer, lastLine } from './host.ts';
+import { explainContainer, hasImage, lastLine } from './host.ts';
 import { type Builder, type Finding, type Inside, judgeClient, unsure, type Value, words } from './jobs.ts';
 
 /** How a client finds the engine, as .gitlab-ci.yml has it. */
@@ -52,7 +52,7 @@ async function judge(inside: Inside): Promise<Finding[]> {
   if (service === undefined) return [client];
   // Without a job there is no service to answer; so one is started, to see whether it may.
   const command = ['docker', 'run', '--rm', '--privileged', '--entrypoint', 'sh', service];
-  if ((await inside.world.run(['docker', 'image', 'inspect', service])).status !== 0)
+  if (!(await hasImage(inside.world.run, service)))
     return [
       ['unknown', `${service} is not on this host yet, so it was not tried.`, `docker pull ${service}`],
     ];

@@ -2,7 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { callGitLab, reason } from './gitlab.ts';
-import { type Check, explainContainer, Failure, type Note, root, type Verdict, type World } from './host.ts';
+import type { Check, Note, Verdict, World } from './host.ts';
+import { explainContainer, Failure, hasImage, root } from './host.ts';
 import { type Runner, runners } from './settings.ts';
 
 /** What is not read with certainty: an alias, a tag such as !reference, a map in braces. */
@@ -284,7 +285,7 @@ const checkJob: Look = async (runner, world, note) => {
   const { gitlabUrl } = world.environment;
   const builder = await builderOf(runner);
   const [image = 'none'] = readConfig(runner)('image');
-  if ((await world.run(['docker', 'image', 'inspect', image])).status !== 0)
+  if (!(await hasImage(world.run, image)))
     return note('unknown', `${image} is not on this host yet: not started.`, `docker pull ${image}`);
   const options = [...containerOptions(runner), ...builder.options, '--entrypoint', 'sh', image];
   const script = ['-c', `${fetchGitLab}${builder.probe}\n    exit 0`, 'probe', gitlabUrl];

@@ -1,7 +1,7 @@
 // Whether this host can run programs of each platform that its pipelines build images for.
 
 import { readFileSync } from 'node:fs';
-import { type Check, explainContainer, root } from './host.ts';
+import { type Check, explainContainer, hasImage, root } from './host.ts';
 import { runners } from './settings.ts';
 
 /** The platforms that `--platform` names in a pipeline's text. */
@@ -31,7 +31,7 @@ export const checks: Check[] = [
             'Add "features": { "containerd-snapshotter": true } to /etc/docker/daemon.json, then: sudo systemctl restart docker\n(images that it has now are not shown then; they are pulled or built again)',
           );
       }
-      if ((await run(['docker', 'image', 'inspect', 'tonistiigi/binfmt'])).status !== 0)
+      if (!(await hasImage(run, 'tonistiigi/binfmt')))
         return note(
           'unknown',
           'the image that lists emulators is not on this host yet.',

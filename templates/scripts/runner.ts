@@ -58,6 +58,8 @@ function imageOf({ value }: Environment): string {
   throw new Failure('docker-compose.yml does not name the image of the service "runner".', remedy);
 }
 
+const versionIn = (text: string): string => /^Version: *(\S+)/m.exec(text)?.[1] ?? 'unknown';
+
 /** The version in an image. @throws Failure if it does not run, or does not read config.toml as it is */
 async function requireVersion(run: Run, image: string): Promise<string> {
   const command = ['docker', 'run', '--rm', '--network', 'none', '--entrypoint', 'gitlab-runner'];
@@ -66,7 +68,7 @@ async function requireVersion(run: Run, image: string): Promise<string> {
     const remedy = 'Check its name in docker-compose.yml and RUNNER_IMAGE in .env, and the network.';
     throw new Failure(`${image} cannot be run: ${host.explainContainer(stderr)}`, remedy);
   }
-  const version = /^Version: *(\S+)/m.exec(stdout)?.[1] ?? 'unknown';
+  const version = versionIn(stdout);
   const [major = 99, minor = 0] = version.split('.').map(Number);
   if (!(major * 100 + minor < 1810) || existsSync(file('scripts/expand-config.sh'))) return version;
   throw new Failure(
@@ -140,11 +142,10 @@ async function pull(run: Run, image: string): Promise<string> {
   throw new Failure(`${image} cannot be pulled: ${host.explainContainer(stderr)}`, 'Nothing was changed.');
 }
 
-const jobsOf = ({ run, environment: { value } }: World) =>
-  host.runningJobs(
-    run,
-    runners.map(({ tokenVariable }) => value(tokenVariable)),
-  );
+function jobsOf({ run, environment: { value } }: World): Promise<number> {
+  const tokens = runners.map(({ tokenVariable }) => value(tokenVariable));
+  return host.runningJobs(run, tokens);
+}
 
 /** Lets the runner take no new job and end with its last one, or ends it so that GitLab hears of its jobs. */
 async function drain(world: World, id: string, seconds: number): Promise<void> {
@@ -177,7 +178,7 @@ async function bringUp(world: Ready, image: string): Promise<string | undefined>
     const { state = 'gone', restarts } = (await containerOf(world)) ?? {};
     if (state !== 'running' || restarts !== '0') return `its container is ${state}, restarts: ${restarts}.`;
     if (why === undefined || left <= 1) return why;
-    const ended = await run(['docker', 'wait', id ?? ''], { ...patience, undisturbed: true });
+    const ended = await run(['docker', 'wait', id ?? ''], { seconds: patience.seconds, undisturbed: true });
     if (ended.status !== 124) return 'its container has ended.';
   }
 }
@@ -200,8 +201,7 @@ export async function status(run: Run): Promise<void> {
   const id = (await containerOf(world))?.id;
   const asked =
     id && (await run(['docker', 'exec', id, 'sh', '-c', 'gitlab-runner --version; df -h /'])).stdout;
-  const [, version = 'unknown'] = /^Version: *(\S+)/m.exec(asked ?? '') ?? [];
-  if (asked) console.log(`version   ${version}\ndisk      ${lastLine(asked)}`);
+  if (asked) console.log(`version   ${versionIn(asked)}\ndisk      ${lastLine(asked)}`);
 }
 
 /** Name and token of each [[runners]] of config.toml, as they stand there. @throws Failure if there is none */
@@ -241,8 +241,8 @@ async function lint({ run, environment }: World, note: Note): Promise<void> {
   const folder = `${fileURLToPath(file('config'))}:/etc/gitlab-runner:ro`;
   const options = ['--rm', '--network', 'none', '--volume', folder, '--entrypoint', 'gitlab-runner'];
   const image = imageOf(environment);
-  const isHere = (await run(['docker', 'image', 'inspect', image])).status === 0;
-  if (!isHere) return note('unknown', `whether GitLab Runner can read it: ${image} is not here yet.`);
+  if (!(await host.hasImage(run, image)))
+    return note('unknown', `whether GitLab Runner can read it: ${image} is not here yet.`);
   const { status, stdout, stderr } = await run(['docker', 'run', ...options, ...values, image, 'lint']);
   const fatal = /(?:FATAL|ERROR|PANIC): *(.*)/.exec(stderr + stdout)?.[1];
   if (status === 0) note('ok', 'GitLab Runner finds nothing wrong in it');
@@ -263,8 +263,8 @@ async function checkContainer(world: World, note: Note): Promise<void> {
 /** Whether the version fits that of GitLab. */
 async function checkVersion({ run, environment }: World, note: Note): Promise<void> {
   const image = imageOf(environment);
-  const isHere = (await run(['docker', 'image', 'inspect', image])).status === 0;
-  if (!isHere) return note('unknown', `${image} is not here yet.`, 'Pull it: make up');
+  if (!(await host.hasImage(run, image)))
+    return note('unknown', `${image} is not here yet.`, 'Pull it: make up');
   const version = await requireVersion(run, image);
   const ofGitLab = await gitlabVersion(environment);
   const [own, its] = [version, ofGitLab].map(one => /^\d+\.\d+/.exec(one ?? '')?.[0]);
@@ -281,13 +281,10 @@ export const checks: host.Check[] = [
 
 /** @throws Failure if the words are none of those at the top of this file */
 export async function main([word = '', seconds = '']: readonly string[]): Promise<void> {
+  const usage = 'Say: scripts/run runner up | upgrade [SECONDS] | status';
   if (word === 'up') return up(host.run);
   if (word === 'status') return status(host.run);
-  if (word !== 'upgrade' || !/^\d*$/.test(seconds))
-    throw new Failure(
-      `Not known: ${word} ${seconds}`,
-      'Say: scripts/run runner up | upgrade [SECONDS] | status',
-    );
+  if (word !== 'upgrade' || !/^\d*$/.test(seconds)) throw new Failure(`Not known: ${word} ${seconds}`, usage);
   return host.withLock(() => upgrade(host.run, Number(seconds || 3600)));
 }
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../support/needs.ts';
 import { Bench } from './support/bench.ts';
 import { engine } from './support/engines.ts';
-import { eventually, output, run } from './support/program.ts';
+import { eventually, output, run, signalGroup } from './support/program.ts';
 
 // docs/faults.md names these tests.
 
@@ -37,7 +37,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
         const watcher = watch(bench.repository.folder);
         const running = bench.repository.startMake('register');
         watcher.on('change', (_kind, name) => {
-          if (name === file && running.child.exitCode === null) process.kill(-running.child.pid!, 'SIGKILL');
+          if (name === file && running.child.exitCode === null) signalGroup(running, 'SIGKILL');
         });
         await running.ended.finally(() => watcher.close());
         const after = bench.repository.read('.env');

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
-import { parseEnv, stripVTControlCharacters } from 'node:util';
+import { parseEnv, stripVTControlCharacters as strip } from 'node:util';
 
 /** The repository's folder. */
 export const root = new URL('..', import.meta.url);
@@ -169,9 +169,7 @@ export function holdInterruptions(): void {
 }
 
 /** Whether Ctrl-C was pressed since `holdInterruptions`. */
-export function isInterrupted(): boolean {
-  return interrupted;
-}
+export const isInterrupted = (): boolean => interrupted;
 
 /** What a program printed, without colours, and its exit code: 127 where it is not installed, 124 where time ran out. */
 export interface Result {
@@ -207,8 +205,8 @@ export const run: Run = (
     const printed = { stdout: '', stderr: '' };
     const end = (status: number, more = '') => {
       clearTimeout(timer);
-      const [stdout, stderr] = [printed.stdout, printed.stderr + more].map(stripVTControlCharacters);
-      resolve({ status, stdout: stdout ?? '', stderr: stderr ?? '' });
+      const [stdout, stderr] = [printed.stdout, printed.stderr + more];
+      resolve({ status, stdout: strip(stdout), stderr: strip(stderr) });
     };
     // A program that it left behind may hold its output open: that is not waited for.
     const giveUp = () => {
@@ -232,6 +230,10 @@ export const run: Run = (
 export function lastLine(text: string): string {
   return mask(text.trim().split('\n').at(-1)?.trim() ?? '') || 'it printed nothing.';
 }
+
+/** Whether the engine has that image. */
+export const hasImage = async (run: Run, image: string): Promise<boolean> =>
+  (await run(['docker', 'image', 'inspect', image])).status === 0;
 
 /** What a failed `docker run` or `docker compose run` means, in one line. */
 export function explainContainer(stderr: string): string {
