@@ -192,8 +192,8 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   },
   cleanUp: {
     option: 'clean-up',
-    message: 'Days that unused images and caches are kept ("none": no clean-up)',
-    help: 'days that unused images, caches of jobs and build cache are kept, or "none" for no clean-up',
+    message: 'Days that what jobs leave is kept ("none": no clean-up)',
+    help: 'days that stopped containers and networks of jobs and the build cache are kept, or "none" for no clean-up',
     default: '7',
     check: checkCleanUp,
   },

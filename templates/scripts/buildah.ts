@@ -28,7 +28,7 @@ export const builder: Builder = {
   rules({ script, host }) {
     const [, command] = /(?:^|[\s;&|(])docker (build|run|pull|push|login|compose)\b/m.exec(script) ?? [];
     // A job that names an engine of its own has one.
-    if (command === undefined || host !== undefined || /DOCKER_HOST/.test(script)) return [];
+    if (command === undefined || host !== '' || /DOCKER_HOST/.test(script)) return [];
     const detail = `it has "docker ${command}", but jobs have no Docker Engine.`;
     return [['warning', detail, 'Use buildah, which has commands of the same names.']];
   },

@@ -1,7 +1,7 @@
 // What jobs ask for and find where they build with a Docker Engine in a container.
 
-import { explainContainer, hasImage, lastLine } from './host.ts';
-import { type Builder, type Finding, type Inside, judgeClient, unsure, type Value, words } from './jobs.ts';
+import { type Finding, lastLine, whyNoImage } from './host.ts';
+import { type Builder, type Inside, judgeClient } from './jobs.ts';
 
 /** How a client finds the engine, as .gitlab-ci.yml has it. */
 const variables = {
@@ -11,8 +11,7 @@ const variables = {
   DOCKER_TLS_VERIFY: '1',
 };
 
-const ownEngine = (services: Value): string =>
-  /[^\s"',[\]]*dind[^\s"',[\]]*/.exec(words(services))?.[0] ?? '';
+const ownEngine = (services: string): string => /[^\s"',[\]]*dind[^\s"',[\]]*/.exec(services)?.[0] ?? '';
 
 export const builder: Builder = {
   options: Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
@@ -25,12 +24,12 @@ export const builder: Builder = {
     }
     // Only what its variables say: a job may set them in its script.
     const usesDocker = /\bdocker\b/.test(script) && !/DOCKER_HOST/.test(script);
-    if (usesDocker && host === undefined) {
+    if (usesDocker && host === '') {
       const wanted = Object.entries(variables).map(([name, value]) => `${name}: "${value}"`);
       const detail = 'it calls docker, but has no DOCKER_HOST among its variables.';
       findings.push(['failed', detail, `Write under variables: ${wanted.join(', ')}`]);
     }
-    if (usesDocker && host !== unsure && /^["']?tcp:\/\/docker:2375\b/.test(words(host))) {
+    if (usesDocker && /^tcp:\/\/docker:2375\b/.test(host)) {
       const detail =
         'it reaches the engine without TLS (port 2375): whoever reaches that port is root in it.';
       findings.push(['warning', detail, 'Use port 2376 and DOCKER_TLS_CERTDIR: "/certs".']);
@@ -45,17 +44,12 @@ export const builder: Builder = {
 
 async function judge(inside: Inside): Promise<Finding[]> {
   const services = inside.jobs.map(({ services }) => ownEngine(services)).filter(Boolean);
-  const client = judgeClient(inside, 'the engine in a container is newer', [
-    [/./, 'failed', 'the engine does not answer a job.', 'See whether it runs: docker compose logs docker'],
-  ]);
   const [service] = services;
-  if (service === undefined) return [client];
+  if (service === undefined) return [judgeClient(inside)];
   // Without a job there is no service to answer; so one is started, to see whether it may.
   const command = ['docker', 'run', '--rm', '--privileged', '--entrypoint', 'sh', service];
-  if (!(await hasImage(inside.world.run, service)))
-    return [
-      ['unknown', `${service} is not on this host yet, so it was not tried.`, `docker pull ${service}`],
-    ];
+  const missing = await whyNoImage(inside.world.run, service);
+  if (missing) return [missing];
   const { status, stdout, stderr } = await inside.world.run([
     ...command,
     '-c',
@@ -63,8 +57,6 @@ async function judge(inside: Inside): Promise<Finding[]> {
   ]);
   if (status === 124) return [['unknown', `${service} did not answer in time.`]];
   if (status !== 0)
-    return [
-      ['failed', `${service} does not start: ${explainContainer(stderr)}`, `Try it: ${command.join(' ')}`],
-    ];
+    return [['failed', `${service} does not start: ${lastLine(stderr)}`, `Try it: ${command.join(' ')}`]];
   return [['ok', `${service} may run privileged; ${lastLine(stdout)}`]];
 }

@@ -1,7 +1,7 @@
 // Whether this host can run programs of each platform that its pipelines build images for.
 
 import { readFileSync } from 'node:fs';
-import { type Check, explainContainer, hasImage, root } from './host.ts';
+import { type Check, lastLine, root, whyNoImage } from './host.ts';
 import { runners } from './settings.ts';
 
 /** The platforms that `--platform` names in a pipeline's text. */
@@ -31,12 +31,8 @@ export const checks: Check[] = [
             'Add "features": { "containerd-snapshotter": true } to /etc/docker/daemon.json, then: sudo systemctl restart docker\n(images that it has now are not shown then; they are pulled or built again)',
           );
       }
-      if (!(await hasImage(run, 'tonistiigi/binfmt')))
-        return note(
-          'unknown',
-          'the image that lists emulators is not on this host yet.',
-          'docker pull tonistiigi/binfmt',
-        );
+      const noImage = await whyNoImage(run, 'tonistiigi/binfmt');
+      if (noImage) return note(...noImage);
       const { status, stdout, stderr } = await run([
         'docker',
         'run',
@@ -44,7 +40,7 @@ export const checks: Check[] = [
         '--privileged',
         'tonistiigi/binfmt',
       ]);
-      if (status !== 0) return note('unknown', `emulators cannot be listed: ${explainContainer(stderr)}`);
+      if (status !== 0) return note('unknown', `emulators cannot be listed: ${lastLine(stderr)}`);
       const missing = [...wanted].filter(platform => !stdout.includes(`"${platform}"`)).join(', ');
       const install = 'Run: make binfmt';
       if (missing) note('failed', `this host cannot run programs of ${missing}.`, install);

@@ -5,53 +5,37 @@ import { parse } from 'yaml';
 import { needs } from '../support/needs.ts';
 import { isInstalled, renderAll, run, temporaryFolder, writeAll } from '../support/rendered.ts';
 
-/** Days ago, as Docker writes the time of containers and networks. */
-const ago = (days: number) =>
-  `${new Date(Date.now() - days * 86_400_000).toISOString().replace('T', ' ').slice(0, 19)} +0000 UTC`;
-
 const cache = (letter: string) => `runner-x-project-1-concurrent-0-cache-${letter.repeat(32)}`;
 
-/** What is on an engine, by the beginnings of questions; job 7 runs where RUNS is set, and $FAILS gets no answer. */
+/** What is on an engine, by the beginnings of questions; a job runs where RUNS is set, and $FAILS gets no answer. */
 const docker = `#!/bin/sh
 case "$*" in
   $FAILS) echo 'the engine is away' >&2; exit 1 ;;
-  'ps --filter '*|'ps --quiet --filter '*) [ -z "\${RUNS:-}" ] || echo 7 ;;
-  'ps --all --quiet --no-trunc --filter label=keep') echo kept-container ;;
-  'ps --all '*) cat <<'LIST'
-ended|6|${ago(2)}
-of-job-7|7|${ago(2)}
-young|5|${ago(0.5)}
-kept-container|4|${ago(9)}
-without-a-job||${ago(2)}
-LIST
-  ;;
-  'network ls '*) printf '%s\\n' 'net-6|6|${ago(8)}' 'net-7|7|${ago(8)}' 'net-new|5|${ago(0)}' ;;
-  'volume ls --quiet --filter label=keep') echo ${cache('c')} ;;
+  'ps --quiet --filter '*) [ -z "\${RUNS:-}" ] || echo job ;;
   'volume ls --quiet --filter '*) printf '%s\\n' labelled ${cache('a')} ;;
-  'volume ls --quiet') printf '%s\\n' database labelled ${cache('a')} ${cache('b')}-protected ${cache('c')} ;;
+  'volume ls --quiet') printf '%s\\n' database labelled ${cache('a')} ${cache('b')}-protected ;;
   'image ls --filter label=keep '*) echo kept:1 ;;
   'image ls '*) printf '%s\\n' newer:1 older:1 kept:1 gitlab/gitlab-runner:alpine p-runner:previous \
     registry.gitlab.com/gitlab-org/gitlab-runner/gitlab-runner-helper:x86_64-v19 team/app:'<none>' ;;
   'image rm used:1') echo 'conflict: a container uses it' >&2; exit 1 ;;
-  *prune*|'rm '*|'network rm '*|'volume rm '*|'image rm '*) echo "$*" >>removed; echo 'Total: 1GB' ;;
+  *prune*|'volume rm '*|'image rm '*) echo "$*" >>removed; echo 'Total: 1GB' ;;
   *) echo "not expected: $*" >&2; exit 2 ;;
 esac
 `;
 
+const ofJobs = '--filter label=com.gitlab.gitlab-runner.managed=true';
 const daily = [
-  'rm --volumes ended',
-  'rm --volumes of-job-7',
-  'rm --volumes without-a-job',
-  'network rm net-6',
-  'network rm net-7',
-  'image prune --force --filter until=24h --filter label!=keep',
+  `container prune --force ${ofJobs} --filter label!=keep --filter until=168h`,
+  `network prune --force ${ofJobs} --filter until=168h`,
+  'image prune --force --filter label!=keep --filter until=24h',
   'builder prune --force --filter until=168h',
 ];
 const caches = [
   'builder prune --force --filter until=1h',
-  `volume rm labelled`,
+  'volume rm labelled',
   `volume rm ${cache('a')}`,
-].concat(`volume rm ${cache('b')}-protected`);
+  `volume rm ${cache('b')}-protected`,
+];
 
 describe.skipIf(!needs(isInstalled('busybox', 'true'), 'busybox'))(
   "the clean-up, by the programs of its image's system",
@@ -86,12 +70,7 @@ describe.skipIf(!needs(isInstalled('busybox', 'true'), 'busybox'))(
       const { status, stdout, stderr } = cleanUp();
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(removed()).toEqual(daily);
-      expect(stdout).toMatch(/^[\d: -]{19} docker builder prune --force --filter until=168h: Total: 1GB$/m);
-    });
-
-    it('leaves what belongs to a job that runs', () => {
-      expect(cleanUp('now', { RUNS: 'yes' }).status).toBe(0);
-      expect(removed()).toEqual(daily.filter(one => !one.endsWith('7')));
+      expect(stdout).toMatch(/^[\d: -]{19} builder prune --force --filter until=168h: Total: 1GB$/m);
     });
 
     it('removes caches of jobs and images too on a full disk, and nothing of this repository', () => {
@@ -118,36 +97,25 @@ describe.skipIf(!needs(isInstalled('busybox', 'true'), 'busybox'))(
       writeFileSync(join(folder, 'bin/docker'), docker.replaceAll('older:1', 'used:1'));
       const { status, stdout } = cleanUp('now', full);
       expect(status).toBe(0);
-      expect(stdout).toContain('docker image rm used:1: left: conflict: a container uses it');
+      expect(stdout).toContain('image rm used:1: left: conflict: a container uses it');
       expect(removed().at(-1)).toBe('image rm newer:1');
     });
 
-    it('only says what would go in a dry run', () => {
-      const { status, stdout } = cleanUp('now --dry-run', full);
-      expect(status).toBe(0);
-      expect(removed()).toEqual([]);
-      const said = stdout.split('\n').flatMap(line => /^would run: docker (.*)/.exec(line)?.[1] ?? []);
-      expect(said).toEqual([...daily, ...caches, 'image rm older:1', 'image rm newer:1']);
-    });
-
     it.each([
-      ['ps --all --no-trunc *', /^$/],
-      ['ps --filter *', /^$/],
-      ['ps --all --quiet *', /^$/],
-      ['network ls *', /^(rm --volumes .*\n?)*$/],
-      ['volume ls *', /^(?!.*(volume|image) rm)/s],
-      ['volume ls --quiet --filter label=keep', /^(?!.*(volume|image) rm)/s],
+      ['volume ls *', /^(?!.*volume rm database)/s],
       ['ps --quiet *', /^(?!.*image rm)/s],
       ['image ls --filter label=keep *', /^(?!.*image rm)/s],
+      ['image ls --filter dangling=false *', /^(?!.*image rm)/s],
     ])('removes nothing that "%s" would have kept, where Docker does not answer that', (query, expected) => {
-      expect(cleanUp('now', { ...full, FAILS: query }).status).not.toBe(0);
+      cleanUp('now', { ...full, FAILS: query });
       expect(removed().join('\n')).toMatch(expected);
+      expect(removed()).toEqual(expect.arrayContaining(daily));
     });
 
     it('says how it is called', () => {
       const { status, stderr } = cleanUp('later');
       expect(status).toBe(2);
-      expect(stderr).toContain('clean-up.sh now [--dry-run]');
+      expect(stderr).toContain('clean-up.sh now    once');
     });
   },
 );

@@ -1,6 +1,7 @@
 // What jobs ask for and find where they send their builds to BuildKit, by TLS.
 
-import { type Builder, explain, type Finding } from './jobs.ts';
+import type { Finding } from './host.ts';
+import { type Builder, explain } from './jobs.ts';
 
 export const builder: Builder = {
   options: [],
@@ -9,7 +10,7 @@ export const builder: Builder = {
     const [, command] =
       /(?:^|[\s;&|(])docker(?: container)? (run|exec|pull|push|compose)\b/m.exec(script) ?? [];
     // A job that names an engine of its own has one.
-    if (command !== undefined && host === undefined && !/DOCKER_HOST/.test(script)) {
+    if (command !== undefined && host === '' && !/DOCKER_HOST/.test(script)) {
       const detail = `it has "docker ${command}", but jobs have no engine: BuildKit builds and pushes, and does nothing else.`;
       const remedy =
         'Run containers by "image:" or "services:" of a job; push by docker buildx build --push.';

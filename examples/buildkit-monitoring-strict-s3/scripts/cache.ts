@@ -1,8 +1,8 @@
 // The cache of jobs: whether its S3 server takes the keys of .env, where jobs run.
 
 import { createHash, createHmac } from 'node:crypto';
-import { type Check, type Environment, explainContainer, hasImage, mask } from './host.ts';
-import { containerOptions, type Finding, readConfig } from './jobs.ts';
+import { type Check, type Environment, type Finding, lastLine, mask, whyNoImage } from './host.ts';
+import { configOf, containerOptions } from './jobs.ts';
 import { runners } from './settings.ts';
 
 /** A bucket as config/config.toml names it. */
@@ -100,19 +100,13 @@ export const checks: Check[] = [
         return note('failed', 'CACHE_S3_ACCESS_KEY or CACHE_S3_SECRET_KEY is not set.', remedy);
       }
       const [runner] = runners;
-      const config = runner && readConfig(runner);
-      const [[image = ''] = [], s3] = [
-        config?.('image'),
-        (key: string) => config?.(key, 'runners.cache.s3')[0] ?? '',
-      ];
+      const config = runner && configOf(runner);
+      const s3 = (key: string) => config?.(key, 'runners.cache.s3')[0] ?? '';
       if (!runner || s3('ServerAddress') === '')
         return note('unknown', 'config/config.toml names no S3 server that is read here.');
-      if (!(await hasImage(run, image)))
-        return note(
-          'unknown',
-          `${image} is not on this host yet, so no container of it was started.`,
-          `docker pull ${image}`,
-        );
+      const [image = ''] = config?.('image', 'runners.docker') ?? [];
+      const noImage = await whyNoImage(run, image);
+      if (noImage) return note(...noImage);
       const scheme = s3('Insecure') === 'true' ? 'http' : 'https';
       const bucket: Bucket = {
         host: s3('ServerAddress'),
@@ -130,7 +124,7 @@ export const checks: Check[] = [
         [...command, '--entrypoint', 'sh', image, '-c', script],
         options,
       );
-      if (status !== 0) return note('unknown', `no container could ask: ${explainContainer(stderr)}`);
+      if (status !== 0) return note('unknown', `no container could ask: ${lastLine(stderr)}`);
       note(...judgeCache(stdout.trim().split('\n'), bucket));
     },
   },

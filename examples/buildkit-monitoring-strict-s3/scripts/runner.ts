@@ -1,16 +1,14 @@
-// The container of the runner:  scripts/run runner up | upgrade [SECONDS] | status
+// The container of the runner:  scripts/run runner up | upgrade [SECONDS]
 //
 //   up       starts it, or brings it in line with docker-compose.yml and .env
 //   upgrade  brings it to what the name of its image stands for now, and back again where that does not work;
 //            running jobs have so many seconds to end, an hour unless told
-//   status   shows it; ends with 1 if something needs looking at
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { gitlabVersion, checks as ofGitLab } from './gitlab.ts';
 import * as host from './host.ts';
-import { type Environment, Failure, lastLine, type Note, type Run, type World } from './host.ts';
+import { Failure, lastLine, type Note, type Run, type World } from './host.ts';
 import { runners } from './settings.ts';
 
 /** How often GitLab is asked whether it knows a new version, and the seconds between. */
@@ -18,73 +16,78 @@ export const patience = { tries: 20, seconds: 3 };
 
 const file = (path: string) => new URL(path, host.root);
 
-/** What works with the engine gets, beside a World, the command of Compose. */
-type Ready = World & { readonly compose: readonly string[] };
-
-async function ready(run: Run): Promise<Ready> {
+/** @throws Failure if something that each command of this file needs is missing */
+async function ready(run: Run): Promise<World> {
   const environment = host.readEnvironment();
   await host.requireEngine(run);
+  const missing = runners.find(({ tokenVariable }) => environment.value(tokenVariable) === '');
+  if (missing) throw new Failure(`There is no ${missing.tokenVariable} yet.`, 'Run: make register');
   return { run, environment, compose: await host.requireCompose(run) };
 }
 
 /** Starts the runner. @throws Failure if something is missing, or it does not start */
 export async function up(run: Run): Promise<void> {
-  const { environment, compose } = await ready(run);
-  requireTokens(environment);
+  const world = await ready(run);
   readConfig();
-  const image = imageOf(environment);
+  const image = await imageOf(world);
   console.log(`Starting ${image}; an image that is not here is pulled first, which takes a while...`);
-  await requireVersion(run, image);
+  await requireFit(run, image);
   // By it GitLab tells hosts with one token apart. The container cannot write it: its folder is read-only.
   if (!existsSync(file('config/.runner_system_id')))
     writeFileSync(file('config/.runner_system_id'), `r_${randomBytes(6).toString('hex')}`);
-  const { status, stderr } = await run([...compose, 'up', '-d'], { seconds: 0 });
-  if (status !== 0)
-    throw new Failure(`It does not start: ${host.explainContainer(stderr)}`, 'See why: make logs');
+  const { status, stderr } = await run([...(world.compose ?? []), 'up', '-d'], { seconds: 0 });
+  if (status !== 0) throw new Failure(`It does not start: ${lastLine(stderr)}`, 'See why: make logs');
   console.log('Started. See how it is: make status');
 }
 
-function requireTokens({ value }: Environment): void {
-  const missing = runners.find(({ tokenVariable }) => value(tokenVariable) === '');
-  if (missing) throw new Failure(`There is no ${missing.tokenVariable} yet.`, 'Run: make register');
+/** The image that Compose takes for the runner. @param named RUNNER_IMAGE, where it is not to be that of .env */
+async function imageOf({ run, compose = [] }: World, named?: string): Promise<string> {
+  const environment = named === undefined ? {} : { RUNNER_IMAGE: named };
+  const { stdout, stderr } = await run([...compose, 'config'], { environment });
+  const image = /^ {2}runner:\n(?: {4}.*\n)*? {4}image: (\S+)/m.exec(stdout)?.[1];
+  if (image) return image;
+  throw new Failure(`docker-compose.yml names no image for "runner": ${lastLine(stderr)}`, 'See: git diff');
 }
 
-/** The image of the runner: RUNNER_IMAGE where it is set, else what docker-compose.yml names. */
-function imageOf({ value }: Environment): string {
-  const text = readFileSync(file('docker-compose.yml'), 'utf8');
-  const line = /^ {2}runner:\n(?: {4}.*\n)*? {4}image: *["']?(?:\$\{RUNNER_IMAGE:-)?([^\s"'}]+)/m.exec(text);
-  if (line?.[1]) return value('RUNNER_IMAGE') || line[1];
-  const remedy = 'Write it so: image: "${RUNNER_IMAGE:-gitlab/gitlab-runner:alpine}"';
-  throw new Failure('docker-compose.yml does not name the image of the service "runner".', remedy);
-}
+const versionIn = (text: string) => /^Version: *(\S+)/m.exec(text)?.[1];
 
-const versionIn = (text: string): string => /^Version: *(\S+)/m.exec(text)?.[1] ?? 'unknown';
-
-/** The version in an image. @throws Failure if it does not run, or does not read config.toml as it is */
-async function requireVersion(run: Run, image: string): Promise<string> {
-  const command = ['docker', 'run', '--rm', '--network', 'none', '--entrypoint', 'gitlab-runner'];
-  const { status, stdout, stderr } = await run([...command, image, '--version'], { seconds: 1800 });
-  if (status !== 0) {
-    const remedy = 'Check its name in docker-compose.yml and RUNNER_IMAGE in .env, and the network.';
-    throw new Failure(`${image} cannot be run: ${host.explainContainer(stderr)}`, remedy);
-  }
+/**
+ * Tries an image with config.toml, by GitLab Runner's own `lint`, which 19.3 and later have.
+ * @returns what it said
+ * @throws Failure if the image does not run, or config.toml is not for it
+ */
+async function requireFit(run: Run, image: string): Promise<string> {
+  const folder = `${fileURLToPath(file('config'))}:/etc/gitlab-runner:ro`;
+  const options = ['--rm', '--network', 'none', '--volume', folder, '--entrypoint', 'sh'];
+  // An empty token is a mistake to it, and a real one is none of its business.
+  const names = ['GITLAB_URL', ...runners.map(({ tokenVariable }) => tokenVariable)];
+  const values = names.flatMap(name => ['--env', `${name}=https://placeholder.example.com`]);
+  const script = ['-c', 'gitlab-runner --version && gitlab-runner lint 2>&1'];
+  const command = ['docker', 'run', ...options, ...values, image, ...script];
+  const { status, stdout, stderr } = await run(command, { seconds: 1800 });
   const version = versionIn(stdout);
+  const remedy = 'Check its name in docker-compose.yml and RUNNER_IMAGE in .env, and the network.';
+  if (!version) throw new Failure(`${image} cannot be run: ${lastLine(stderr)}`, remedy);
   const [major = 99, minor = 0] = version.split('.').map(Number);
-  if (!(major * 100 + minor < 1810) || existsSync(file('scripts/expand-config.sh'))) return version;
-  throw new Failure(
-    `${image} is GitLab Runner ${version}; only 18.10 and later fill in the variables of config/config.toml.`,
-    `Get a newer one: docker pull ${image}. To keep it, generate this repository with --runner-image and its version.`,
-  );
+  if (major * 100 + minor < 1810 && !existsSync(file('scripts/expand-config.sh')))
+    throw new Failure(
+      `${image} is GitLab Runner ${version}; only 18.10 and later fill in the variables of config/config.toml.`,
+      `docker pull ${image}; or, to keep it, generate this repository with --runner-image and its version.`,
+    );
+  const fault = /(?:FATAL|ERROR|PANIC): *(.*)/.exec(stdout)?.[1];
+  if (status === 0) return `GitLab Runner ${version} finds nothing wrong in it`;
+  if (!fault || /lint not found/.test(fault)) return `GitLab Runner ${version} cannot check it`;
+  const said = lastLine(fault.replaceAll('/etc/gitlab-runner/', 'config/'));
+  throw new Failure(`GitLab Runner ${version} refuses it: ${said}`, 'Correct that in config/config.toml.');
 }
 
-/** The runner's container in Docker's words (`image` is an id); undefined where none runs. */
-async function containerOf({ run, compose }: Ready): Promise<Record<string, string> | undefined> {
+/** What Docker tells of the runner's container; undefined where there is none. */
+async function containerOf({ run, compose = [] }: World) {
   const [id = ''] = (await run([...compose, 'ps', '-q', 'runner'])).stdout.trim().split('\n');
-  const project = '{{index .Config.Labels "com.docker.compose.project"}}';
-  const health = '{{if .State.Health}}{{.State.Health.Status}}{{end}}';
-  const format = `{"state": "{{.State.Status}}", "image": "{{.Image}}", "project": "${project}", "startedAt": "{{.State.StartedAt}}", "restarts": "{{.RestartCount}}", "health": "${health}"}`;
-  const found = id === '' ? undefined : await run(['docker', 'inspect', '--format', format, id]);
-  return found?.status === 0 ? { id, ...JSON.parse(found.stdout) } : undefined;
+  const { status, stdout } = await run(['docker', 'inspect', id || 'none']);
+  if (id === '' || status !== 0) return;
+  const [{ Image: image, Config: config, State: state, RestartCount: restarts }] = JSON.parse(stdout);
+  return { id, image, state, restarts, project: config.Labels['com.docker.compose.project'] };
 }
 
 /** Why GitLab does not know each runner of config.toml; undefined where it does. No exit code says so. */
@@ -100,192 +103,158 @@ async function whyNotValid(run: Run, id = ''): Promise<string | undefined> {
 /** Upgrades, or goes back. @throws Failure that says which version runs, if any */
 export async function upgrade(run: Run, seconds: number): Promise<void> {
   const world = await ready(run);
-  const { environment } = world;
-  requireTokens(environment);
   const before = await containerOf(world);
   const problem = before ? await whyNotValid(run, before.id) : 'it does not run.';
   if (!before || problem)
     throw new Failure(`Nobody could tell whether an upgrade goes well: ${problem}`, 'Run: make up');
-  host.holdInterruptions();
   const previous = `${before.project}-runner:previous`;
   // After an upgrade that went back, what docker-compose.yml names is tried again.
-  const wentBack = environment.value('RUNNER_IMAGE') === previous;
-  const wanted = imageOf(wentBack ? { ...environment, value: () => '' } : environment);
-  const version = await pull(run, wanted);
-  const { stdout: id } = await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', wanted]);
-  if (id.trim() === before.image)
-    return console.log(`${wanted} is what runs already: GitLab Runner ${version}. Nothing was changed.`);
-  const kept = await run(['docker', 'tag', before.image ?? '', previous]);
-  if (kept.status !== 0)
-    throw new Failure(`The old image cannot be kept: ${lastLine(kept.stderr)}`, 'See: docker images');
-  await drain(world, before.id ?? '', seconds);
-  if (wentBack) host.writeEnvironment({ RUNNER_IMAGE: '' });
-  const why = await bringUp(world, wentBack ? '' : environment.value('RUNNER_IMAGE'));
-  if (why === undefined)
-    return console.log(`Upgraded to GitLab Runner ${version}; GitLab knows each runner.`);
-  console.log(`GitLab Runner ${version} does not work: ${why}\nGoing back...`);
-  host.writeEnvironment({ RUNNER_IMAGE: previous });
-  const whyNot = await bringUp(world, previous);
-  if (whyNot) throw new Failure(`Neither version works. The one before: ${whyNot}`, 'See why: make logs');
-  throw new Failure(
-    `GitLab Runner ${version} does not work: ${why} The version before runs again.`,
-    `RUNNER_IMAGE in .env names it: ${previous}. Try again later: make upgrade`,
-  );
-}
-
-async function pull(run: Run, image: string): Promise<string> {
+  const named = world.environment.value('RUNNER_IMAGE').replace(previous, '');
+  const image = await imageOf(world, named);
   console.log(`Pulling ${image}...`);
-  const { status, stderr } = await run(['docker', 'pull', '--quiet', image], { seconds: 1800 });
-  if (host.isInterrupted())
-    throw new Failure('Interrupted: nothing was changed.', 'Run it again: make upgrade');
-  if (status === 0) return requireVersion(run, image);
-  throw new Failure(`${image} cannot be pulled: ${host.explainContainer(stderr)}`, 'Nothing was changed.');
-}
-
-function jobsOf({ run, environment: { value } }: World): Promise<number> {
-  const tokens = runners.map(({ tokenVariable }) => value(tokenVariable));
-  return host.runningJobs(run, tokens);
+  const must = async (...words: string[]) => {
+    const { status, stdout, stderr } = await run(['docker', ...words], { seconds: 1800 });
+    if (status === 0) return stdout.trim();
+    throw new Failure(`docker ${words.join(' ')}: ${lastLine(stderr)}`, 'Nothing was changed.');
+  };
+  await must('pull', '--quiet', image);
+  const fits = await requireFit(run, image);
+  if ((await must('image', 'inspect', '--format', '{{.Id}}', image)) === before.image)
+    return console.log(`${image} is what runs already, and nothing was changed: ${fits}`);
+  await must('tag', before.image, previous);
+  await drain(world, before.id, seconds);
+  host.holdInterruptions();
+  host.writeEnvironment({ RUNNER_IMAGE: named });
+  const why = await bringUp(world);
+  if (why === undefined) return console.log(`Upgraded; GitLab knows each runner. ${fits}`);
+  console.log(`The new version does not work: ${why}\nGoing back...`);
+  host.writeEnvironment({ RUNNER_IMAGE: previous });
+  const whyNot = await bringUp(world);
+  if (whyNot) throw new Failure(`Neither version works. The one before: ${whyNot}`, 'See why: make logs');
+  const remedy = `RUNNER_IMAGE in .env names it: ${previous}. Try again later: make upgrade`;
+  throw new Failure(`The new version does not work: ${why} The one before runs again.`, remedy);
 }
 
 /** Lets the runner take no new job and end with its last one, or ends it so that GitLab hears of its jobs. */
 async function drain(world: World, id: string, seconds: number): Promise<void> {
-  const signal = (name: string) => world.run(['docker', 'kill', '--signal', name, id], { undisturbed: true });
+  const signal = (name: string) => world.run(['docker', 'kill', '--signal', name, id]);
   const isOver = async (limit: number) =>
-    (await world.run(['docker', 'wait', id], { seconds: limit, undisturbed: true })).status !== 124;
+    (await world.run(['docker', 'wait', id], { seconds: limit })).status === 0;
   await signal('QUIT');
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
-    console.log(`Waiting for running jobs to end: ${await jobsOf(world)} left.`);
-    if (await isOver(Math.min(15, (end - Date.now()) / 1000))) return;
-    if (!host.isInterrupted()) continue;
-    const problem = 'Interrupted: the runner takes no new job, and ends with its last one.';
-    throw new Failure(problem, 'Start it again, as it was: make up');
-  }
-  console.log(`After ${seconds} s the jobs that still run (${await jobsOf(world)}) are ended as failed.`);
+  console.log(`Waiting for ${await runningJobs(world)} running jobs to end, ${seconds} s at most.`);
+  console.log('After Ctrl-C the runner ends with its last job; to start it again, as it was: make up');
+  if (seconds > 0 && (await isOver(seconds))) return;
+  console.log(
+    `After ${seconds} s the jobs that still run (${await runningJobs(world)}) are ended as failed.`,
+  );
   await signal('TERM');
   if (!(await isOver(60))) await signal('KILL');
 }
 
-/** Starts the runner by that image, and says why GitLab does not know it, if so. */
-async function bringUp(world: Ready, image: string): Promise<string | undefined> {
-  const { run, compose } = world;
-  const options = { seconds: 0, undisturbed: true, environment: { RUNNER_IMAGE: image } };
-  const { status, stderr } = await run([...compose, 'up', '-d', '--no-deps', 'runner'], options);
-  if (status !== 0) return host.explainContainer(stderr);
+/** Starts the runner by the image that .env names, and says why GitLab does not know it, if so. */
+async function bringUp(world: World): Promise<string | undefined> {
+  const { run, compose = [] } = world;
+  const { status, stderr } = await run([...compose, 'up', '-d', '--no-deps', 'runner'], { seconds: 0 });
+  if (status !== 0) return lastLine(stderr);
   for (let left = patience.tries; ; left -= 1) {
-    const id = (await containerOf(world))?.id;
-    const why = await whyNotValid(run, id);
+    const why = await whyNotValid(run, (await containerOf(world))?.id);
     // One that ends and is started again runs too, for a moment.
-    const { state = 'gone', restarts } = (await containerOf(world)) ?? {};
-    if (state !== 'running' || restarts !== '0') return `its container is ${state}, restarts: ${restarts}.`;
+    const { state, restarts, id = '' } = (await containerOf(world)) ?? {};
+    if (state?.Status !== 'running' || restarts !== 0) return `its container is ${state?.Status}.`;
     if (why === undefined || left <= 1) return why;
-    const ended = await run(['docker', 'wait', id ?? ''], { seconds: patience.seconds, undisturbed: true });
-    if (ended.status !== 124) return 'its container has ended.';
+    await run(['docker', 'wait', id], { seconds: patience.seconds });
   }
 }
 
-/** Shows how the runner is; the exit code is 1 if something needs looking at. */
-export async function status(run: Run): Promise<void> {
-  const world = await ready(run);
-  const { stdout } = await run([...world.compose, 'ps']);
-  console.log(host.mask(stdout.trim()));
-  for (const { name, run: look } of [...checks, ...ofGitLab]) {
-    if (!['container', 'token'].includes(name)) continue;
-    const note: Note = (verdict, detail, remedy = '') => {
-      if (verdict !== 'ok') process.exitCode = 1;
-      const more = verdict === 'ok' ? '' : `  ${remedy}  <- look at this`;
-      console.log(host.mask(`${name.padEnd(10)}${detail}${more}`));
-    };
-    await Promise.resolve(look(world, note)).catch(({ message, remedy }) => note('failed', message, remedy));
-  }
-  console.log(`jobs      ${await jobsOf(world)} running`);
-  const id = (await containerOf(world))?.id;
-  const asked =
-    id && (await run(['docker', 'exec', id, 'sh', '-c', 'gitlab-runner --version; df -h /'])).stdout;
-  if (asked) console.log(`version   ${versionIn(asked)}\ndisk      ${lastLine(asked)}`);
+/** How many jobs of this repository's runners run. Their containers have the beginning of the token as a label. */
+async function runningJobs({ run, environment }: World): Promise<number | string> {
+  const label = (name: string) => `{{.Label "com.gitlab.gitlab-runner.${name}"}}`;
+  const format = `${label('job.id')} ${label('runner.id')}`;
+  const { status, stdout } = await run(['docker', 'ps', '--format', format]);
+  const tokens = runners.map(({ tokenVariable }) => environment.value(tokenVariable));
+  // It is compared here: no part of a token becomes an argument.
+  const jobs = stdout.split('\n').map(line => line.split(' '));
+  const ours = jobs.filter(([, id = '']) => id.length > 7 && tokens.some(token => token.includes(id)));
+  return status === 0 ? new Set(ours.map(([job]) => job)).size : 'unknown';
 }
 
-/** Name and token of each [[runners]] of config.toml, as they stand there. @throws Failure if there is none */
-function readConfig(): { name?: string; token?: string }[] {
+/**
+ * The [[runners]] of config/config.toml: each gives the values of a key in one of its tables, as texts.
+ * Of TOML the forms key = 1, key = "a" and key = ["a", "b"] are read.
+ * @throws Failure if there is none
+ */
+export function readConfig(): ((key: string, table?: string) => string[])[] {
   const path = file('config/config.toml');
   const [, ...blocks] = (existsSync(path) ? readFileSync(path, 'utf8') : '').split(/^\s*\[\[runners\]\]/m);
   const remedy = 'What git has of it: git checkout config/config.toml. One of version 0.1.0: see README.md';
   if (blocks.length === 0) throw new Failure('config/config.toml has no [[runners]].', remedy);
-  const line = /^\s*(name|token)\s*=\s*(["'])(.*?)(?<!\\)\2/gm;
+  const text = String.raw`"(?:[^"\\\n]|\\.)*"|'[^'\n]*'`;
+  const comment = new RegExp(`(${text})|#.*$`, 'gm');
   return blocks.map(block => {
-    const lines = [...(block.split(/^\s*\[/m)[0] ?? '').matchAll(line)];
-    return Object.fromEntries(lines.map(([, key, , text = '']) => [key, text.replace(/\\(["\\])/g, '$1')]));
+    const parts = `runners]${block.replace(comment, '$1')}`.split(/^\s*\[+(?=[a-z])/m);
+    const tables = new Map(parts.map(part => [part.split(']')[0], part]));
+    return (key, table = 'runners') => {
+      const its = new RegExp(`^\\s*${key}\\s*=\\s*(\\[(?:${text}|[^\\]"'])*\\]|.*)`, 'm');
+      const value = its.exec(tables.get(table) ?? '')?.[1]?.replace(/,\s*\]/, ']');
+      const json = value?.replace(/'([^']*)'/g, (all, literal) =>
+        value.includes('"') ? all : JSON.stringify(literal),
+      );
+      try {
+        return json === undefined ? [] : [JSON.parse(json)].flat().map(String);
+      } catch {
+        throw new Error(`config/config.toml: ${key} has a value that is not read here: ${value}`);
+      }
+    };
   });
 }
 
 /** Whether config.toml is in line with settings.ts, and GitLab Runner can read it. */
 async function checkConfig(world: World, note: Note): Promise<void> {
-  const blocks = readConfig();
-  for (const { name, token = '' } of blocks) {
+  const blocks = readConfig().map(config => [config('name')[0], config('token')[0] ?? '']);
+  for (const [name, token = ''] of blocks) {
     const variable = runners.find(({ description }) => description === name)?.tokenVariable;
     const remedy = `Write token = "\${${variable ?? 'RUNNER_TOKEN'}}", then: make register ARGS=--rotate`;
     if (!variable) note('warning', `"${name}": scripts/settings.ts does not describe it.`);
-    if (!/^\$/.test(token)) note('failed', `"${name}": its token is in the file, or missing.`, remedy);
+    if (!token.startsWith('$')) note('failed', `"${name}": its token is in the file, or missing.`, remedy);
   }
   for (const { description } of runners) {
-    if (blocks.some(({ name }) => name === description)) continue;
+    if (blocks.some(([name]) => name === description)) continue;
     note('failed', `no [[runners]] has the name "${description}" of scripts/settings.ts.`, 'Make them one.');
   }
-  await lint(world, note);
-}
-
-/** What GitLab Runner's own lint says of config.toml; images before 19.3 have none. */
-async function lint({ run, environment }: World, note: Note): Promise<void> {
-  // An empty token is a mistake to it, and a real one is none of its business.
-  const names = runners.map(({ tokenVariable }) => `${tokenVariable}=placeholder`);
-  const values = [...names, 'GITLAB_URL=https://gitlab.example.com'].flatMap(one => ['--env', one]);
-  const folder = `${fileURLToPath(file('config'))}:/etc/gitlab-runner:ro`;
-  const options = ['--rm', '--network', 'none', '--volume', folder, '--entrypoint', 'gitlab-runner'];
-  const image = imageOf(environment);
-  if (!(await host.hasImage(run, image)))
-    return note('unknown', `whether GitLab Runner can read it: ${image} is not here yet.`);
-  const { status, stdout, stderr } = await run(['docker', 'run', ...options, ...values, image, 'lint']);
-  const fatal = /(?:FATAL|ERROR|PANIC): *(.*)/.exec(stderr + stdout)?.[1];
-  if (status === 0) note('ok', 'GitLab Runner finds nothing wrong in it');
-  else if (!fatal || /Command lint not found/.test(fatal))
-    note('unknown', `whether GitLab Runner can read it: ${lastLine(stderr)}`);
-  else note('failed', lastLine(fatal.replaceAll('/etc/gitlab-runner/', 'config/')), 'Correct that line.');
+  const image = await imageOf(world);
+  const missing = await host.whyNoImage(world.run, image);
+  if (missing) return note(...missing);
+  const said = await requireFit(world.run, image);
+  note(said.endsWith('cannot check it') ? 'unknown' : 'ok', said);
 }
 
 async function checkContainer(world: World, note: Note): Promise<void> {
-  const container = world.compose && (await containerOf({ ...world, compose: world.compose }));
+  const container = await containerOf(world);
   if (!container) return note('warning', 'the runner does not run.', 'Start it: make up');
-  const { state, health, startedAt } = container;
-  if (state !== 'running') return note('failed', `it is ${state}.`, 'See why: make logs');
-  if (health !== 'unhealthy') return note('ok', `running since ${startedAt}${health && `, ${health}`}`);
-  note('failed', 'GitLab does not know each runner of config/config.toml (unhealthy).', 'See why: make logs');
-}
-
-/** Whether the version fits that of GitLab. */
-async function checkVersion({ run, environment }: World, note: Note): Promise<void> {
-  const image = imageOf(environment);
-  if (!(await host.hasImage(run, image)))
-    return note('unknown', `${image} is not here yet.`, 'Pull it: make up');
-  const version = await requireVersion(run, image);
-  const ofGitLab = await gitlabVersion(environment);
-  const [own, its] = [version, ofGitLab].map(one => /^\d+\.\d+/.exec(one ?? '')?.[0]);
-  if (!own || !its || own === its) return note('ok', `GitLab Runner ${version}`);
-  const remedy = 'GitLab recommends the same major and minor version: make upgrade';
-  note('warning', `GitLab Runner is ${version}, GitLab ${ofGitLab}.`, remedy);
+  const { id, state } = container;
+  const why = 'See why: make logs';
+  if (state.Status !== 'running') return note('failed', `it is ${state.Status}.`, why);
+  const health = state.Health?.Status;
+  if (health === 'unhealthy')
+    note('failed', 'GitLab does not know each runner of config.toml (unhealthy).', why);
+  else note('ok', `running since ${state.StartedAt}, ${health}; jobs: ${await runningJobs(world)}`);
+  const script = 'gitlab-runner --version && df -h /';
+  const { status, stdout, stderr } = await world.run(['docker', 'exec', id, 'sh', '-c', script]);
+  if (status !== 0) return note('unknown', `its version and disk: ${lastLine(stderr)}`);
+  note('ok', `GitLab Runner ${versionIn(stdout)}; disk: ${lastLine(stdout)}`);
 }
 
 export const checks: host.Check[] = [
-  { name: 'config.toml', needs: ['engine'], run: checkConfig },
+  { name: 'config.toml', needs: ['compose'], run: checkConfig },
   { name: 'container', needs: ['compose'], run: checkContainer },
-  { name: 'version', needs: ['engine'], run: checkVersion },
 ];
 
 /** @throws Failure if the words are none of those at the top of this file */
-export async function main([word = '', seconds = '']: readonly string[]): Promise<void> {
-  const usage = 'Say: scripts/run runner up | upgrade [SECONDS] | status';
+export async function main([word = '', seconds = ''] = process.argv.slice(2)): Promise<void> {
   if (word === 'up') return up(host.run);
-  if (word === 'status') return status(host.run);
-  if (word !== 'upgrade' || !/^\d*$/.test(seconds)) throw new Failure(`Not known: ${word} ${seconds}`, usage);
-  return host.withLock(() => upgrade(host.run, Number(seconds || 3600)));
+  if (word === 'upgrade' && /^\d*$/.test(seconds))
+    return host.withLock(() => upgrade(host.run, Number(seconds || 3600)));
+  throw new Failure(`Not known: ${word} ${seconds}`, 'Say: scripts/run runner up | upgrade [SECONDS]');
 }
 
-if (host.isMain(import.meta)) await host.start('runner', () => main(process.argv.slice(2)));
+await host.start(import.meta, main);

@@ -5,7 +5,7 @@ import { type Check, Failure, keepSecret, type World } from '../../../templates/
 const world = {} as World;
 const never = new Promise<never>(() => undefined);
 
-async function findings(table: Check[], limit: Promise<unknown> = never): Promise<Finding[]> {
+async function findings(table: Check[], limit: Promise<void> = never): Promise<Finding[]> {
   const found: Finding[] = [];
   for await (const finding of examine(table, world, limit)) found.push(finding);
   return found;
@@ -22,29 +22,16 @@ function signal(): { promise: Promise<void>; resolve: () => void } {
 const check = (name: string, run: Check['run'], needs: string[] = []): Check => ({ name, needs, run });
 
 describe('examine', () => {
-  it('runs checks at the same time, and yields what they found in the order of the table as soon as it can', async () => {
+  it('runs one check after the other, and yields what each found before the next begins', async () => {
     const begun: string[] = [];
-    const first = signal();
-    const second = signal();
-    const table = [
-      check('one', async (_, note) => {
-        begun.push('one');
-        await first.promise;
-        note('ok', '1');
-      }),
-      check('two', async (_, note) => {
-        begun.push('two');
-        await second.promise;
-        note('ok', '2');
-      }),
-    ];
-    const found = examine(table, world, never);
-    const next = found.next();
-    await vi.waitFor(() => expect(begun).toEqual(['one', 'two']));
-    first.resolve();
-    // The second check has not ended yet.
-    expect((await next).value).toMatchObject({ check: 'one', detail: '1' });
-    second.resolve();
+    const of = (name: string) =>
+      check(name, (_, note) => {
+        begun.push(name);
+        note('ok', name);
+      });
+    const found = examine([of('one'), of('two')], world, never);
+    expect((await found.next()).value).toMatchObject({ check: 'one' });
+    expect(begun).toEqual(['one']);
     expect((await found.next()).value).toMatchObject({ check: 'two' });
   });
 
@@ -59,8 +46,8 @@ describe('examine', () => {
     expect(run).not.toHaveBeenCalled();
     expect(found.map(({ check, verdict, detail }) => [check, verdict, detail])).toEqual([
       ['engine', 'failed', 'none'],
-      ['compose', 'unknown', 'not looked at, by reason of "engine".'],
-      ['container', 'unknown', 'not looked at, by reason of "compose".'],
+      ['compose', 'unknown', 'not looked at: see "engine".'],
+      ['container', 'unknown', 'not looked at: see "compose".'],
       ['other', 'ok', 'fine'],
     ]);
   });
@@ -114,8 +101,8 @@ describe('examine', () => {
     expect(found.map(({ check, verdict, detail }) => `${check} ${verdict} ${detail}`)).toEqual([
       'quick ok fine',
       'slow warning seen',
-      'slow unknown not looked at to the end: time ran out.',
-      'after unknown not looked at to the end: time ran out.',
+      'slow unknown not looked at: time ran out.',
+      'after unknown not looked at: see "slow".',
     ]);
   });
 
@@ -186,6 +173,11 @@ describe('scripts/run doctor', () => {
     const { ok, findings: found } = JSON.parse(lines.join('\n'));
     expect([ok, found.length]).toEqual([false, 4]);
     expect(found[3]).toEqual({ check: 'bad', verdict: 'failed', detail: 'broken', remedy: 'Mend it.' });
+  });
+
+  it('runs only the checks that it is given by name', async () => {
+    await run([all, failing], ['bad']);
+    expect(lines.join('\n')).toMatch(/^FAILED {7}bad {10}broken\n +Mend it\.\n0 ok, .*1 FAILED/);
   });
 
   it('ends whatever hangs', async () => {

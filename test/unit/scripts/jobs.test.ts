@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { runners } from '../../../examples/default/scripts/settings.ts';
 import type { Result, Run, Verdict, World } from '../../../templates/scripts/host.ts';
-import { checks, readConfig } from '../../../templates/scripts/jobs.ts';
+import { checks, configOf } from '../../../templates/scripts/jobs.ts';
+import { composeConfig } from './compose.ts';
 
 /** What the repository's files hold, by the end of their path. */
 const files = vi.hoisted(() => new Map<string, string>());
@@ -29,8 +30,7 @@ ${runner}
 ${docker}
 `;
 
-const well =
-  'mtu=1500\ngitlab=wget: server returned error: HTTP/1.1 401 Unauthorized\nclient=1.47\nrefusal=\n';
+const well = 'gitlab=wget: server returned error: HTTP/1.1 401 Unauthorized\nclient=1.47\nrefusal=\n';
 
 /** Answers of programs by a beginning of the command; what is not there succeeds and prints nothing. */
 type Answers = Record<string, Partial<Result>>;
@@ -40,13 +40,13 @@ async function examine(name: string, answers: Answers = {}, variables: Record<st
   const run: Run = async (command, options = {}) => {
     const words = command.join(' ');
     commands.push(options.environment ? `${JSON.stringify(options.environment)} ${words}` : words);
+    if (words.includes('-f - config')) return composeConfig(options.input);
     const [, answer = {}] = Object.entries(answers).find(([start]) => words.startsWith(start)) ?? [];
     return { status: 0, stdout: words.startsWith('docker run') ? well : '', stderr: '', ...answer };
   };
   const found: [Verdict, string, string][] = [];
   const environment = { gitlabUrl: 'http://gitlab.test', value: (key: string) => variables[key] ?? '' };
-  const engine = { version: '29.1.0', apiVersion: '1.52', minApiVersion: '1.44' };
-  const world: World = { run, environment, engine };
+  const world: World = { run, environment, compose: ['docker', 'compose'] };
   const check = checks.find(one => one.name === name)!;
   await Promise.resolve(
     check.run(world, (...words) => found.push([words[0], words[1], words[2] ?? ''])),
@@ -58,8 +58,6 @@ beforeEach(() => {
   files.clear();
   files.set('config/config.toml', config());
   files.set('/.gitlab-ci.yml', 'build:\n  tags: [docker]\n  script: docker build .\n');
-  files.set('/proc/net/route', 'Iface\tDestination\neth9\t00000000\n');
-  files.set('eth9/mtu', '1500\n');
 });
 
 describe('the check of pipelines', () => {
@@ -78,9 +76,9 @@ describe('the check of pipelines', () => {
     ['tags: [\n    docker, # the only one\n  ]'],
   ])('reads %j with certainty', async tags => {
     expect(await verdicts(`build:\n  ${tags}\n  script: make\n`)).toEqual(
-      [
-        '.gitlab-ci.yml, job "build": asks for what "My Docker Runner" has, says scripts/settings.ts (images are not looked at)',
-      ].map(text => `ok: ${text}`),
+      ['.gitlab-ci.yml, job "build": asks for what settings.ts says (images are not looked at)'].map(
+        text => `ok: ${text}`,
+      ),
     );
   });
 
@@ -91,11 +89,11 @@ describe('the check of pipelines', () => {
     ]);
   });
 
-  it.each(['*tags', '!reference [.x, tags]', '[$WHERE]', '["$WHERE"]', '{a: b}', '[docker', '"docker'])(
+  it.each(['!reference [.x, tags]', '[$WHERE]', '["$WHERE"]', '$WHERE', '{a: b}', '[!reference [.x, tags]]'])(
     'cannot tell what the tags %s are',
     async tags => {
       const [text] = await verdicts(`build:\n  tags: ${tags}\n  script: make\n`);
-      expect(text).toMatch(/^unknown: .gitlab-ci.yml, job "build": its tags are not plain/);
+      expect(text).toMatch(/^unknown: .gitlab-ci.yml, job "build": its tags are not in this file/);
     },
   );
 
@@ -143,7 +141,7 @@ describe('the check of pipelines', () => {
     'include: other.yml\ndefault:\n  tags: [docker]\nbuild:\n  script: make\n',
     'build:\n  extends: .elsewhere\n  script: make\n',
   ])('cannot tell the tags of a job that may not get them from what it reads: %j', async text => {
-    expect((await verdicts(text))[0]).toMatch(/^unknown: .*job "build": its tags are not plain/);
+    expect((await verdicts(text))[0]).toMatch(/^unknown: .*job "build": its tags are not in this file/);
   });
 
   it('says nothing where a runner has no pipeline here', async () => {
@@ -155,7 +153,7 @@ describe('the check of pipelines', () => {
   it('says that there is no job, and that a file is no pipeline, without a stack trace', async () => {
     expect(await verdicts('stages: [a]\n')).toEqual([expect.stringMatching(/^unknown: .*no job/)]);
     expect(await verdicts('garbage\n  - x: [\n')).toEqual([
-      expect.stringMatching(/^unknown: .gitlab-ci.yml/),
+      expect.stringMatching(/^unknown: Compose, version 2, does not read .gitlab-ci.yml: yaml: .* line 1,/),
     ]);
   });
 
@@ -170,33 +168,9 @@ describe('the check of pipelines', () => {
   });
 });
 
-describe('readConfig', () => {
-  const read = (key: string, table?: string) => readConfig(runners[0]!)(key, table);
-
-  it('reads texts, numbers, switches and lists, on one line or several, with remarks', () => {
-    files.set(
-      'config/config.toml',
-      config(
-        '    dns = [\n      "192.0.2.1", # ours\n      "::1",\n    ]\n    cpus = "2" # two\n    privileged = true\n    extra_hosts = ["gitlab:[::1]"]\n\n    [[runners.docker.services]]\n      runtime = "other"',
-      ),
-    );
-    expect(read('dns')).toEqual(['192.0.2.1', '::1']);
-    expect([read('cpus'), read('privileged'), read('extra_hosts')]).toEqual([
-      ['2'],
-      ['true'],
-      ['gitlab:[::1]'],
-    ]);
-    // Not of a table below, not of one above.
-    expect([read('runtime'), read('name')]).toEqual([[], []]);
-    expect(read('name', 'runners')).toEqual(['My Docker Runner']);
-  });
-
-  it('refuses a value that it does not understand, and a runner that is not there, by name', () => {
-    files.set('config/config.toml', config("    dns = 'one'"));
-    expect(() => read('dns')).toThrow("config/config.toml: dns has a value that is not read here: 'one'");
-    files.set('config/config.toml', config().replace('My Docker Runner', 'Other'));
-    expect(() => read('dns')).toThrow('no [runners.docker] is found there for "My Docker Runner"');
-  });
+it('finds no block of config.toml for a runner that has none there, and names it', () => {
+  files.set('config/config.toml', config().replace('My Docker Runner', 'Other'));
+  expect(() => configOf(runners[0]!)).toThrow('has no [[runners]] with the name "My Docker Runner"');
 });
 
 describe('the check of a job', () => {
@@ -213,13 +187,13 @@ describe('the check of a job', () => {
   it('finds all well', async () => {
     const { texts, commands } = await job({});
     expect(texts).toEqual([
-      'ok: docker:stable speaks API 1.47 with the engine',
+      'ok: a job in docker:stable speaks API 1.47 with the engine',
       'ok: http://gitlab.test answers a job',
     ]);
-    expect(commands.at(-1)).toContain(
+    expect(commands.find(command => command.startsWith('docker run'))).toContain(
       '--mount=type=bind,source=/var/run/docker.sock,target=/var/run/docker.sock',
     );
-    expect(commands.at(-1)).toContain('--volume=/cache');
+    expect(commands.join()).toContain('--volume=/cache');
     expect(commands.every(command => !/ pull /.test(command))).toBe(true);
   });
 
@@ -249,13 +223,13 @@ describe('the check of a job', () => {
       ...['--device=/dev/fuse', '--memory=1g', '--cpus=1', '--cap-add=A', '--cap-drop=ALL'],
       ...['--security-opt=no-new-privileges', '--network=jobs', '--add-host=a:1.2.3.4'],
     ])
-      expect(commands.at(-1)).toContain(` ${option} `);
+      expect(commands.join()).toContain(` ${option} `);
   });
 
   it('starts nothing where the image is not here, or config.toml is not read', async () => {
     const missing = await job({}, { 'docker image inspect': { status: 1 } });
     expect(missing.texts).toEqual([expect.stringMatching(/^unknown: docker:stable is not on this host yet/)]);
-    files.set('config/config.toml', config("    dns = 'x'"));
+    files.set('config/config.toml', config('    dns = """x"""'));
     const unread = await job({});
     expect(unread.texts).toEqual([expect.stringMatching(/^unknown: config\/config.toml: dns/)]);
     expect([...missing.commands, ...unread.commands].join()).not.toContain('docker run');
@@ -264,12 +238,20 @@ describe('the check of a job', () => {
   it.each([
     [
       'client version 1.40 is too old. Minimum supported API version is 1.44',
-      'failed: docker:stable speaks API 1.40; this engine (29.1.0) takes 1.44 and newer',
+      'failed: a job in docker:stable is too old for the engine: client version 1.40 is too old',
       '"min-api-version": "1.40"',
     ],
-    ['sh: docker: not found', 'warning: there is no docker command in docker:stable', 'docker:cli'],
-    ['permission denied while trying to connect', 'failed: a job may not use the socket', 'label:disable'],
-    ['Cannot connect to the Docker daemon', 'failed: no engine answers inside a job. (Cannot', 'volumes'],
+    ['sh: docker: not found', 'warning: a job in docker:stable has no docker command', 'docker:cli'],
+    [
+      'permission denied while trying to connect',
+      'failed: a job in docker:stable may not use the socket',
+      'label:disable',
+    ],
+    [
+      'Cannot connect to the Docker daemon',
+      'failed: a job in docker:stable reaches no engine: Cannot',
+      'config/config.toml',
+    ],
   ])('says what it means that docker says "%s"', async (refusal, text, remedy) => {
     const { found, texts } = await inside({ refusal, client: '' });
     expect([texts[0], found[0]![2]]).toEqual([
@@ -290,16 +272,19 @@ describe('the check of a job', () => {
     async answer => {
       expect((await job(answer)).found[0]).toEqual([
         'failed',
-        expect.stringMatching(/^there is no socket/),
+        expect.stringMatching(/finds no socket at the path in config.toml/),
         expect.stringContaining('docker context ls'),
       ]);
     },
   );
 
   it.each([
-    ['OCI runtime create failed: exec: operation not permitted', 'failed: no container starts so'],
-    ['network repo-jobs not found', 'unknown: the network of jobs is not there yet'],
-    ['no space left on device', 'failed: a container of docker:stable does not start: the disk is full'],
+    [
+      'OCI runtime create failed: exec: operation not permitted',
+      'failed: a job in docker:stable does not start: OCI',
+    ],
+    ['network repo-jobs not found', 'unknown: a job in docker:stable needs a network'],
+    ['no space left on device', 'failed: a job in docker:stable reaches no engine: no space left on device'],
   ])('says why no container starts: %s', async (stderr, text) => {
     files.set('config/config.toml', config('    security_opt = ["no-new-privileges:true"]'));
     expect((await job({ status: 125, stderr })).texts).toEqual([expect.stringContaining(text)]);
@@ -312,7 +297,7 @@ describe('the check of a job', () => {
   it.each([
     ["wget: bad address 'gitlab.test'", 'failed'],
     ["wget: can't connect to remote host: Connection refused", 'failed'],
-    ['ERROR: The certificate of gitlab.test has expired.', 'failed'],
+    ['ERROR: The certificate of gitlab.test has expired.', 'warning'],
     ['ERROR: cannot verify certificate', 'warning'],
     ['wget: server returned error: HTTP/1.1 502 Bad Gateway', 'failed'],
     ['HTTP request sent, awaiting response... 401 Unauthorized', 'ok'],
@@ -323,12 +308,25 @@ describe('the check of a job', () => {
     expect(found[1]![0]).toBe(verdict);
   });
 
-  it('warns where packets of jobs are larger than those of this host', async () => {
-    files.set('eth9/mtu', '1400\n');
-    expect((await job({})).found.at(-1)).toEqual([
-      'warning',
-      expect.stringContaining('1400'),
-      expect.stringContaining('driver_opts'),
-    ]);
+  it.each([
+    ['docker compose up -d', 'no-compose', true],
+    ['docker-compose build', 'no-compose', true],
+    ['apk add docker-cli-compose && docker compose up', 'no-compose', false],
+    ['docker buildx build .', 'no-buildx', true],
+    ['docker build .', 'no-buildx', false],
+    ['docker compose up -d', 'no-buildx', false],
+  ])('warns of "%s" where the image answers %s: %s', async (command, lack, isWarned) => {
+    files.set('/.gitlab-ci.yml', `build:\n  tags: [docker]\n  script: ["${command}"]\n`);
+    const { texts } = await inside({ [lack]: '1' });
+    expect(texts.some(text => /^warning: there is no "docker \w+" in docker:stable/.test(text))).toBe(
+      isWarned,
+    );
+    files.set('/.gitlab-ci.yml', `build:\n  tags: [docker]\n  image: other\n  script: ["${command}"]\n`);
+    expect((await inside({ [lack]: '1' })).texts.join()).not.toContain('warning');
+  });
+
+  it('warns where jobs clone from another address than that of GitLab', async () => {
+    files.set('config/config.toml', config('', '  clone_url = "http://other"'));
+    expect((await job({})).texts[0]).toMatch(/^warning: jobs clone from http:\/\/other/);
   });
 });

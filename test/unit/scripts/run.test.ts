@@ -126,7 +126,7 @@ describe("with the host's Node.js", () => {
 });
 
 describe('in a container', () => {
-  it('runs register in the plain image, as this user, with variables by their names only', () => {
+  it('runs register in an image with Node.js and docker, as this user, with variables by their names only', () => {
     const repository = new Repository().withNode(false).withDocker();
     const { status } = repository.run(['register', 'a b'], {
       RUNNER_TOKEN_DEPLOY: 'secret',
@@ -139,7 +139,7 @@ describe('in a container', () => {
       /--env RUNNER_TOKEN_DEPLOY --env YES |--env YES --env RUNNER_TOKEN_DEPLOY /,
     );
     expect(repository.docker).toContain(`--network host --volume ${repository.path}:${repository.path} `);
-    expect(repository.docker).toMatch(/node:24-alpine node \S+ scripts\/register\.ts a b $/);
+    expect(repository.docker).toMatch(/gitlab-runner-tools node \S+ scripts\/register\.ts a b $/);
     expect(repository.docker).not.toMatch(/secret|OTHER/);
   });
 
@@ -153,7 +153,7 @@ describe('in a container', () => {
     expect(repository.docker).toContain('--user 0:0 ');
   });
 
-  it('runs the other scripts in an image that has docker too, built once', () => {
+  it('builds that image where it is not there yet', () => {
     const repository = new Repository().withNode(false).withDocker({ 'image inspect': 'No such image' });
     repository.run(['doctor']);
     expect(repository.docker).toContain('build --quiet --tag gitlab-runner-tools -');
@@ -181,7 +181,7 @@ describe('what keeps it from running', () => {
     ['rights', { version: 'permission denied' }, 'No Docker Engine answers: permission denied'],
     [
       'image',
-      { 'image inspect': 'No such image', pull: 'Error: dial tcp: lookup registry-1.docker.io' },
+      { 'image inspect': 'No such image', build: 'Error: dial tcp: lookup registry-1.docker.io' },
       'There is no image with Node.js: Error: dial tcp',
     ],
   ])('is one sentence and a remedy where there is no %s', (_, failing, problem) => {

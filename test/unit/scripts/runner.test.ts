@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Result, Run, RunOptions, World } from '../../../templates/scripts/host.ts';
-import { checks, main, patience, status, up, upgrade } from '../../../templates/scripts/runner.ts';
+import { checks, main, patience, readConfig, up, upgrade } from '../../../templates/scripts/runner.ts';
 import { captureOutput, Folder, fakeNote } from './folder.ts';
 
 const aToken = `${'gl'}rt-t1_abcdefgh12345678`;
@@ -26,7 +26,8 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
     'docker compose version': {},
     'docker compose ps -q runner': { stdout: 'c1\n' },
     'docker inspect': { stdout: inspected() },
-    'docker run --rm --network none --entrypoint gitlab-runner': { stdout: 'Version:      19.3.0\n' },
+    'docker compose config': (_, options) => ({ stdout: composed(options?.environment?.RUNNER_IMAGE) }),
+    'docker run --rm --network none --volume': { stdout: 'Version:      19.3.0\n' },
     'docker exec c1 gitlab-runner verify': { stderr: 'Verifying runner... is valid   runner=t1_abcdef\n' },
     'docker exec c1 sh': { stdout: 'Version:      19.3.0\nFilesystem Size\noverlay 100G 20G\n' },
     'docker image inspect --format': { stdout: 'sha256:new\n' },
@@ -47,22 +48,25 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
   return Object.assign(run, { commands });
 }
 
-const inspected = (more: Record<string, string> = {}) =>
-  JSON.stringify({
-    ...{
-      state: 'running',
-      image: 'sha256:old',
-      project: 'p',
-      startedAt: '2026-11-28',
-      restarts: '0',
-      health: 'healthy',
+const inspected = (more: object = {}) =>
+  JSON.stringify([
+    {
+      ...{ Image: 'sha256:old', RestartCount: 0, Config: { Labels: { 'com.docker.compose.project': 'p' } } },
+      State: { Status: 'running', StartedAt: '2026-11-28', Health: { Status: 'healthy' } },
+      ...more,
     },
-    ...more,
-  });
+  ]);
+
+/** What Compose makes of docker-compose.yml and .env, where the environment does not name another image. */
+const composed = (named?: string) => {
+  const inFile = /^RUNNER_IMAGE=(.*)$/m.exec(folder.env)?.[1];
+  const runner = `    command: run\n    image: ${(named ?? inFile) || image}\n`;
+  return `name: p\nservices:\n  clean-up:\n    image: other\n  runner:\n${runner}`;
+};
 
 /** An image that is GitLab Runner of that version. */
 const version = (number: string): Record<string, Answer> => ({
-  'docker run --rm --network none --entrypoint gitlab-runner': { stdout: `Version:      ${number}\n` },
+  'docker run --rm --network none --volume': { stdout: `Version:      ${number}\n` },
 });
 
 /** Another answer at each call; the last one for all that follow. */
@@ -84,21 +88,12 @@ function repository(env = `GITLAB_URL=https://gitlab.example.com\nRUNNER_TOKEN=$
   folder.mkdir('config');
   folder.mkdir('scripts');
   folder.write(config, plain);
-  folder.write(
-    'docker-compose.yml',
-    `services:\n  runner:\n    # why\n    image: "\${RUNNER_IMAGE:-${image}}"\n  other:\n    image: x\n`,
-  );
 }
 
 beforeEach(() => {
   repository();
   printed = captureOutput();
   Object.assign(patience, { tries: 2 });
-});
-
-afterEach(() => {
-  // An upgrade goes on listening until its process ends.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal);
 });
 
 describe('runner up', () => {
@@ -133,7 +128,7 @@ describe('runner up', () => {
     },
   );
 
-  it.each(['18.10.0', '19.0.0', 'unknown'])('starts GitLab Runner %s', async number => {
+  it.each(['18.10.0', '19.0.0', 'dev'])('starts GitLab Runner %s', async number => {
     await up(engine(version(number)));
     expect(printed()).toContain('Started.');
   });
@@ -141,7 +136,9 @@ describe('runner up', () => {
   it('says that the image cannot be had, in words of its own', async () => {
     const stderr = 'docker: Error response: pull access denied for x\n';
     const run = engine({ 'docker run --rm --network none': { status: 125, stderr } });
-    await expect(up(run)).rejects.toThrow(`${image} cannot be run: the image does not exist`);
+    await expect(up(run)).rejects.toThrow(
+      `${image} cannot be run: docker: Error response: pull access denied`,
+    );
   });
 
   it('says why Compose does not start it', async () => {
@@ -167,8 +164,10 @@ describe('runner up', () => {
   });
 
   it('refuses a docker-compose.yml in which the image cannot be found', async () => {
-    folder.write('docker-compose.yml', 'services:\n  runner:\n    build: .\n  other:\n    image: x\n');
-    await expect(up(engine())).rejects.toThrow('does not name the image of the service "runner"');
+    const stdout = 'services:\n  runner:\n    build: .\n  other:\n    image: x\n';
+    await expect(up(engine({ 'docker compose config': { stdout, stderr: 'no such file' } }))).rejects.toThrow(
+      'names no image for "runner": no such file',
+    );
   });
 });
 
@@ -177,7 +176,7 @@ describe('runner upgrade', () => {
     run.commands.findIndex(command => command.startsWith(start));
 
   it('keeps the old image, lets jobs end, starts the new one, and asks GitLab', async () => {
-    const run = engine({ 'docker wait': inTurn({ status: 124 }, {}), 'docker ps': runningJob });
+    const run = engine({ 'docker ps': runningJob });
     await upgrade(run, 3600);
     const order = [
       `docker pull --quiet ${image}`,
@@ -188,10 +187,10 @@ describe('runner upgrade', () => {
     ].map(start => position(run, start));
     expect(order).toEqual([...order].sort((one, other) => one - other));
     expect(order).not.toContain(-1);
-    expect(printed()).toContain('Waiting for running jobs to end: 1 left.');
-    expect(printed()).toContain('Upgraded to GitLab Runner 19.3.0');
+    expect(printed()).toContain('Waiting for 1 running jobs to end, 3600 s at most.');
+    expect(printed()).toContain('Upgraded; GitLab knows each runner. GitLab Runner 19.3.0');
     expect(run.commands.join('\n')).not.toMatch(/--signal (TERM|KILL)|--wait/);
-    expect(folder.env).not.toContain('RUNNER_IMAGE');
+    expect(folder.env).not.toContain('RUNNER_IMAGE=p');
   });
 
   it('ends jobs by SIGTERM where the wait runs out, and says how many', async () => {
@@ -216,14 +215,14 @@ describe('runner upgrade', () => {
     const run = engine({
       'docker exec c1 gitlab-runner verify': verify,
       'docker wait': inTurn({}, { status: 124 }),
-      'docker compose up': (_, options) => {
-        images.push(options?.environment?.RUNNER_IMAGE);
+      'docker compose up': () => {
+        images.push(/^RUNNER_IMAGE=(.*)$/m.exec(folder.env)?.[1]);
         return {};
       },
     });
-    const said = { message: expect.stringContaining('The version before runs again.') };
+    const said = { message: expect.stringContaining('The one before runs again.') };
     await expect(upgrade(run, 60)).rejects.toMatchObject(said);
-    expect(images).toEqual(['', 'p-runner:previous']);
+    expect(images).toEqual([undefined, 'p-runner:previous']);
     expect(folder.env).toContain('RUNNER_IMAGE=p-runner:previous\n');
   });
 
@@ -237,11 +236,16 @@ describe('runner upgrade', () => {
     ],
     [
       'the container was started again',
-      { 'docker inspect': inTurn({ stdout: inspected() }, { stdout: inspected({ restarts: '1' }) }) },
+      { 'docker inspect': inTurn({ stdout: inspected() }, { stdout: inspected({ RestartCount: 1 }) }) },
     ],
     [
       'the container is not up',
-      { 'docker inspect': inTurn({ stdout: inspected() }, { stdout: inspected({ state: 'restarting' }) }) },
+      {
+        'docker inspect': inTurn(
+          { stdout: inspected() },
+          { stdout: inspected({ State: { Status: 'restarting' } }) },
+        ),
+      },
     ],
     ['Compose does not start it', { 'docker compose up': { status: 1, stderr: 'no space left on device' } }],
   ])('does not succeed where %s', async (_, overrides: Record<string, Answer>) => {
@@ -260,7 +264,7 @@ describe('runner upgrade', () => {
   it('changes nothing where the newest image runs already', async () => {
     const run = engine({ 'docker image inspect --format': { stdout: 'sha256:old\n' } });
     await upgrade(run, 60);
-    expect(printed()).toContain('Nothing was changed.');
+    expect(printed()).toContain('is what runs already, and nothing was changed');
     expect(run.commands.join('\n')).not.toMatch(/docker (kill|tag|compose up)/);
   });
 
@@ -268,7 +272,7 @@ describe('runner upgrade', () => {
     [
       'the image cannot be pulled',
       { 'docker pull': { status: 1, stderr: 'toomanyrequests' } },
-      'cannot be pulled',
+      'docker pull --quiet gitlab/gitlab-runner:alpine: toomanyrequests',
     ],
     ['no runner runs', { 'docker compose ps -q runner': {} }, 'it does not run.'],
     [
@@ -279,19 +283,12 @@ describe('runner upgrade', () => {
     [
       'the old image cannot be kept',
       { 'docker tag': { status: 1, stderr: 'disk full' } },
-      'cannot be kept: disk full',
+      'p-runner:previous: disk full',
     ],
   ])('leaves the runner alone where %s', async (_, overrides: Record<string, Answer>, message) => {
     const run = engine(overrides);
     await expect(upgrade(run, 60)).rejects.toThrow(message);
     expect(run.commands.join('\n')).not.toMatch(/docker (kill|compose up)/);
-  });
-
-  it('asks no further once the new container has ended', async () => {
-    patience.tries = 1000;
-    const run = engine({ 'docker exec c1 gitlab-runner verify': inTurn(valid, notValid) });
-    await expect(upgrade(run, 60)).rejects.toThrow('The one before: its container has ended.');
-    expect(run.commands.filter(command => command.includes('verify'))).toHaveLength(3);
   });
 
   it.each([['ten'], ['-1'], ['1.5']])('takes no "%s" for a number of seconds', async seconds => {
@@ -300,105 +297,8 @@ describe('runner upgrade', () => {
 
   it('names its words where it is given another', async () => {
     await expect(main(['start'])).rejects.toMatchObject({
-      remedy: 'Say: scripts/run runner up | upgrade [SECONDS] | status',
+      remedy: 'Say: scripts/run runner up | upgrade [SECONDS]',
     });
-  });
-});
-
-describe('runner upgrade that is interrupted', () => {
-  // Whoever is interrupted stays so: each of these has modules of its own.
-  const fresh = async () => {
-    vi.resetModules();
-    const script = await import('../../../templates/scripts/runner.ts');
-    const host = await import('../../../templates/scripts/host.ts');
-    host.root.pathname = `${folder.path}/`;
-    return script;
-  };
-  const interrupt: Answer = () => {
-    process.emit('SIGINT');
-    return { status: 124 };
-  };
-
-  it('says that nothing was changed, where it had only pulled', async () => {
-    const run = engine({ 'docker pull': interrupt });
-    await expect((await fresh()).upgrade(run, 60)).rejects.toThrow('Interrupted: nothing was changed.');
-    expect(run.commands.join('\n')).not.toMatch(/docker (kill|compose up)/);
-  });
-
-  it('says that the runner ends with its last job, where it waited', async () => {
-    const run = engine({ 'docker wait': interrupt });
-    const said = {
-      message: 'Interrupted: the runner takes no new job, and ends with its last one.',
-      remedy: 'Start it again, as it was: make up',
-    };
-    await expect((await fresh()).upgrade(run, 60)).rejects.toMatchObject(said);
-    expect(run.commands.join('\n')).not.toContain('compose up');
-  });
-});
-
-/** What GitLab answers to POST /runners/verify. */
-function gitlabSays(code: number, body: object): void {
-  vi.stubGlobal('fetch', async () => new Response(JSON.stringify(body), { status: code }));
-}
-
-describe('runner status', () => {
-  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000 + 60_000).toISOString();
-
-  beforeEach(() => {
-    process.exitCode = undefined;
-  });
-
-  it('shows container, version, disk, jobs of its own and the token, and ends with 0', async () => {
-    gitlabSays(200, { id: 7, token_expires_at: inDays(20) });
-    await status(engine({ 'docker ps': runningJob }));
-    expect(printed()).toMatch(/^container +running since 2026-11-28, healthy$/m);
-    expect(printed()).toMatch(/^version +19\.3\.0$/m);
-    expect(printed()).toMatch(/^disk +overlay 100G 20G$/m);
-    expect(printed()).toMatch(/^jobs +1 running$/m);
-    expect(printed()).toMatch(/^token +"My Docker Runner" is runner #7; its token expires on /m);
-    expect(printed()).not.toContain(aToken);
-    expect(process.exitCode).toBeUndefined();
-  });
-
-  it.each<[string, Record<string, Answer>, () => void, RegExp]>([
-    [
-      'no container',
-      { 'docker compose ps -q runner': {} },
-      () => gitlabSays(200, { id: 7 }),
-      /^container +the runner does not run\..*make up .*look/m,
-    ],
-    [
-      'an unhealthy one',
-      { 'docker inspect': { stdout: inspected({ health: 'unhealthy' }) } },
-      () => gitlabSays(200, { id: 7 }),
-      /unhealthy.*look/,
-    ],
-    [
-      'a token that expires soon',
-      {},
-      () => gitlabSays(200, { id: 7, token_expires_at: inDays(13) }),
-      /in 13 days.*make register ARGS=--rotate .*look/,
-    ],
-    [
-      'a token that GitLab refuses',
-      {},
-      () => gitlabSays(403, { message: '403 Forbidden' }),
-      /does not accept RUNNER_TOKEN.*make register .*look/,
-    ],
-    ['a GitLab that does not say', {}, () => gitlabSays(500, { message: 'oh' }), /^token .*oh.*look/m],
-  ])('ends with 1, and says why, with %s', async (_, overrides, gitlab, line) => {
-    gitlab();
-    await status(engine(overrides));
-    expect(printed()).toMatch(line);
-    expect(process.exitCode).toBe(1);
-    process.exitCode = undefined;
-  });
-
-  it('says that there is no token', async () => {
-    repository('GITLAB_URL=https://gitlab.example.com\n');
-    await status(engine());
-    expect(printed()).toContain('RUNNER_TOKEN is empty.  Run: make register');
-    process.exitCode = undefined;
   });
 });
 
@@ -417,7 +317,9 @@ describe('the check of', () => {
       const run = engine();
       expect(await find('config.toml', run, { RUNNER_TOKEN: aToken })).toMatchObject([{ verdict: 'ok' }]);
       const lint = run.commands.find(command => command.includes('lint')) ?? '';
-      expect(lint).toContain('--env RUNNER_TOKEN=placeholder --env GITLAB_URL=https://gitlab.example.com');
+      expect(lint).toContain(
+        '--env GITLAB_URL=https://placeholder.example.com --env RUNNER_TOKEN=https://placeholder',
+      );
       expect(lint).toContain(`--volume ${folder.at('config')}:/etc/gitlab-runner:ro`);
     });
 
@@ -459,20 +361,21 @@ describe('the check of', () => {
 
     it('says in one line what GitLab Runner cannot read', async () => {
       const fatal =
-        'Runtime platform  arch=amd64\nFATAL: decoding config: /etc/gitlab-runner/config.toml: toml: line 1 (last key "concurrent"): incompatible types\n';
-      expect(await find('config.toml', lint({ status: 1, stderr: fatal }))).toMatchObject([
-        {
-          verdict: 'failed',
-          detail:
-            'decoding config: config/config.toml: toml: line 1 (last key "concurrent"): incompatible types',
-        },
-      ]);
+        'Version: 19.3.0\nRuntime platform  arch=amd64\nFATAL: decoding config: /etc/gitlab-runner/config.toml: toml: line 1 (last key "concurrent"): incompatible types\n';
+      await expect(find('config.toml', lint({ status: 1, stdout: fatal }))).rejects.toThrow(
+        'GitLab Runner 19.3.0 refuses it: decoding config: config/config.toml: toml: line 1 (last key "concurrent"): incompatible types',
+      );
     });
 
     it.each<[string, Run]>([
-      ['an image without lint', lint({ status: 1, stderr: 'FATAL: Command lint not found.' })],
-      ['an image that is not here', engine({ 'docker image inspect': { status: 1 } })],
-      ['a container that does not start', lint({ status: 125, stderr: 'docker: no such file' })],
+      [
+        'an image without lint',
+        lint({ status: 1, stdout: 'Version: 19.1.0\nFATAL: Command lint not found.' }),
+      ],
+      [
+        'an image that is not here',
+        engine({ 'docker image inspect': { status: 1 }, 'docker manifest': { status: 1 } }),
+      ],
     ])('cannot tell with %s', async (_, run) => {
       expect(await find('config.toml', run)).toMatchObject([{ verdict: 'unknown' }]);
     });
@@ -484,38 +387,85 @@ describe('the check of', () => {
   });
 
   it.each<[string, Record<string, Answer>, string, string]>([
-    ['runs', {}, 'ok', 'running since 2026-11-28, healthy'],
+    ['runs', { 'docker ps': runningJob }, 'ok', 'running since 2026-11-28, healthy; jobs: 1'],
     ['does not run', { 'docker compose ps': {} }, 'warning', 'the runner does not run.'],
     [
       'is restarted',
-      { 'docker inspect': { stdout: inspected({ state: 'restarting' }) } },
+      { 'docker inspect': { stdout: inspected({ State: { Status: 'restarting' } }) } },
       'failed',
       'it is restarting.',
     ],
     [
       'is unhealthy',
-      { 'docker inspect': { stdout: inspected({ health: 'unhealthy' }) } },
+      {
+        'docker inspect': {
+          stdout: inspected({ State: { Status: 'running', Health: { Status: 'unhealthy' } } }),
+        },
+      },
       'failed',
       'GitLab does not know',
     ],
   ])('the container that %s', async (_, overrides, verdict, detail) => {
-    expect(await find('container', engine(overrides))).toMatchObject([
-      { verdict, detail: expect.stringContaining(detail) },
-    ]);
+    const found = await find('container', engine(overrides), { RUNNER_TOKEN: aToken });
+    expect(found[0]).toMatchObject({ verdict, detail: expect.stringContaining(detail) });
   });
 
-  it.each<[string, Record<string, Answer>, string, string]>([
-    ['is GitLab’s', {}, 'ok', 'GitLab Runner 19.3.0'],
-    ['is another than that', version('19.1.0'), 'warning', 'GitLab Runner is 19.1.0, GitLab 19.3.1-ee.'],
-    ['is not here yet', { 'docker image inspect': { status: 1 } }, 'unknown', 'is not here yet'],
-  ])('the version that %s', async (_, overrides, verdict, detail) => {
-    gitlabSays(200, { version: '19.3.1-ee' });
-    const notes = await find('version', engine(overrides), { GITLAB_ACCESS_TOKEN: 'x' });
-    expect(notes).toMatchObject([{ verdict, detail: expect.stringContaining(detail) }]);
+  it('the container shows version and disk, and cannot tell where it does not answer', async () => {
+    const [, seen] = await find('container');
+    expect(seen).toMatchObject({ verdict: 'ok', detail: 'GitLab Runner 19.3.0; disk: overlay 100G 20G' });
+    const [, silent] = await find('container', engine({ 'docker exec c1 sh': { status: 1, stderr: 'no' } }));
+    expect(silent).toMatchObject({ verdict: 'unknown', detail: 'its version and disk: no' });
+  });
+
+  it('the container counts the jobs of its own runners once each, and no part of a token is an argument', async () => {
+    const stdout = '7 t1_abcde\n7 t1_abcde\n8 abcdefgh\n9 otherone\n10 \n';
+    const run = engine({ 'docker ps': { stdout } });
+    const [{ detail } = { detail: '' }] = await find('container', run, { RUNNER_TOKEN: aToken });
+    expect(detail).toMatch(/jobs: 2$/);
+    expect(run.commands.join()).not.toContain('abcde');
+    const [unknown] = await find('container', engine({ 'docker ps': { status: 1 } }));
+    expect(unknown?.detail).toMatch(/jobs: unknown$/);
   });
 
   it('names no check of its own command as a remedy', async () => {
     folder.write(config, plain.replace(/token = .*/, 'token = "x"'));
     for (const { remedy } of await find('config.toml')) expect(remedy).not.toContain('make doctor');
+  });
+});
+
+describe('readConfig', () => {
+  const read = (lines: string) => {
+    folder.write(
+      config,
+      `concurrent = 1\n[[runners]]\n  name = "one"\n${lines}\n[[runners]]\n  name = "two"\n`,
+    );
+    return readConfig();
+  };
+
+  it('reads texts, numbers, switches and lists of a table, on one line or several, with remarks', () => {
+    const [one, two] = read(`  limit = 3 # jobs
+  clone_url = 'http://one#1'
+  [runners.docker]
+    image = "a#b" # not the tag
+    privileged = false
+    volumes = [
+      "/a:/a", # first
+      "/cache",
+    ]
+  [runners.cache.s3]
+    ServerAddress = "s3:9000"`);
+    expect([one?.('name'), one?.('limit'), one?.('clone_url')]).toEqual([['one'], ['3'], ['http://one#1']]);
+    expect(one?.('image', 'runners.docker')).toEqual(['a#b']);
+    expect(one?.('privileged', 'runners.docker')).toEqual(['false']);
+    expect(one?.('volumes', 'runners.docker')).toEqual(['/a:/a', '/cache']);
+    expect(one?.('ServerAddress', 'runners.cache.s3')).toEqual(['s3:9000']);
+    expect([one?.('image'), two?.('name'), two?.('image', 'runners.docker')]).toEqual([[], ['two'], []]);
+  });
+
+  it('refuses a value that it does not understand, by the name of its key', () => {
+    const [one] = read('  environment = """x"""');
+    expect(() => one?.('environment')).toThrow(
+      'config/config.toml: environment has a value that is not read',
+    );
   });
 });
