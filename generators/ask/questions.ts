@@ -76,7 +76,7 @@ export interface Answers {
   readonly runUntagged: boolean;
   readonly description: string;
   readonly concurrent: number;
-  /** Days after their last use that things are kept; without it nothing is removed by itself. */
+  /** Days that what jobs leave is kept; without it nothing is removed by itself. */
   readonly cleanUp: number | undefined;
   readonly builder: BuilderName;
   readonly dindCache: keyof typeof dindCaches;

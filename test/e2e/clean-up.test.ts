@@ -17,6 +17,8 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
     (await docker(...words)).trim().split('\n').filter(Boolean).sort();
   const images = () => names('image', 'ls', '--format', '{{.Repository}}');
   const volumes = () => names('volume', 'ls', '--format', '{{.Name}}');
+  const networks = () => names('network', 'ls', '--format', '{{.Name}}');
+  const containers = () => names('ps', '--all', '--format', '{{.Names}}');
   const cache = (letter: string) => `runner-abc123-project-1-concurrent-0-cache-${letter.repeat(32)}`;
   const job = (id: number) => [
     ...['--label', 'com.gitlab.gitlab-runner.managed=true'],
@@ -28,12 +30,12 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
       input: `FROM busybox\nRUN echo ${tag} >/file\n`,
     });
   /** The script, in a container as docker-compose.yml starts it. */
-  const cleanUp = (freeGb: number, policy = '["always"]') =>
+  const cleanUp = (freeGb: number, policy = '["always"]', keepDays = 7) =>
     docker(
       ...['run', '--rm', '--network', 'none', '--entrypoint', 'sh'],
       ...[
         '--env',
-        'KEEP_DAYS=7',
+        `KEEP_DAYS=${keepDays}`,
         '--env',
         `FREE_GB=${freeGb}`,
         '--env',
@@ -60,19 +62,19 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
     const running = ['run', '--detach', '--name', 'job', ...job(1), '--volume', `${cache('a')}:/cache`];
     await docker(...running, 'of-a-job', 'sleep', '600');
     for (const volume of [cache('b'), 'database']) await docker('volume', 'create', volume);
+    await docker('volume', 'create', '--label', 'keep', cache('c'));
     await docker('network', 'create', 'owners_default');
+    await docker('network', 'create', ...job(2), 'of-job-2');
     await docker('run', '--name', 'of-the-owner', 'busybox', 'true');
+    await docker('run', '--name', 'ended', ...job(2), 'busybox', 'true');
+    await docker('run', '--name', 'kept', ...job(2), '--label', 'keep', 'busybox', 'true');
   });
   afterAll(async () => {
     await inner?.remove();
     await repository?.dispose();
   });
 
-  const all = async () => [
-    await images(),
-    await volumes(),
-    await names('network', 'ls', '--format', '{{.Name}}'),
-  ];
+  const all = async () => [await images(), await volumes(), await networks(), await containers()];
 
   it('leaves all that is tagged, and whatever is young, while there is room', async () => {
     const before = await all();
@@ -80,9 +82,17 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
     expect(await all()).toEqual(before);
   });
 
+  it('removes what jobs left longer ago than KEEP_DAYS, and nothing of the owner or of a running job', async () => {
+    const [imagesBefore, volumesBefore] = await all();
+    await cleanUp(0, '["always"]', 0);
+    expect(await containers()).toEqual(['job', 'kept', 'of-the-owner']);
+    expect(await networks()).toEqual(['bridge', 'host', 'none', 'owners_default']);
+    expect([await images(), await volumes()]).toEqual([imagesBefore, volumesBefore]);
+  });
+
   it('removes the caches of jobs on a full disk, and leaves images while a job runs', async () => {
     expect(await cleanUp(999_999)).toContain('images stay while jobs run');
-    expect(await volumes()).toEqual([cache('a'), 'database'].sort());
+    expect(await volumes()).toEqual([cache('a'), cache('c'), 'database'].sort());
     expect(await images()).toContain('tagged');
     expect(await docker('exec', 'job', 'ls', '/cache')).toBe('');
   });
@@ -93,7 +103,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))('
     expect(await images()).toContain('tagged');
     await cleanUp(999_999);
     expect(await images()).toEqual(['busybox', 'docker', 'kept']);
-    expect(await names('ps', '--all', '--format', '{{.Names}}')).toEqual(['of-the-owner']);
-    expect(await names('network', 'ls', '--format', '{{.Name}}')).toContain('owners_default');
+    expect(await containers()).toEqual(['kept', 'of-the-owner']);
+    expect(await networks()).toContain('owners_default');
   });
 });
