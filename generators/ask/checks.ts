@@ -39,7 +39,6 @@ export function checkGitLabUrl(text: string): string {
   const example = 'for example https://gitlab.example.com';
   // A URL parser passes over line breaks and tabs; here they are refused.
   const trimmed = printable(text.trim(), 'The GitLab URL');
-  if (trimmed.length > 1024) throw new Refusal('The GitLab URL is longer than 1024 characters.');
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) && !/^https?:\/\//i.test(trimmed)) {
     throw new Refusal(`The GitLab URL must start with https:// or http://, ${example}.`);
   }
@@ -61,7 +60,10 @@ export function checkGitLabUrl(text: string): string {
       `The GitLab URL may hold only letters, digits and . _ - ~ / in its host and path, ${example}.`,
     );
   }
-  return `${url.protocol}//${url.host}${path}`;
+  const address = `${url.protocol}//${url.host}${path}`;
+  // A host of other letters than Latin ones becomes longer.
+  if (address.length > 1024) throw new Refusal('The GitLab URL is longer than 1024 characters.');
+  return address;
 }
 
 /**

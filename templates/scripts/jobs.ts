@@ -269,8 +269,7 @@ async function checkJob(runner: Runner, world: World, note: Note): Promise<void>
   note(verdict, `${gitlabUrl} ${detail}${said}`, remedy);
 }
 
-const unreached =
-  'See extra_hosts in config/config.toml, the firewall, whether GitLab is well, and the MTU (README.md).';
+const unreached = 'See extra_hosts in config/config.toml, the firewall, and the MTU (README.md).';
 /** What wget says of GitLab inside a job: without a token it is refused, which is answer enough. */
 const answers: Meanings = [
   [/\b40[13]\b/, 'ok', 'answers a job'],

@@ -79,6 +79,7 @@ const checks: Record<
       ['https://git\nlab.com', /one line of visible text/],
       ['https://git\tlab.com', /one line of visible text/],
       [`https://gitlab.com/${'a'.repeat(1024)}`, /longer than 1024/],
+      ['a'.repeat(1018), /longer than 1024/],
     ],
   },
   checkTags: {

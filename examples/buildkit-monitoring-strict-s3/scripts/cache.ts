@@ -1,7 +1,8 @@
 // The cache of jobs: whether its S3 server takes the keys of .env, where jobs run.
 
 import { createHash, createHmac } from 'node:crypto';
-import { type Check, type Environment, type Finding, lastLine, mask, whyNoImage } from './host.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { type Check, type Environment, type Finding, lastLine, mask, root, whyNoImage } from './host.ts';
 import { configOf, containerOptions } from './jobs.ts';
 import { runners } from './settings.ts';
 
@@ -98,6 +99,14 @@ export const checks: Check[] = [
         const remedy =
           'Write both into .env; for the server in docker-compose.yml make them up; then: make up';
         return note('failed', 'CACHE_S3_ACCESS_KEY or CACHE_S3_SECRET_KEY is not set.', remedy);
+      }
+      // Written by hand; what make writes is in single quotes where it has to be.
+      const file = new URL('.env', root);
+      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      const twoWays = /^(?:export )?(CACHE_S3_\w+)=(?!')(?:.*\$|[^"'\s]\S*#)/m.exec(text)?.[1];
+      if (twoWays) {
+        const detail = `${twoWays} has # or $ in it, which Node.js and Compose read differently.`;
+        return note('failed', detail, `Put the value in single quotes: ${twoWays}='...'`);
       }
       const [runner] = runners;
       const config = runner && configOf(runner);

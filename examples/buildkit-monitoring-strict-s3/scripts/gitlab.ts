@@ -18,10 +18,7 @@ export interface Request {
   readonly body?: object;
 }
 
-/**
- * One call of the API. Tokens travel in a header or in the body, never in the address.
- * @throws Failure if GitLab cannot be reached; an HTTP error is an answer
- */
+/** One call of the API; an HTTP error is an answer. @throws Failure if GitLab cannot be reached */
 export async function callGitLab(
   gitlabUrl: string,
   method: string,
@@ -34,6 +31,7 @@ export async function callGitLab(
       redirect: 'manual',
       // It counts until the last byte: an answer that drips in ends too.
       signal: AbortSignal.timeout(10_000),
+      // Tokens travel here or in the body, never in the address.
       headers: { 'Content-Type': 'application/json', ...(token && { 'PRIVATE-TOKEN': token }) },
       ...(body && { body: JSON.stringify(body) }),
     });
@@ -52,10 +50,7 @@ const remedies: [RegExp, string][] = [
   [/REFUSED/, 'Check host and port of GITLAB_URL in .env, and that GitLab runs.'],
   [/EXPIRED/, 'Renew its certificate on the GitLab server.'],
   [/ALTNAME/, 'Write the name in its certificate into GITLAB_URL in .env.'],
-  [
-    /SELF_SIGNED|UNABLE_TO_|UNTRUSTED/,
-    'Put the certificate of its authority, as PEM, in config/certs/ca.crt.',
-  ],
+  [/SELF_SIGNED|UNABLE_TO_|UNTRUSTED/, 'Put its authority, as PEM, in config/certs/ca.crt.'],
   [/CERT|TLS|SSL|EPROTO/, 'Check http or https, and the port, of GITLAB_URL in .env.'],
   [/TIMEOUT|TIMEDOUT|UNREACH/i, 'Check network, firewall and proxy between here and GitLab.'],
 ];
@@ -134,10 +129,7 @@ export function runnerAttributes(runner: Runner, runnerType: unknown): Record<st
   };
 }
 
-/**
- * How GitLab has a runner otherwise than settings.ts: the differences in words, and what it is to have.
- * @throws Failure if it does not show the runner to GITLAB_ACCESS_TOKEN
- */
+/** How GitLab has a runner otherwise than settings.ts, in words. @throws Failure if it does not show the runner */
 export async function compare({ gitlabUrl, value }: Environment, runner: Runner, id: string) {
   const token = value('GITLAB_ACCESS_TOKEN');
   const remedy = 'To compare them: GITLAB_ACCESS_TOKEN (scope manage_runner) in .env, make register';

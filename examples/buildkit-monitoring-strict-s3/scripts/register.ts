@@ -108,9 +108,8 @@ async function bringInLine({ environment, runner, isDryRun }: Job, id: string): 
 }
 
 function sayNext({ value }: host.Environment): void {
-  for (const name of ['GITLAB_ACCESS_TOKEN', 'REGISTRATION_TOKEN']) {
+  for (const name of ['GITLAB_ACCESS_TOKEN', 'REGISTRATION_TOKEN'])
     if (value(name) !== '') console.log(`Now delete ${name} from .env: the runner does not need it.`);
-  }
   console.log('Next: make up');
 }
 

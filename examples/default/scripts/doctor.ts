@@ -46,10 +46,19 @@ export async function main(words: string[] = process.argv.slice(2), seconds = 18
   const limit = new Promise<void>(resolve => setTimeout(resolve, seconds * 1000).unref());
   const modules = await Promise.all(parts.map(part => import(`./${part}.ts`)));
   const table: host.Check[] = [host, gitlab, runner, jobs, ...modules].flatMap(({ checks }) => checks);
-  const wanted = table.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const names = table.map(({ name }) => name);
+  const wrong = positionals.find(name => !names.includes(name));
+  if (wrong) throw new host.Failure(`There is no check "${wrong}".`, `There are: ${names.join(', ')}.`);
+  const wanted = new Set(positionals.length > 0 ? positionals : names);
+  for (const { name, needs } of table.toReversed())
+    if (wanted.has(name)) for (const need of needs) wanted.add(need);
   const world = { run: host.run, environment: host.readEnvironment() };
   const findings: Finding[] = [];
-  for await (const finding of examine(wanted, world, limit)) {
+  for await (const finding of examine(
+    table.filter(({ name }) => wanted.has(name)),
+    world,
+    limit,
+  )) {
     findings.push(finding);
     if (values.json) continue;
     console.log(`${titles[finding.verdict].padEnd(11)}  ${finding.check.padEnd(11)}  ${finding.detail}`);

@@ -122,14 +122,15 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
   if ((await must('image', 'inspect', '--format', '{{.Id}}', image)) === before.image)
     return console.log(`${image} is what runs already, and nothing was changed: ${fits}`);
   await must('tag', before.image, previous);
+  host.writeEnvironment({});
   await drain(world, before.id, seconds);
   host.holdInterruptions();
   host.writeEnvironment({ RUNNER_IMAGE: named });
-  const why = await bringUp(world);
+  const why = await bringUp(world, named);
   if (why === undefined) return console.log(`Upgraded; GitLab knows each runner. ${fits}`);
   console.log(`The new version does not work: ${why}\nGoing back...`);
   host.writeEnvironment({ RUNNER_IMAGE: previous });
-  const whyNot = await bringUp(world);
+  const whyNot = await bringUp(world, previous);
   if (whyNot) throw new Failure(`Neither version works. The one before: ${whyNot}`, 'See why: make logs');
   const remedy = `RUNNER_IMAGE in .env names it: ${previous}. Try again later: make upgrade`;
   throw new Failure(`The new version does not work: ${why} The one before runs again.`, remedy);
@@ -151,16 +152,18 @@ async function drain(world: World, id: string, seconds: number): Promise<void> {
   if (!(await isOver(60))) await signal('KILL');
 }
 
-/** Starts the runner by the image that .env names, and says why GitLab does not know it, if so. */
-async function bringUp(world: World): Promise<string | undefined> {
+/** Starts the runner by that RUNNER_IMAGE, and says why GitLab does not know it, if so. */
+async function bringUp(world: World, named: string): Promise<string | undefined> {
   const { run, compose = [] } = world;
-  const { status, stderr } = await run([...compose, 'up', '-d', '--no-deps', 'runner'], { seconds: 0 });
+  const options = { seconds: 0, environment: { RUNNER_IMAGE: named } };
+  const { status, stderr } = await run([...compose, 'up', '-d', '--no-deps', 'runner'], options);
   if (status !== 0) return lastLine(stderr);
   for (let left = patience.tries; ; left -= 1) {
     const why = await whyNotValid(run, (await containerOf(world))?.id);
     // One that ends and is started again runs too, for a moment.
     const { state, restarts, id = '' } = (await containerOf(world)) ?? {};
-    if (state?.Status !== 'running' || restarts !== 0) return `its container is ${state?.Status}.`;
+    if (state?.Status !== 'running' || restarts !== 0)
+      return `its container is ${state?.Status}, started again ${restarts} times.`;
     if (why === undefined || left <= 1) return why;
     await run(['docker', 'wait', id], { seconds: patience.seconds });
   }

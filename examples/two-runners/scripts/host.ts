@@ -105,10 +105,7 @@ function withLine(text: string, [name, value]: [string, string]): string {
   return whole.slice(0, first) + line + whole.slice(first).replace(its, '');
 }
 
-/**
- * Runs that while no other script of this folder does.
- * @throws Failure if another script is at work, or was killed there
- */
+/** Runs that while no other script of this folder does. @throws Failure if one does, or was killed there */
 export async function withLock<T>(body: () => Promise<T>): Promise<T> {
   const lock = new URL('.env.lock', root);
   const free = () => fs.rmSync(lock, { recursive: true, force: true });
@@ -158,7 +155,7 @@ export const run: Run = ([program = '', ...words], { environment = {}, input = '
     const child = execFile(program, words, { cwd: root, env, ...limits }, (error, stdout, stderr) => {
       const { code = 0, killed = false, message = '' } = error ?? {};
       const status = killed ? 124 : typeof code === 'number' ? code : code === null ? 130 : 127;
-      const why = killed ? `\nno answer within ${seconds} seconds` : status === 127 ? message : '';
+      const why = killed ? `\nno answer within ${seconds} seconds` : typeof code === 'string' ? message : '';
       resolve({ status, stdout: strip(stdout), stderr: strip(stderr + why) });
     });
     // Where the program ends early, its exit code says more than this.
@@ -195,11 +192,7 @@ export interface Engine {
 const noEngine: [RegExp, string, string][] = [
   [/^127/, 'Docker is not installed.', 'Install it: https://docs.docker.com/engine/install/'],
   [/^124/, 'The Docker Engine does not answer.', 'Restart it: sudo systemctl restart docker'],
-  [
-    /permission denied/i,
-    'You may not use the Docker Engine (permission denied on its socket).',
-    'Join the group that owns it, and log in again: sudo usermod -aG docker YOU',
-  ],
+  [/permission denied/i, 'You may not use the Docker Engine: ', 'sudo usermod -aG docker YOU; log in again'],
   [/^/, 'No Docker Engine answers: ', 'Start it: sudo systemctl start docker (or start Docker Desktop).'],
 ];
 

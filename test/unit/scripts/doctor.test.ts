@@ -83,7 +83,7 @@ describe('examine', () => {
   it('ends at the limit: what hangs cannot be told, what was found before is kept, what comes later is dropped', async () => {
     const limit = signal();
     const late = signal();
-    const result = findings(
+    const examined = examine(
       [
         check('quick', (_, note) => note('ok', 'fine')),
         check('slow', async (_, note) => {
@@ -93,11 +93,17 @@ describe('examine', () => {
         }),
         check('after', (_, note) => note('ok', 'never'), ['slow']),
       ],
+      world,
       limit.promise,
     );
     limit.resolve();
-    const found = await result;
-    late.resolve();
+    const found: Finding[] = [];
+    for await (const finding of examined) {
+      found.push(finding);
+      if (finding.detail !== 'seen') continue;
+      late.resolve();
+      await new Promise(resolve => setImmediate(resolve));
+    }
     expect(found.map(({ check, verdict, detail }) => `${check} ${verdict} ${detail}`)).toEqual([
       'quick ok fine',
       'slow warning seen',
@@ -173,6 +179,17 @@ describe('scripts/run doctor', () => {
     const { ok, findings: found } = JSON.parse(lines.join('\n'));
     expect([ok, found.length]).toEqual([false, 4]);
     expect(found[3]).toEqual({ check: 'bad', verdict: 'failed', detail: 'broken', remedy: 'Mend it.' });
+  });
+
+  it('runs what a check needs before it, and refuses a name that no check has', async () => {
+    const order: string[] = [];
+    const of = (name: string, needs: string[] = []) => check(name, () => void order.push(name), needs);
+    await run(
+      [of('engine'), of('compose', ['engine']), of('other'), of('container', ['compose'])],
+      ['container'],
+    );
+    expect(order).toEqual(['engine', 'compose', 'container']);
+    await expect(run([all], ['typo'])).rejects.toMatchObject({ remedy: 'There are: all.' });
   });
 
   it('runs only the checks that it is given by name', async () => {

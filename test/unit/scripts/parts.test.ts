@@ -156,6 +156,19 @@ describe('the cache', () => {
     expect(one).not.toContain('s3cr3t');
   });
 
+  it.each([
+    ['CACHE_S3_SECRET_KEY=a#b', /^failed: CACHE_S3_SECRET_KEY has # or \$ in it/],
+    ['CACHE_S3_SECRET_KEY=a$b', /^failed/],
+    ['CACHE_S3_ACCESS_KEY="a$b"', /^failed: CACHE_S3_ACCESS_KEY/],
+    ["CACHE_S3_SECRET_KEY='a#b$c'", /^ok/],
+    ['CACHE_S3_SECRET_KEY=a # a remark', /^ok/],
+    ['OTHER=a$b', /^ok/],
+  ])('has a key that Node.js and Compose read alike, where .env has the line %s: %s', async (line, text) => {
+    files.set('/.env', `A=1\n${line}\n`);
+    const { texts } = await examine(cache, { 'docker run': { stdout: "'/dev/null' saved\n" } }, keys);
+    expect(texts).toEqual([expect.stringMatching(text)]);
+  });
+
   it('needs both keys, a server in config.toml, and an image that is here', async () => {
     expect((await examine(cache, {}, { ...keys, CACHE_S3_SECRET_KEY: '' })).texts).toEqual([
       expect.stringMatching(/^failed: .*is not set/),

@@ -153,6 +153,16 @@ describe('in a container', () => {
     expect(repository.docker).toContain('--user 0:0 ');
   });
 
+  it("hands over the usual socket where Docker's context names none of this host", () => {
+    const repository = new Repository().withNode(false).withDocker();
+    repository.with(
+      'docker',
+      `${readFileSync(join(repository.path, 'bin/docker'), 'utf8')}\n[ "$1" != context ] || echo ssh://elsewhere`,
+    );
+    repository.run(['doctor']);
+    expect(repository.docker).toContain('--volume /var/run/docker.sock:/var/run/docker.sock ');
+  });
+
   it('builds that image where it is not there yet', () => {
     const repository = new Repository().withNode(false).withDocker({ 'image inspect': 'No such image' });
     repository.run(['doctor']);
@@ -181,7 +191,7 @@ describe('what keeps it from running', () => {
     ['rights', { version: 'permission denied' }, 'No Docker Engine answers: permission denied'],
     [
       'image',
-      { 'image inspect': 'No such image', build: 'Error: dial tcp: lookup registry-1.docker.io' },
+      { 'image inspect': 'No such image', build: 'a step\nError: dial tcp: lookup registry-1.docker.io' },
       'There is no image with Node.js: Error: dial tcp',
     ],
   ])('is one sentence and a remedy where there is no %s', (_, failing, problem) => {

@@ -1,6 +1,7 @@
-import { rmSync } from 'node:fs';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { existsSync, rmSync } from 'node:fs';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Result, Run, RunOptions, World } from '../../../templates/scripts/host.ts';
+import * as host from '../../../templates/scripts/host.ts';
 import { checks, main, patience, readConfig, up, upgrade } from '../../../templates/scripts/runner.ts';
 import { captureOutput, Folder, fakeNote } from './folder.ts';
 
@@ -20,7 +21,7 @@ const plain = `concurrent = 2
 type Answer = Partial<Result> | ((command: string, options?: RunOptions) => Partial<Result>);
 
 /** An engine on which the runner works; a test overrides answers by the beginnings of commands. */
-function engine(overrides: Record<string, Answer> = {}): Run & { commands: string[] } {
+function engine(overrides: Record<string, Answer> = {}): Run & { commands: string[]; limits: string[] } {
   const answers: Record<string, Answer> = {
     'docker version': { stdout: '{"Version":"28.5.2","ApiVersion":"1.51","MinAPIVersion":"1.24"}' },
     'docker compose version': {},
@@ -35,9 +36,11 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
     docker: {},
   };
   const commands: string[] = [];
+  const limits: string[] = [];
   const run: Run = async (words, options) => {
     const command = words.join(' ');
     commands.push(command);
+    limits.push(`${command}: ${options?.seconds ?? 10} s`);
     const [, found] =
       [...Object.entries(overrides), ...Object.entries(answers)].find(([start]) =>
         command.startsWith(start),
@@ -45,7 +48,7 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
     const answer = typeof found === 'function' ? found(command, options) : found;
     return { status: answer ? 0 : 127, stdout: '', stderr: '', ...answer };
   };
-  return Object.assign(run, { commands });
+  return Object.assign(run, { commands, limits });
 }
 
 const inspected = (more: object = {}) =>
@@ -77,6 +80,10 @@ const inTurn = (...answers: Partial<Result>[]): Answer => {
 
 const notValid = { stderr: 'ERROR: Verifying runner... is not valid   runner=t1_abcdef\n', status: 1 };
 const valid = { stderr: 'Verifying runner... is alive   runner=t1_abcdef\n' };
+const refused: Answer = {
+  status: 1,
+  stdout: 'Version: 19.3.0\nFATAL: decoding /etc/gitlab-runner/config.toml\n',
+};
 const runningJob = { stdout: '7 t1_abcdef\n7 t1_abcdef\n8 t1_zzzzzz\n' };
 
 let folder: Folder;
@@ -141,6 +148,19 @@ describe('runner up', () => {
     );
   });
 
+  it('starts nothing with a config.toml that the image refuses', async () => {
+    const run = engine({ 'docker run --rm --network none --volume': refused });
+    await expect(up(run)).rejects.toThrow('GitLab Runner 19.3.0 refuses it: decoding config/config.toml');
+    expect(run.commands).not.toContain('docker compose up -d');
+  });
+
+  it('gives a pull half an hour, and Compose the time that it takes', async () => {
+    const run = engine();
+    await up(run);
+    expect(run.limits.find(one => one.startsWith('docker run'))).toMatch(/: 1800 s$/);
+    expect(run.limits.at(-1)).toBe('docker compose up -d: 0 s');
+  });
+
   it('says why Compose does not start it', async () => {
     const run = engine({ 'docker compose up': { status: 1, stderr: 'one\nport is taken\n' } });
     await expect(up(run)).rejects.toThrow('It does not start: port is taken');
@@ -193,7 +213,47 @@ describe('runner upgrade', () => {
     expect(folder.env).not.toContain('RUNNER_IMAGE=p');
   });
 
-  it('ends jobs by SIGTERM where the wait runs out, and says how many', async () => {
+  it('gives jobs the seconds that it was told, then one minute after SIGTERM, then none', async () => {
+    const run = engine({ 'docker wait': { status: 124 } });
+    await upgrade(run, 90);
+    const draining = run.limits.filter(one => /^docker (kill|wait)/.test(one));
+    expect(draining).toEqual([
+      'docker kill --signal QUIT c1: 10 s',
+      'docker wait c1: 90 s',
+      'docker kill --signal TERM c1: 10 s',
+      'docker wait c1: 60 s',
+      'docker kill --signal KILL c1: 10 s',
+    ]);
+    expect(run.limits).toContain(`docker pull --quiet ${image}: 1800 s`);
+    expect(run.limits).toContain('docker compose up -d --no-deps runner: 0 s');
+  });
+
+  it('can be interrupted until the jobs have ended, and not from then on', async () => {
+    const hold = vi.spyOn(host, 'holdInterruptions');
+    const isHeld: Record<string, boolean> = {};
+    const look: Answer = command => {
+      isHeld[command] = hold.mock.calls.length > 0;
+      return {};
+    };
+    await upgrade(engine({ 'docker wait': look, 'docker compose up': look }), 60);
+    expect(isHeld).toEqual({ 'docker wait c1': false, 'docker compose up -d --no-deps runner': true });
+    expect(printed()).toContain(
+      'After Ctrl-C the runner ends with its last job; to start it again, as it was: make up',
+    );
+  });
+
+  it('leaves .env as it was until the jobs have ended, for whoever interrupts it', async () => {
+    folder.write('.env', `${folder.env}RUNNER_IMAGE=p-runner:previous\n`);
+    const seen: string[] = [];
+    const look: Answer = () => {
+      seen.push(folder.env);
+      return {};
+    };
+    await upgrade(engine({ 'docker wait': look }), 60);
+    expect(seen).toEqual([expect.stringContaining('RUNNER_IMAGE=p-runner:previous\n')]);
+  });
+
+  it('ends jobs by SIGTERM where there is no time for them, and says how many', async () => {
     const run = engine({ 'docker ps': runningJob });
     await upgrade(run, 0);
     expect(printed()).toContain('After 0 s the jobs that still run (1) are ended as failed.');
@@ -220,10 +280,36 @@ describe('runner upgrade', () => {
         return {};
       },
     });
-    const said = { message: expect.stringContaining('The one before runs again.') };
+    const said = {
+      message: expect.stringMatching(/GitLab knows 0 of 1 runners: .* The one before runs again\.$/),
+      remedy: 'RUNNER_IMAGE in .env names it: p-runner:previous. Try again later: make upgrade',
+    };
     await expect(upgrade(run, 60)).rejects.toMatchObject(said);
     expect(images).toEqual([undefined, 'p-runner:previous']);
     expect(folder.env).toContain('RUNNER_IMAGE=p-runner:previous\n');
+  });
+
+  it('asks GitLab again, after a while, where it does not know the new runner at once', async () => {
+    const run = engine({ 'docker exec c1 gitlab-runner verify': inTurn(valid, notValid, valid) });
+    await upgrade(run, 60);
+    const asked = run.limits.slice(position(run, 'docker compose up')).filter(one => /verify|wait/.test(one));
+    expect(asked).toEqual([
+      'docker exec c1 gitlab-runner verify: 30 s',
+      `docker wait c1: ${patience.seconds} s`,
+      'docker exec c1 gitlab-runner verify: 30 s',
+    ]);
+    expect(printed()).toContain('Upgraded;');
+  });
+
+  it('says of a container that was started again that it was', async () => {
+    const again = inspected({ RestartCount: 1 });
+    const run = engine({ 'docker inspect': inTurn({ stdout: inspected() }, { stdout: again }) });
+    const { message } = await upgrade(run, 60).then(
+      () => new Error('upgraded'),
+      (error: Error) => error,
+    );
+    expect(message).toContain('Neither version works.');
+    expect(message).not.toContain('its container is running.');
   });
 
   it.each([
@@ -261,6 +347,65 @@ describe('runner upgrade', () => {
     expect(folder.env).toMatch(/^RUNNER_IMAGE=$/m);
   });
 
+  it('brings an image that .env names to what that name stands for now, and leaves the name', async () => {
+    folder.write('.env', `${folder.env}RUNNER_IMAGE=mine:1\n`);
+    const run = engine();
+    await upgrade(run, 60);
+    expect(run.commands).toContain('docker pull --quiet mine:1');
+    expect(folder.env).toContain('RUNNER_IMAGE=mine:1\n');
+  });
+
+  it('goes back to the old image also where the shell names another one', async () => {
+    vi.stubEnv('RUNNER_IMAGE', 'mine:2');
+    const started: (string | undefined)[] = [];
+    // Compose takes a variable from .env only where the environment has none.
+    const start: Answer = (_, options) => {
+      const inFile = /^RUNNER_IMAGE=(.*)$/m.exec(folder.env)?.[1];
+      started.push({ ...process.env, ...options?.environment }.RUNNER_IMAGE ?? inFile);
+      return started.length === 1 ? { status: 1, stderr: 'no' } : {};
+    };
+    await expect(upgrade(engine({ 'docker compose up': start }), 60)).rejects.toThrow('The one before');
+    expect(started).toEqual(['mine:2', 'p-runner:previous']);
+  });
+
+  it('does not stop the runner where .env cannot be written', async () => {
+    folder.mkdir('.env.new');
+    const run = engine();
+    await expect(upgrade(run, 60)).rejects.toThrow('.env was not written');
+    expect(run.commands.join('\n')).not.toMatch(/docker (kill|compose up)/);
+  });
+
+  it('does not begin without a token', async () => {
+    repository('GITLAB_URL=https://gitlab.example.com\n');
+    const run = engine();
+    const said = { message: 'There is no RUNNER_TOKEN yet.', remedy: 'Run: make register' };
+    await expect(upgrade(run, 60)).rejects.toMatchObject(said);
+    expect(run.commands.join('\n')).not.toMatch(/docker (pull|kill|compose up)/);
+  });
+
+  it('wants GitLab to know each runner, not one of them', async () => {
+    folder.write(config, `${plain}\n[[runners]]\n  name = "another"\n`);
+    await expect(upgrade(engine(), 60)).rejects.toThrow('GitLab knows 1 of 2 runners');
+  });
+
+  it('says that nothing was changed where Docker refuses a step', async () => {
+    const run = engine({ 'docker pull': { status: 1 } });
+    await expect(upgrade(run, 60)).rejects.toMatchObject({ remedy: 'Nothing was changed.' });
+  });
+
+  it('gives jobs an hour unless told, and keeps other scripts from .env meanwhile', async () => {
+    let isLocked = false;
+    const look: Answer = () => {
+      isLocked = existsSync(folder.at('.env.lock'));
+      return {};
+    };
+    const run = engine({ 'docker wait': look });
+    vi.spyOn(host, 'run').mockImplementation(run);
+    await main(['upgrade']);
+    expect(run.limits).toContain('docker wait c1: 3600 s');
+    expect([isLocked, existsSync(folder.at('.env.lock'))]).toEqual([true, false]);
+  });
+
   it('changes nothing where the newest image runs already', async () => {
     const run = engine({ 'docker image inspect --format': { stdout: 'sha256:old\n' } });
     await upgrade(run, 60);
@@ -279,6 +424,11 @@ describe('runner upgrade', () => {
       'GitLab does not know the old one',
       { 'docker exec c1 gitlab-runner verify': notValid },
       'GitLab knows 0 of 1 runners',
+    ],
+    [
+      'the new one refuses config.toml',
+      { 'docker run --rm --network none --volume': refused },
+      'refuses it: decoding config/config.toml',
     ],
     [
       'the old image cannot be kept',
@@ -460,6 +610,17 @@ describe('readConfig', () => {
     expect(one?.('volumes', 'runners.docker')).toEqual(['/a:/a', '/cache']);
     expect(one?.('ServerAddress', 'runners.cache.s3')).toEqual(['s3:9000']);
     expect([one?.('image'), two?.('name'), two?.('image', 'runners.docker')]).toEqual([[], ['two'], []]);
+  });
+
+  it('leaves the quotes in a text alone, and reads a list in single ones', () => {
+    const [one] = read(`  description = "it's 'mine' \\"here\\""\n  shells = ['sh', '#1']`);
+    expect(one?.('description')).toEqual([`it's 'mine' "here"`]);
+    expect(one?.('shells')).toEqual(['sh', '#1']);
+  });
+
+  it('finds no runner in a remark', () => {
+    folder.write(config, '# [[runners]]\n');
+    expect(readConfig).toThrow(host.Failure);
   });
 
   it('refuses a value that it does not understand, by the name of its key', () => {
