@@ -172,9 +172,7 @@ export async function whyNoImage(run: Run, image: string): Promise<Finding | und
   if ((await run(['docker', 'image', 'inspect', image])).status === 0) return;
   // The registry is asked, and nothing pulled. What is not the registry's word may be true of this client alone.
   const { status, stderr } = await run(['docker', 'manifest', 'inspect', image]);
-  const isRefused = /manifest|denied|unauthorized|toomanyrequests|HTTP status|invalid character/i.test(
-    stderr,
-  );
+  const isRefused = /manifest|denied|unauthorized|toomanyrequests|HTTP status|invalid char/i.test(stderr);
   if (status !== 0 && isRefused)
     return ['failed', `${image} cannot be pulled: ${lastLine(stderr)}`, 'Check its name; see: docker login'];
   return ['unknown', `${image} is not on this host yet.`, `docker pull ${image}`];
@@ -266,6 +264,11 @@ export const checks: Check[] = [
       world.engine = await requireEngine(world.run);
       const { Components, Version, ApiVersion, MinAPIVersion } = world.engine;
       note('ok', `${Components?.[0]?.Name} ${Version}, API ${MinAPIVersion} to ${ApiVersion}`);
+      const where = ['docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'];
+      const { stdout } = await world.run(where);
+      const detail = `it is at ${stdout.trim()}: what docker-compose.yml mounts has to be on that host.`;
+      if (/^(ssh|tcp|https?):/.test(stdout))
+        note('warning', detail, 'Work there: docker context use default');
     },
   },
   {

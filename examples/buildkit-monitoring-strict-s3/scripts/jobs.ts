@@ -16,7 +16,6 @@ export interface Job extends Readonly<Record<'name' | 'image' | 'services' | 'ho
   readonly isRead: boolean;
 }
 
-/** What JSON.parse returns. */
 type Tree = ReturnType<typeof JSON.parse>;
 const noJob = /^(\..*|default|include|stages|variables|workflow|image|services|cache|spec)$/;
 const keys = ['tags', 'image', 'services', 'before_script', 'script', 'after_script'];
@@ -32,31 +31,19 @@ function readJob(tree: Tree, name: string, isMerged: boolean): Job {
   const [tags, services] = [job.tags ?? [], JSON.stringify(job.services ?? [])];
   const commands = [job.before_script, job.script, job.after_script].flat(9);
   const isRead = tree.include || !JSON.stringify([services, host, commands]).includes(elsewhere);
-  return {
-    name,
-    tags,
-    image,
-    services,
-    host,
-    script: commands.join('\n').replace(/\\\n|^\s*#.*$/gm, ' '),
-    isRead,
-  };
+  const script = commands.join('\n').replace(/\\\n|^\s*#.*$/gm, ' ');
+  return { name, tags, image, services, host, script, isRead };
 }
 
 /** The jobs in a pipeline's text, save those that start another pipeline. Compose reads YAML for us. */
-export async function readPipeline(
-  { run, compose = [] }: World,
-  text: string,
-  source: string,
-  isMerged = false,
-) {
+export async function readPipeline({ run, compose }: World, text: string, source: string, isMerged = false) {
   // A header of inputs ends with a line ---.
   const body = text
     .replace(/\r|^[\s\S]*^---.*$/gm, '')
     .replace(/!reference *\[.*?\]/gs, `{ "${elsewhere}": yes }`);
   // What stands below a key "x-..." it passes on.
   const input = `services: { none: { image: none } }\nx-pipeline:\n${body.replace(/^/gm, '  ')}`;
-  const command = [...compose, '-f', '-', 'config', '--no-interpolate', '--format', 'json'];
+  const command = [...(compose ?? []), '-f', '-', 'config', '--no-interpolate', '--format', 'json'];
   const { status, stdout, stderr } = await run(command, { input });
   const why = host.lastLine(stderr).replace(/(?<=line )\d+/, line => `${Math.max(1, Number(line) - 2)}`);
   if (status !== 0) throw Error(`Compose, version 2, does not read ${source}: ${why}`);
@@ -120,10 +107,8 @@ function judgeJob({ tags, ...job }: Job, runner: Runner, { rules }: Builder): re
   if (typeof tags === 'string' && tags !== elsewhere && !tags.includes('$'))
     return [['failed', `its tags are the text "${tags}", not a list.`, `Write: tags: [${tags}]`]];
   if (isHere === undefined) return [['unknown', 'its tags are not in this file.', gitlabReads]];
-  if (!isHere)
-    return [
-      ['warning', `it asks for ${[tags].flat().join(', ') || 'no tag'}: another runner has to take it.`],
-    ];
+  const asked = [tags].flat().join(', ') || 'no tag';
+  if (!isHere) return [['warning', `it asks for ${asked}: another runner has to take it.`]];
   const found = rules({ tags, ...job });
   return job.isRead ? found : [...found, ['unknown', 'not all of it is in this file.', gitlabReads]];
 }

@@ -89,9 +89,7 @@ async function bringInLine({ environment, runner, isDryRun }: Job, id: string): 
   // Where GitLab does not show the settings, the runner has its token all the same, which is what counts.
   const compared = await gitlab.compare(environment, runner, id).catch((error: Error) => error);
   if (compared instanceof Error) {
-    console.log(
-      `Its settings in GitLab were not compared: ${compared.message} There, under Edit, should be:`,
-    );
+    console.log(`Its settings were not compared: ${compared.message} There, under Edit, should be:`);
     const tags = runner.tags.join(', ') || 'none';
     return console.log(`  tags ${tags}; run untagged jobs: ${runner.runUntagged ? 'yes' : 'no'}`);
   }
@@ -150,10 +148,8 @@ async function obtain(job: Job, path: string, request: gitlab.Request, scope = '
     const call = gitlab.callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token } });
     const isDeleted = (await call.catch(() => undefined))?.status === 204;
     const outcome = isDeleted ? 'was deleted in GitLab again.' : 'has to be deleted in GitLab.';
-    throw new Failure(
-      `${message} The runner with the new token ${outcome}`,
-      `${remedy}; then: make register`,
-    );
+    const problem = `${message} The runner with the new token ${outcome}`;
+    throw new Failure(problem, `${remedy}; then: make register`);
   }
   console.log(`The token is in .env as ${job.runner.tokenVariable}.`);
   return id;

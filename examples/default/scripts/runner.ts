@@ -145,9 +145,7 @@ async function drain(world: World, id: string, seconds: number): Promise<void> {
   console.log(`Waiting for ${await runningJobs(world)} running jobs to end, ${seconds} s at most.`);
   console.log('After Ctrl-C the runner ends with its last job; to start it again, as it was: make up');
   if (seconds > 0 && (await isOver(seconds))) return;
-  console.log(
-    `After ${seconds} s the jobs that still run (${await runningJobs(world)}) are ended as failed.`,
-  );
+  console.log(`After ${seconds} s ${await runningJobs(world)} jobs still run; they are ended as failed.`);
   await signal('TERM');
   if (!(await isOver(60))) await signal('KILL');
 }

@@ -438,4 +438,19 @@ describe('the checks of the engine and of Compose', () => {
     ]);
     expect(world).toMatchObject({ engine: { ApiVersion: '1.50' }, compose: ['docker', 'compose'] });
   });
+
+  it.each([
+    ['ssh://me@far', ['ok', 'warning']],
+    ['tcp://10.0.0.5:2376', ['ok', 'warning']],
+    ['unix:///run/user/1000/docker.sock', ['ok']],
+    ['npipe:////./pipe/docker_engine', ['ok']],
+  ])('warn of an engine on another host, which mounts files from there: %s', async (stdout, verdicts) => {
+    const server = { stdout: '{"Version":"28.2.2"}' };
+    const run = fakeRun({ 'docker version': server, 'docker context inspect': { stdout: `${stdout}\n` } });
+    const note = fakeNote();
+    await checks
+      .find(({ name }) => name === 'engine')
+      ?.run({ run, environment: { gitlabUrl: '', value: () => '' } }, note);
+    expect(note.notes.map(({ verdict }) => verdict)).toEqual(verdicts);
+  });
 });

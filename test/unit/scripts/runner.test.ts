@@ -256,7 +256,7 @@ describe('runner upgrade', () => {
   it('ends jobs by SIGTERM where there is no time for them, and says how many', async () => {
     const run = engine({ 'docker ps': runningJob });
     await upgrade(run, 0);
-    expect(printed()).toContain('After 0 s the jobs that still run (1) are ended as failed.');
+    expect(printed()).toContain('After 0 s 1 jobs still run; they are ended as failed.');
     expect(position(run, 'docker kill --signal TERM c1')).toBeGreaterThan(
       position(run, 'docker kill --signal QUIT'),
     );
