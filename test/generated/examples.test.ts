@@ -27,7 +27,7 @@ describe('the repositories of examples/', () => {
   );
 
   // The goal is 1,700 lines, 1,200 of them in scripts/: these limits only ever go down.
-  const most = { all: 1834, scripts: 1490 };
+  const most = { all: 1832, scripts: 1488 };
 
   it('hold exactly 18 files by default, and no more lines than they have had', () => {
     const files = Object.entries(filesIn(join(examples, 'default')));

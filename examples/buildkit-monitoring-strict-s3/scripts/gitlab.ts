@@ -1,6 +1,6 @@
 // GitLab's REST API, as far as a runner needs it: https://docs.gitlab.com/api/runners/
 
-import { type Check, type Environment, Failure, mask, type Note } from './host.ts';
+import { type Check, type Environment, Failure, mask, type Note, type World } from './host.ts';
 import { type Runner, runners } from './settings.ts';
 
 export interface Answer {
@@ -46,20 +46,17 @@ export async function callGitLab(
 
 /** What helps where there was no answer, by codes of Node.js and OpenSSL. */
 const remedies: [RegExp, string][] = [
-  [/ENOTFOUND|EAI_/, 'Check GITLAB_URL in .env, and the DNS of this host.'],
-  [/REFUSED/, 'Check host and port of GITLAB_URL in .env, and that GitLab runs.'],
   [/EXPIRED/, 'Renew its certificate on the GitLab server.'],
   [/ALTNAME/, 'Write the name in its certificate into GITLAB_URL in .env.'],
   [/SELF_SIGNED|UNABLE_TO_|UNTRUSTED/, 'Put its authority, as PEM, in config/certs/ca.crt.'],
   [/CERT|TLS|SSL|EPROTO/, 'Check http or https, and the port, of GITLAB_URL in .env.'],
-  [/TIMEOUT|TIMEDOUT|UNREACH/i, 'Check network, firewall and proxy between here and GitLab.'],
+  [/^/, 'Check GITLAB_URL in .env, DNS, firewall and proxy, and that GitLab runs.'],
 ];
 
 function unreachable(host: string, error: Error): Failure {
   const { code = '', message } = (error.cause ?? error) as NodeJS.ErrnoException;
-  const remedy = remedies.find(([codes]) => codes.test(`${error.name} ${code}`))?.[1];
-  const problem = `${host} cannot be reached: ${mask(`${message || code}`)}`;
-  return new Failure(problem, remedy ?? 'Check GITLAB_URL in .env.');
+  const [, remedy] = remedies.find(([codes]) => codes.test(`${code}`))!;
+  return new Failure(`${host} cannot be reached: ${mask(`${message || code}`)}`, remedy);
 }
 
 /** GitLab's own words, without secrets. */
@@ -148,22 +145,18 @@ export async function compare({ gitlabUrl, value }: Environment, runner: Runner,
 }
 
 export const checks: Check[] = [
-  {
-    name: 'GitLab',
-    needs: [],
-    async run({ environment: { gitlabUrl } }, note) {
-      await requireGitLab(gitlabUrl);
-      note('ok', `${gitlabUrl} answers this host`);
-    },
-  },
-  {
-    name: 'registered',
-    needs: ['GitLab'],
-    async run({ environment }, note) {
-      for (const runner of runners) await checkRunner(runner, environment, note);
-    },
-  },
+  { name: 'GitLab', needs: [], run: checkGitLab },
+  { name: 'registered', needs: ['GitLab'], run: checkRunners },
 ];
+
+async function checkGitLab({ environment: { gitlabUrl } }: World, note: Note): Promise<void> {
+  await requireGitLab(gitlabUrl);
+  note('ok', `${gitlabUrl} answers this host`);
+}
+
+async function checkRunners({ environment }: World, note: Note): Promise<void> {
+  for (const runner of runners) await checkRunner(runner, environment, note);
+}
 
 /** Whether GitLab accepts the token of a runner, and for how long, and has what settings.ts says of it. */
 async function checkRunner(runner: Runner, environment: Environment, note: Note): Promise<void> {

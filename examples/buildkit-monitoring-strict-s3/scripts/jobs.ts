@@ -239,6 +239,14 @@ async function checkJob(runner: Runner, world: World, note: Note): Promise<void>
     note('warning', `jobs clone from ${cloneUrl}, the clone_url of config/config.toml, not GITLAB_URL.`);
   const missing = await host.whyNoImage(world.run, image);
   if (missing) return note(...missing);
+  // The runner pulls it with credentials of its own, and not with those of this host.
+  const anonymous = { environment: { DOCKER_CONFIG: '/no-login' } };
+  const own = config('environment').join();
+  if (/^[^/]*[.:][^/]*\//.test(image) && !own.includes('DOCKER_AUTH_CONFIG')) {
+    const { stderr } = await world.run(['docker', 'manifest', 'inspect', image], anonymous);
+    const needs = `${image} needs a login, which the runner has by DOCKER_AUTH_CONFIG alone.`;
+    if (/denied|unauthorized/i.test(stderr)) note('warning', needs, 'See README.md.');
+  }
   const options = [...containerOptions(runner), ...builder.options, '--entrypoint', 'sh', image];
   const script = ['-c', `${fetchGitLab}${builder.probe}\n    exit 0`, 'probe', gitlabUrl];
   const { status, stdout, stderr } = await world.run(['docker', 'run', '--rm', ...options, ...script]);

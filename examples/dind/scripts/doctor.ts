@@ -54,11 +54,8 @@ export async function main(words: string[] = process.argv.slice(2), seconds = 18
     if (wanted.has(name)) for (const need of needs) wanted.add(need);
   const world = { run: host.run, environment: host.readEnvironment() };
   const findings: Finding[] = [];
-  for await (const finding of examine(
-    table.filter(({ name }) => wanted.has(name)),
-    world,
-    limit,
-  )) {
+  const asked = table.filter(({ name }) => wanted.has(name));
+  for await (const finding of examine(asked, world, limit)) {
     findings.push(finding);
     if (values.json) continue;
     console.log(`${titles[finding.verdict].padEnd(11)}  ${finding.check.padEnd(11)}  ${finding.detail}`);

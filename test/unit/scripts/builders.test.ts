@@ -7,8 +7,9 @@ import { type Builder, elsewhere, readPipeline } from '../../../templates/script
 import { composeConfig } from './compose.ts';
 
 async function jobsOf(text: string) {
-  const run: World['run'] = async (_words, options) => composeConfig(options?.input);
-  return (await readPipeline({ run } as World, text, '.gitlab-ci.yml')).jobs;
+  const run: World['run'] = async (command, options) => composeConfig(command, options);
+  const world = { run, compose: ['docker', 'compose'] } as unknown as World;
+  return (await readPipeline(world, text, '.gitlab-ci.yml')).jobs;
 }
 
 /** The findings of a builder's rules on the first job of a pipeline. */
@@ -88,6 +89,11 @@ describe('jobs with an engine in a container', () => {
   });
 
   const own = job(`${variables}  services:\n    - docker:29-dind\n`);
+  it('are tried with the first service that is an engine, whichever job has it', async () => {
+    const { found } = await judge(dind, {}, `test:\n  script: npm test\n${own}`, [{}, { stdout: 'v29\n' }]);
+    expect(found).toEqual(['ok: docker:29-dind may run privileged; v29']);
+  });
+
   it.each([
     [
       [{}, { stdout: 'Docker version 29.1\n' }],
@@ -126,6 +132,10 @@ describe('jobs with BuildKit', () => {
     expect(await rules(buildkit, job(''))).toEqual([
       expect.stringMatching(/^warning: it builds, but does not name BuildKit/),
     ]);
+    expect(await rules(buildkit, 'build:\n  script:\n    - docker container run alpine\n')).toEqual([
+      expect.stringMatching(/^warning: it has "docker run"/),
+    ]);
+    expect(await rules(buildkit, 'a:\n  script: DOCKER_HOST=ssh://far docker run x\n')).toEqual([]);
     expect(
       await rules(buildkit, 'a:\n  variables:\n    DOCKER_HOST: ssh://far\n  script: docker run x\n'),
     ).toEqual([]);
@@ -157,6 +167,8 @@ describe('jobs with Buildah', () => {
     );
     expect(await rules(buildah, job(''))).toEqual([expect.stringMatching(/^warning: it has "docker build"/)]);
     expect(await rules(buildah, job('  variables:\n    DOCKER_HOST: ssh://far\n'))).toEqual([]);
+    const script = 'build:\n  script:\n    - export DOCKER_HOST=ssh://far\n    - docker build .\n';
+    expect(await rules(buildah, script)).toEqual([]);
   });
 
   it.each([

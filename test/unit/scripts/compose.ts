@@ -1,11 +1,19 @@
-import { parse } from 'yaml';
-import type { Result } from '../../../templates/scripts/host.ts';
+import { parse, YAMLParseError } from 'yaml';
+import type { Result, Run } from '../../../templates/scripts/host.ts';
 
-/** What Compose 2 answers to `config --format json`: the file with its aliases and merges resolved, or what is wrong in it. */
-export function composeConfig(input = ''): Result {
+const reads = 'docker compose -f - config --no-interpolate --format json';
+
+/** What Compose 2 answers to that command: the file with its aliases and merges resolved, or what is wrong in it. */
+export function composeConfig(
+  [...command]: Parameters<Run>[0],
+  { input = '' }: Parameters<Run>[1] = {},
+): Result {
+  const refuse = (status: number, stderr: string) => ({ status, stdout: '', stderr: `${stderr}\n` });
+  if (command.join(' ') !== reads) return refuse(1, `unknown command: ${command.join(' ')}`);
   try {
     return { status: 0, stdout: JSON.stringify(parse(input, { merge: true })), stderr: '' };
   } catch (error) {
-    return { status: 15, stdout: '', stderr: `yaml: ${(error as Error).message.split('\n')[0]}\n` };
+    if (!(error instanceof YAMLParseError)) throw error;
+    return refuse(15, `yaml: line ${error.linePos?.[0].line}: ${error.message.split(/ at line|\n/)[0]}`);
   }
 }

@@ -96,8 +96,8 @@ describe('callGitLab', () => {
   });
 
   it.each([
-    ['ENOTFOUND', 'DNS of this host'],
-    ['EAI_AGAIN', 'DNS of this host'],
+    ['ENOTFOUND', 'DNS'],
+    ['EAI_AGAIN', 'DNS'],
     ['CERT_HAS_EXPIRED', 'Renew its certificate'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'Write the name in its certificate'],
     ['SELF_SIGNED_CERT_IN_CHAIN', 'config/certs/ca.crt'],

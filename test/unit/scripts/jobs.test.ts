@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { runners } from '../../../examples/default/scripts/settings.ts';
 import type { Result, Run, Verdict, World } from '../../../templates/scripts/host.ts';
@@ -37,11 +41,13 @@ type Answers = Record<string, Partial<Result>>;
 
 async function examine(name: string, answers: Answers = {}, variables: Record<string, string> = {}) {
   const commands: string[] = [];
+  const scripts: string[] = [];
   const run: Run = async (command, options = {}) => {
     const words = command.join(' ');
     commands.push(options.environment ? `${JSON.stringify(options.environment)} ${words}` : words);
-    if (words.includes('-f - config')) return composeConfig(options.input);
-    const [, answer = {}] = Object.entries(answers).find(([start]) => words.startsWith(start)) ?? [];
+    scripts.push(command[command.indexOf('-c') + 1] ?? '');
+    const [start, answer = {}] = Object.entries(answers).find(([start]) => words.startsWith(start)) ?? [];
+    if (words.startsWith('docker compose') && start === undefined) return composeConfig(command, options);
     return { status: 0, stdout: words.startsWith('docker run') ? well : '', stderr: '', ...answer };
   };
   const found: [Verdict, string, string][] = [];
@@ -51,7 +57,7 @@ async function examine(name: string, answers: Answers = {}, variables: Record<st
   await Promise.resolve(
     check.run(world, (...words) => found.push([words[0], words[1], words[2] ?? ''])),
   ).catch(error => found.push(['unknown', error.message, '']));
-  return { found, commands, texts: found.map(([verdict, detail]) => `${verdict}: ${detail}`) };
+  return { found, commands, scripts, texts: found.map(([verdict, detail]) => `${verdict}: ${detail}`) };
 }
 
 beforeEach(() => {
@@ -109,6 +115,9 @@ describe('the check of pipelines', () => {
   it.each([
     ['docker system prune -f', true],
     ['sudo docker volume prune --force', true],
+    ['docker container prune -f', true],
+    ['docker network prune -f', true],
+    ['docker kill $(docker ps -q)', true],
     ['docker image prune', false],
     ['docker image prune -af', true],
     ['docker stop $(docker ps -q)', true],
@@ -152,9 +161,100 @@ describe('the check of pipelines', () => {
 
   it('says that there is no job, and that a file is no pipeline, without a stack trace', async () => {
     expect(await verdicts('stages: [a]\n')).toEqual([expect.stringMatching(/^unknown: .*no job/)]);
-    expect(await verdicts('garbage\n  - x: [\n')).toEqual([
-      expect.stringMatching(/^unknown: Compose, version 2, does not read .gitlab-ci.yml: yaml: .* line 1,/),
+    expect(await verdicts('# nothing yet\n')).toEqual([expect.stringMatching(/^unknown: .*no job/)]);
+    expect(await verdicts('a:\n  script: x\nb:\n  script: [x\nc: d\n')).toEqual([
+      expect.stringMatching(
+        /^unknown: Compose, version 2, does not read .gitlab-ci.yml: yaml: line [45]: \w/,
+      ),
     ]);
+  });
+
+  it('names no line before the first, where Compose means the start of what it was handed', async () => {
+    const stderr = 'yaml: line 2: did not find expected key\n';
+    expect((await examine('pipeline', { 'docker compose': { status: 1, stderr } })).texts).toEqual([
+      expect.stringMatching(/yaml: line 1: did not find expected key$/),
+    ]);
+  });
+
+  it.each(['\n', '\r\n'])('reads what comes after a header of inputs, where lines end by %j', async end => {
+    const text = 'spec:\n  inputs:\n    a:\n      default: b\n---\nbuild:\n  tags: [docker]\n  script: x\n';
+    expect(await verdicts(text.replaceAll('\n', end))).toEqual([
+      expect.stringMatching(/^ok: .*, job "build": /),
+    ]);
+  });
+
+  it.each([
+    'script: [!reference [.x, script]]',
+    'script:\n    - !reference [\n        .x,\n        script,\n      ]',
+    'services: !reference [.x, services]',
+    'variables:\n    DOCKER_HOST: !reference [.x, variables, DOCKER_HOST]',
+    'extends: .elsewhere',
+  ])('says that not all of a job is in the file: %j', async rest => {
+    expect(await verdicts(`build:\n  tags: [docker]\n  ${rest}\n`)).toEqual([
+      expect.stringMatching(/^unknown: .*job "build": not all of it is in this file/),
+    ]);
+  });
+
+  it('says so beside what it finds in the rest, save where an engine may be named in what it does not read', async () => {
+    const mounts = 'build:\n  tags: [docker]\n  script: docker run -v $PWD:/x y\n';
+    const unknown = expect.stringMatching(/^unknown: .*job "build": not all of it is in this file/);
+    expect(await verdicts(`${mounts}  services: !reference [.x, services]\n`)).toEqual([
+      expect.stringMatching(/^warning: .*it mounts/),
+      unknown,
+    ]);
+    expect(await verdicts(`${mounts}  extends: .elsewhere\n`)).toEqual([unknown]);
+  });
+
+  it.each(['before_script', 'after_script'])('looks at the commands of %s too', async key => {
+    const text = `build:\n  tags: [docker]\n  script: make\n  ${key}: [docker run -v $PWD:/x y]\n`;
+    expect(await verdicts(text)).toEqual([expect.stringMatching(/^warning: .*it mounts/)]);
+  });
+
+  it('finds a DOCKER_HOST that is written with its description, and asks for no service that is not read', async () => {
+    const text =
+      'variables:\n  DOCKER_HOST:\n    value: tcp://docker:2375\n    description: x\nbuild:\n  tags: [docker]\n  script: docker info\n';
+    expect(await verdicts(text)).toEqual([expect.stringMatching(/^failed: .*no engine answers/)]);
+    expect(await verdicts(`${text}  services: !reference [.x, services]\n`)).toEqual([
+      expect.stringMatching(/^unknown: .*not all of it/),
+    ]);
+  });
+
+  it('wants all tags of a job among those of the runner', async () => {
+    expect(await verdicts('build:\n  tags: [docker, gpu]\n  script: x\n')).toEqual([
+      expect.stringMatching(/^warning: .*job "build": it asks for docker, gpu: another runner/),
+    ]);
+  });
+
+  describe('by GitLab', () => {
+    const token = { GITLAB_ACCESS_TOKEN: 't' };
+    const file = 'a:\n  tags: [docker]\n  script: x\n';
+    const ask = async (answer: object, variables: Record<string, string>) => {
+      const fetched = vi.fn(async (_url: string) => Response.json(answer));
+      vi.stubGlobal('fetch', fetched);
+      const texts = await verdicts(file, variables).finally(() => vi.unstubAllGlobals());
+      return { texts, asked: fetched.mock.calls.map(([url]) => url) };
+    };
+
+    it('is not asked without the number or path of a project', async () => {
+      const { texts, asked } = await ask({}, token);
+      expect([texts, asked]).toEqual([[expect.stringMatching(/^ok: .gitlab-ci.yml, job "a"/)], []]);
+    });
+
+    it('is asked of the project of the runner, where it has one of its own', async () => {
+      const answer = { valid: true, merged_yaml: 'b:\n  tags: [docker]\n  script: x\n' };
+      Object.assign(runners[0]!, { project: 'group/own' });
+      const { texts, asked } = await ask(answer, { ...token, GITLAB_PROJECT_ID: '1' }).finally(() =>
+        Object.assign(runners[0]!, { project: undefined }),
+      );
+      expect(asked).toEqual(['http://gitlab.test/api/v4/projects/group%2Fown/ci/lint']);
+      expect(texts).toEqual([expect.stringMatching(/^ok: project group\/own in GitLab, job "b"/)]);
+    });
+
+    it('leaves it to the file where the project has no pipeline yet', async () => {
+      const answer = { valid: false, errors: ['Please provide content of .gitlab-ci.yml'] };
+      const { texts } = await ask(answer, { ...token, GITLAB_PROJECT_ID: '1' });
+      expect(texts).toEqual([expect.stringMatching(/^ok: .gitlab-ci.yml, job "a"/)]);
+    });
   });
 
   it('reads the file where the access token may not have it read', async () => {
@@ -312,6 +412,7 @@ describe('the check of a job', () => {
     ['docker compose up -d', 'no-compose', true],
     ['docker-compose build', 'no-compose', true],
     ['apk add docker-cli-compose && docker compose up', 'no-compose', false],
+    ['apt-get install docker-compose-plugin && docker compose up', 'no-compose', false],
     ['docker buildx build .', 'no-buildx', true],
     ['docker build .', 'no-buildx', false],
     ['docker compose up -d', 'no-buildx', false],
@@ -324,6 +425,73 @@ describe('the check of a job', () => {
     files.set('/.gitlab-ci.yml', `build:\n  tags: [docker]\n  image: other\n  script: ["${command}"]\n`);
     expect((await inside({ [lack]: '1' })).texts.join()).not.toContain('warning');
   });
+
+  it.each([
+    ['registry.example.com/team/ci:1', 'unauthorized: access denied', '', true],
+    ['localhost:5000/ci', 'denied: requested access to the resource is denied', '', true],
+    ['registry.example.com/team/ci:1', 'no such host', '', false],
+    ['registry.example.com/team/ci:1', '', '', false],
+    ['registry.example.com/team/ci:1', 'unauthorized', 'environment = ["DOCKER_AUTH_CONFIG={}"]', false],
+    ['docker:stable', 'unauthorized', '', false],
+  ])(
+    'warns of the image %s, where whoever has no login is told "%s", and config.toml has "%s": %s',
+    async (image, stderr, more, isWarned) => {
+      files.set('config/config.toml', config('', more).replace('docker:stable', image));
+      const { texts, commands } = await job({}, { 'docker manifest inspect': { status: 1, stderr } });
+      expect(texts.some(text => /^warning: .* needs a login/.test(text))).toBe(isWarned);
+      if (isWarned)
+        expect(commands.join('\n')).toContain(
+          `{"DOCKER_CONFIG":"/no-login"} docker manifest inspect ${image}`,
+        );
+    },
+  );
+
+  it.each(['image: docker:stable', 'image:\n    name: docker:stable'])(
+    'looks so at jobs that name the same image, and run here: %j',
+    async image => {
+      const text = (tag: string) => `build:\n  tags: [${tag}]\n  ${image}\n  script: docker compose up\n`;
+      files.set('/.gitlab-ci.yml', text('docker'));
+      expect((await inside({ 'no-compose': '1' })).texts.join()).toContain('there is no "docker compose"');
+      files.set('/.gitlab-ci.yml', text('mac'));
+      expect((await inside({ 'no-compose': '1' })).texts.join()).not.toContain('warning');
+    },
+  );
+
+  it('looks at the world of a job also where no pipeline can be read', async () => {
+    files.set('/.gitlab-ci.yml', 'a: [\n');
+    expect((await job({})).texts).toEqual([
+      expect.stringMatching(/^ok: .* speaks API/),
+      expect.stringMatching(/^ok: .* answers a job/),
+    ]);
+  });
+
+  it.each([[[]], [['compose']], [['buildx']]])(
+    'has a probe that a shell runs, and that tells what docker lacks but %j',
+    async has => {
+      const folder = mkdtempSync(join(tmpdir(), 'probe-'));
+      try {
+        const known = ['version', ...has].join('|');
+        const docker = `#!/bin/sh\ncase $1 in ${known}) echo 1.47;; *) exit 1;; esac\n`;
+        for (const [name, text] of [
+          ['docker', docker],
+          ['wget', '#!/bin/sh\necho "wget: HTTP 401" >&2\n'],
+        ]) {
+          writeFileSync(join(folder, name!), text!);
+          chmodSync(join(folder, name!), 0o755);
+        }
+        const script = (await job({})).scripts.find(text => text.includes('client='))!;
+        const shell = ['-c', script.replaceAll('/tmp/', `${folder}/`), 'probe', 'http://gitlab.test'];
+        const environment = { PATH: `${folder}:${process.env.PATH}` };
+        const printed = execFileSync('sh', shell, { encoding: 'utf8', env: environment }).split('\n');
+        expect(printed).toEqual(expect.arrayContaining(['gitlab=wget: HTTP 401', 'client=1.47']));
+        expect(printed.filter(line => line.startsWith('no-'))).toEqual(
+          ['compose', 'buildx'].filter(name => !has.includes(name as never)).map(name => `no-${name}=1`),
+        );
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 
   it('warns where jobs clone from another address than that of GitLab', async () => {
     files.set('config/config.toml', config('', '  clone_url = "http://other"'));

@@ -111,6 +111,12 @@ describe('platforms', () => {
     ]);
   });
 
+  it('need no other image store where there is one platform only', async () => {
+    files.set('/.gitlab-ci.yml', 'build:\n  script: docker build --platform linux/arm64 .\n');
+    const { texts } = await examine(platforms, { ...all, 'docker info': { stdout: '[]' } });
+    expect(texts).toEqual(['ok: linux/arm64']);
+  });
+
   it('cannot be told where the pipeline names none, the image is not here, or it does not run', async () => {
     files.set('/.gitlab-ci.yml', 'build:\n  script: make\n');
     expect((await examine(platforms, all)).texts).toEqual([expect.stringMatching(/^unknown/)]);

@@ -55,7 +55,7 @@ async function examine(
   runners[0]!.pipeline = `../test/pipelines/${name}${suffix}`;
   const found: [verdict: Verdict, text: string][] = [];
   const environment = { gitlabUrl, value: (key: string) => variables[key] ?? '' };
-  const run: World['run'] = async (_words, options) => composeConfig(options?.input);
+  const run: World['run'] = async (command, options) => composeConfig(command, options);
   const world: World = { environment, run, compose: ['docker', 'compose'] };
   const check = checks.find(one => one.name === 'pipeline')!;
   const note = (verdict: Verdict, detail: string) => {
@@ -157,6 +157,7 @@ describe('thirty pipelines in the manner of public ones', () => {
     const { file, gitlab: wanted = file } = expected[name]!;
     expect(found.map(([, text]) => text)).toEqual(wanted.map(text => expect.stringContaining(text)));
     expect(gitlab.requests.at(-1)).toMatchObject({
+      method: 'GET',
       status: 200,
       path: expect.stringMatching(/%2F.*\/ci\/lint$/),
     });
