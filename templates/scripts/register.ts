@@ -223,7 +223,7 @@ const keyboard: Terminal = {
     // What is typed is shown by readline, unless it writes into nothing.
     const output = isHidden ? new Writable({ write: (_text, _encoding, done) => done() }) : process.stdout;
     const lines = createInterface({ input: process.stdin, output, terminal: true });
-    const answer = await Promise.race([lines.question(''), once(lines, 'close')]);
+    const answer = await Promise.race([lines.question(''), once(lines, 'close')]).catch(() => undefined);
     lines.close();
     if (isHidden) process.stdout.write('\n');
     if (typeof answer === 'string') return answer.trim();

@@ -139,6 +139,11 @@ describe('reason', () => {
   ])('reads %j', (body, words) => {
     expect(reason(body)).toBe(words);
   });
+
+  it('hides a secret that GitLab repeats', () => {
+    const secret = keepSecret('acme-repeated');
+    expect(reason({ message: { token: [`${secret} is bad`] } })).toBe('{"token":["[masked] is bad"]}');
+  });
 });
 
 const answer = (status: number, body: Answer['body'] = {}, more: Partial<Answer> = {}): Answer => ({
@@ -168,6 +173,13 @@ describe('refusal', () => {
   });
 });
 
+it('hides a secret in the address of a redirect', () => {
+  const location = `https://new.example.com/${keepSecret('acme-redirected')}`;
+  const { message, remedy } = refusal(answer(302, {}, { location }), 'do it', 'mend it');
+  expect(message).toBe('GITLAB_URL redirects to https://new.example.com/[masked].');
+  expect(remedy).not.toContain('acme-redirected');
+});
+
 describe('requireGitLab', () => {
   it.each([200, 401, 403])('takes %s in JSON for the API', async status => {
     gitlab.failNext({ path: /version/ }, status);
@@ -184,9 +196,9 @@ describe('requireGitLab', () => {
     await expect(requireGitLab(gitlab.url)).rejects.toThrow(words);
   });
 
-  it('says to take /ci off', async () => {
+  it('says to take /ci off, and that a sub-path is needed', async () => {
     await expect(requireGitLab(`${gitlab.url}/ci`)).rejects.toMatchObject({
-      remedy: expect.stringContaining('take /ci off'),
+      remedy: expect.stringMatching(/take \/ci off.*sub-path/),
     });
   });
 });
@@ -229,6 +241,10 @@ describe('a refusal of the access token', () => {
 
   it.each([answer(404), answer(403, {}, { isJson: false })])('is not what %j is', given => {
     expect(refusal(given, 'do it', 'mend it', 'x').remedy).toBe('mend it');
+  });
+
+  it.each([401, 403])('is not what %i is where no access token was sent', status => {
+    expect(refusal(answer(status), 'do it', 'mend it').remedy).toBe('mend it');
   });
 });
 
@@ -279,6 +295,10 @@ describe('the check', () => {
     ]);
     gitlab.failNext({ path: /version/ }, 500);
     await expect(look('GitLab')).rejects.toThrow('HTTP 500');
+  });
+
+  it('of the runner waits for that of GitLab', () => {
+    expect(checks.find(({ name }) => name === 'registered')?.needs).toEqual(['GitLab']);
   });
 
   it('of the runner is satisfied with a token that GitLab accepts, and cannot tell of the settings without an access token', async () => {

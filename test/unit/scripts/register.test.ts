@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main, type Terminal } from '../../../templates/scripts/register.ts';
 import { type GitLabOptions, GitLabServer, type RequestRecord } from '../../support/gitlab-server.ts';
+import { needs } from '../../support/needs.ts';
+import { hasTerminals, Terminal as Screen } from '../../support/terminal.ts';
 import { captureOutput, Folder, node } from './folder.ts';
 
 let gitlab: GitLabServer;
@@ -118,6 +120,7 @@ describe('with an access token', () => {
       'Change scripts/settings.ts or .env',
     ],
     [{}, 'needs GITLAB_PROJECT_ID', 'GITLAB_PROJECT_ID=team/app'],
+    [{ GITLAB_GROUP_ID: '7' }, 'needs GITLAB_PROJECT_ID', 'RUNNER_TYPE'],
     [{ RUNNER_TYPE: 'group_type' }, 'needs GITLAB_GROUP_ID', 'GITLAB_GROUP_ID=team/app'],
     [{ RUNNER_TYPE: 'shared' }, 'runner_type', 'Change scripts/settings.ts or .env'],
   ])('creates nothing for %j', async (lines, message, remedy) => {
@@ -286,6 +289,17 @@ describe('with the token of a runner', () => {
     await expect(register()).rejects.toThrow('{"tag_list":["is odd"]} (HTTP 400)');
   });
 
+  it('names the scope where the access token may show the runner, but not change it', async () => {
+    await begin();
+    const runner = gitlab.addRunner();
+    writeEnv({ RUNNER_TOKEN: runner.token, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['api']) });
+    gitlab.failNext({ method: 'PUT', path: /runners/ }, 403, { error: 'insufficient_scope' });
+    await expect(register()).rejects.toMatchObject({
+      message: 'GitLab does not change that: insufficient_scope (HTTP 403)',
+      remedy: expect.stringContaining('scope manage_runner'),
+    });
+  });
+
   it('takes a new runner in the place of one that was deleted in GitLab', async () => {
     await begin();
     const access = gitlab.addAccessToken(['api']);
@@ -382,6 +396,12 @@ describe('without a token', () => {
     expect(onlyRunner()).toMatchObject({ createdBy: 'registration-token' });
   });
 
+  it('does not show what was pasted where GitLab repeats it', async () => {
+    await begin();
+    gitlab.failNext({ method: 'POST', path: /v4\/runners$/ }, 403, { message: 'acme-pasted is unknown' });
+    await expect(register([], somebody('acme-pasted'))).rejects.toThrow('[masked] is unknown (HTTP 403)');
+  });
+
   it('changes nothing where nothing is pasted, and asks nothing with --dry-run', async () => {
     await begin();
     const before = folder.env;
@@ -395,6 +415,42 @@ describe('without a token', () => {
     await begin();
     await expect(register(['nobody'])).rejects.toMatchObject({ remedy: 'There are: "My Docker Runner".' });
     await expect(register(['--rotat'])).rejects.toThrow('--rotat');
+  });
+});
+
+describe.skipIf(!needs(hasTerminals(), 'tmux'))('in a terminal', () => {
+  const opened: Screen[] = [];
+  afterEach(() => {
+    for (const screen of opened.splice(0)) screen.close();
+  });
+
+  /** The script, where it asks for a token. */
+  async function atThePrompt(): Promise<Screen> {
+    await begin();
+    folder.withScripts();
+    const screen = new Screen(`${node} scripts/register.ts`, { cwd: folder.path, env: process.env });
+    opened.push(screen);
+    await screen.shows(/Token \(it is not shown\): $/m);
+    return screen;
+  }
+
+  it('shows nothing of a token that is typed, and keeps it', async () => {
+    const screen = await atThePrompt();
+    const { token } = gitlab.addRunner({ token: 'acme-typed' });
+    screen.type(token);
+    screen.press('Enter');
+    expect(await screen.shows(/ended with 0/)).not.toContain('acme');
+    expect(folder.env).toContain(`RUNNER_TOKEN=${token}\n`);
+  });
+
+  it.each(['C-c', 'C-d'])('fails at %s, and changes nothing', async key => {
+    const screen = await atThePrompt();
+    const before = folder.env;
+    screen.press(key);
+    expect(await screen.shows(/ended with \d/)).toMatch(
+      /Interrupted\.\s+Nothing was changed\.\s+ended with 1/,
+    );
+    expect(folder.env).toBe(before);
   });
 });
 
