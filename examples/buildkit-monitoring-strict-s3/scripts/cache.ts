@@ -1,8 +1,15 @@
 // The cache of jobs: whether its S3 server takes the keys of .env, where jobs run.
 
 import { createHash, createHmac } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { type Check, type Environment, type Finding, lastLine, mask, root, whyNoImage } from './host.ts';
+import {
+  type Check,
+  type Environment,
+  type Finding,
+  lastLine,
+  mask,
+  readEnvFile,
+  whyNoImage,
+} from './host.ts';
 import { configOf, containerOptions } from './jobs.ts';
 import { runners } from './settings.ts';
 
@@ -101,9 +108,7 @@ export const checks: Check[] = [
         return note('failed', 'CACHE_S3_ACCESS_KEY or CACHE_S3_SECRET_KEY is not set.', remedy);
       }
       // Written by hand; what make writes is in single quotes where it has to be.
-      const file = new URL('.env', root);
-      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-      const twoWays = /^(?:export )?(CACHE_S3_\w+)=(?!')(?:.*\$|[^"'\s]\S*#)/m.exec(text)?.[1];
+      const twoWays = /^(?:export )?(CACHE_S3_\w+)=(?!')(?:.*\$|[^"'\s]\S*#)/m.exec(readEnvFile())?.[1];
       if (twoWays) {
         const detail = `${twoWays} has # or $ in it, which Node.js and Compose read differently.`;
         return note('failed', detail, `Put the value in single quotes: ${twoWays}='...'`);

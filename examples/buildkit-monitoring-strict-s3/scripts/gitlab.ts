@@ -162,12 +162,11 @@ async function checkRunners({ environment }: World, note: Note): Promise<void> {
 async function checkRunner(runner: Runner, environment: Environment, note: Note): Promise<void> {
   const { description, tokenVariable } = runner;
   const words = runners.length > 1 ? ` RUNNER='${description}'` : '';
+  const remedy = `Run: make register${words}`;
   const token = environment.value(tokenVariable);
-  if (token === '')
-    return note('warning', `"${description}" has no ${tokenVariable} yet.`, `Run: make register${words}`);
+  if (token === '') return note('warning', `"${description}" has no ${tokenVariable} yet.`, remedy);
   const known = await verifyRunner(environment.gitlabUrl, token);
-  if (!known)
-    return note('failed', `GitLab does not accept ${tokenVariable} any more.`, `Run: make register${words}`);
+  if (!known) return note('failed', `GitLab does not accept ${tokenVariable} any more.`, remedy);
   const expiresAt = known.expiresAt || environment.value(`${tokenVariable}_EXPIRES`);
   const detail = `"${description}" is runner #${known.id}; its token ${expiry(expiresAt)}`;
   const isSoon = Date.parse(expiresAt) - Date.now() < 14 * 86_400_000;
@@ -177,7 +176,7 @@ async function checkRunner(runner: Runner, environment: Environment, note: Note)
     const { differences } = await compare(environment, runner, known.id);
     for (const difference of differences) {
       const verdict = difference.startsWith('paused is true') ? 'failed' : 'warning';
-      note(verdict, `"${description}": ${difference}`, `Run: make register${words}`);
+      note(verdict, `"${description}": ${difference}`, remedy);
     }
     if (differences.length === 0) note('ok', `"${description}" is in GitLab as settings.ts says`);
   } catch (error) {

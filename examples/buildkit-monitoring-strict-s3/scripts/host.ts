@@ -56,8 +56,8 @@ export function readEnvironment(): Environment {
   return { gitlabUrl, value };
 }
 
-/** The text of .env; empty where there is none. */
-function readEnvFile(): string {
+/** The text of .env; empty where there is none. @throws Failure if it cannot be read */
+export function readEnvFile(): string {
   const file = new URL('.env', root);
   try {
     return fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';

@@ -102,15 +102,16 @@ function isFor({ tags, runUntagged }: Runner, { tags: asked }: Job): boolean | u
 const gitlabReads = 'With a GITLAB_ACCESS_TOKEN (scope read_api) and GITLAB_PROJECT_ID, GitLab reads it.';
 
 /** What is wrong with one job of a runner's pipeline. */
-function judgeJob({ tags, ...job }: Job, runner: Runner, { rules }: Builder): readonly Finding[] {
-  const isHere = isFor(runner, { tags, ...job });
+function judgeJob(job: Job, runner: Runner, { rules }: Builder): readonly Finding[] {
+  const { tags, isRead } = job;
+  const isHere = isFor(runner, job);
   if (typeof tags === 'string' && tags !== elsewhere && !tags.includes('$'))
     return [['failed', `its tags are the text "${tags}", not a list.`, `Write: tags: [${tags}]`]];
   if (isHere === undefined) return [['unknown', 'its tags are not in this file.', gitlabReads]];
   const asked = [tags].flat().join(', ') || 'no tag';
   if (!isHere) return [['warning', `it asks for ${asked}: another runner has to take it.`]];
-  const found = rules({ tags, ...job });
-  return job.isRead ? found : [...found, ['unknown', 'not all of it is in this file.', gitlabReads]];
+  const found = rules(job);
+  return isRead ? found : [...found, ['unknown', 'not all of it is in this file.', gitlabReads]];
 }
 
 /** What one pipeline asks for. */
