@@ -10,7 +10,7 @@ const home = join(modules, 'generator-gitlab-runner-docker');
 const load = path => import(pathToFileURL(join(home, path)).href);
 process.argv = [node, script, 'runner', '--defaults'];
 
-for (const name of ['@yeoman/adapter', '@yeoman/conflicter', 'mem-fs', 'mem-fs-editor', 'yeoman-generator']) {
+for (const name of ['@yeoman/adapter', 'mem-fs', 'mem-fs-editor', 'yeoman-generator']) {
   await load(`node_modules/${name}/dist/index.js`);
 }
 
@@ -27,5 +27,5 @@ for (const phase of ['initializing', 'prompting', 'writing', 'end']) {
   };
 }
 const { runGenerator } = await load('dist/bin/run-generator.js');
-await runGenerator(['runner'], { defaults: true });
+await runGenerator(Generator, ['runner'], { defaults: true });
 console.log(milliseconds);
