@@ -3,11 +3,13 @@ import Generator from 'yeoman-generator';
 import { type CommandLine, declareOptions, outliveReaders, readCommandLine } from './ask/command-line.ts';
 import { sentenceAgainst } from './ask/prompts.ts';
 import type { Answers, Question } from './ask/questions.ts';
+import { Refusal } from './ask/refusal.ts';
 import { completeRunners, type TypedRunners } from './ask/runners.ts';
 import { type Engine, lookAtEngine } from './plan/engine.ts';
 import { planRepository } from './plan/plan.ts';
 import { templates } from './write/render.ts';
 import { RepositoryWriter } from './write/repository-writer.ts';
+import { settle } from './write/transaction.ts';
 
 /** What Yeoman hands over, beside the options that were typed. */
 export interface Options {
@@ -42,7 +44,9 @@ export abstract class BaseGenerator<Name extends string> extends Generator {
     const directory = word === 'directory' ? (commandLine.argument ?? '') : '';
     // Yeoman's own `destinationRoot` would create the folder before anything is checked. It reads .yo-rc.json
     // too, and has less to say where it cannot.
-    const writer = new RepositoryWriter(resolve(destinationRoot, directory));
+    const folder = resolve(destinationRoot, directory);
+    const settled = help ? undefined : settle(folder, !commandLine.dryRun);
+    const writer = new RepositoryWriter(folder);
 
     super(args, options as never, { customInstallTask: true } as never);
     this.commandLine = commandLine;
@@ -60,6 +64,7 @@ export abstract class BaseGenerator<Name extends string> extends Generator {
     outliveReaders();
     // Yeoman announces an error in a line of its own, before whoever runs the generator prints the sentence.
     if (!help) this.log.error = () => this.log;
+    if (settled) this.log(settled);
   }
 
   /** Yeoman's own reads the package.json of the folder, and ends where that is malformed. */
@@ -92,7 +97,7 @@ export abstract class BaseGenerator<Name extends string> extends Generator {
 
   /**
    * Writes the repository that those answers describe, and says what comes next.
-   * @throws Refusal if that cannot go well: nothing is written then
+   * @throws Refusal if that cannot go well: nothing is written then; or if the owner has still something to decide
    */
   protected async writeRepository(answers: Answers, runners: TypedRunners): Promise<void> {
     const { asks, force, dryRun } = this.commandLine;
@@ -103,21 +108,21 @@ export abstract class BaseGenerator<Name extends string> extends Generator {
       );
     }
     const repository = planRepository(answers, basename(folder), completeRunners(answers, runners));
-    await this.writer.write(repository, [answers, runners], {
+    const undecided = await this.writer.write(repository, [answers, runners], {
       force,
       dryRun,
-      mayReplace: asks ? paths => this.#mayReplace(paths) : undefined,
-      print: line => void this.log(line),
+      mayWrite: asks ? (question, byDefault) => this.#mayWrite(question, byDefault) : undefined,
+      // What would be written is what is asked for then, and goes where it can be kept.
+      print: dryRun ? line => console.log(line) : line => void this.log(line),
     });
-    if (dryRun) return;
-    const steps = this.writer.steps(repository, this.contextRoot, await this.#engine);
+    const steps = dryRun ? [] : this.writer.steps(repository, this.contextRoot, await this.#engine);
     for (const step of steps) this.log(step);
+    if (undecided !== undefined) throw new Refusal(undecided);
   }
 
-  async #mayReplace(paths: readonly string[]): Promise<boolean> {
-    const message = `These files are there already, and not of this generator: ${paths.join(', ')}. Replace all of them?`;
-    const question = { type: 'confirm', name: 'replace', message, default: false };
-    const { replace }: { replace?: boolean } = await this.prompt([question] as never);
-    return replace === true;
+  async #mayWrite(message: string, byDefault: boolean): Promise<boolean> {
+    const question = { type: 'confirm', name: 'write', message, default: byDefault };
+    const { write }: { write?: boolean } = await this.prompt([question] as never);
+    return write === true;
   }
 }
