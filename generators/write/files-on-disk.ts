@@ -35,12 +35,13 @@ export function readText(file: string): string | undefined {
 
 /**
  * @param path a path in the folder
- * @throws Refusal if a symbolic link on the way leads out of the folder, or nowhere
+ * @throws Refusal if it leads out of the folder, or a symbolic link on the way does, or leads nowhere
  */
 export function requireInside(folder: string, path: string): void {
   if (!existsSync(folder)) return;
   const root = realpathSync(folder);
   const parts = path.split('/');
+  if (parts.includes('..')) throw new Refusal(`${path} is not in ${root}: nothing was written.`);
   for (const at of parts.keys()) {
     const step = join(root, ...parts.slice(0, at + 1));
     if (!isLink(step)) continue;

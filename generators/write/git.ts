@@ -28,6 +28,7 @@ function git(folder: string, ...words: string[]): string | undefined {
   const { status, stdout } = spawnSync('git', words, {
     cwd: folder,
     encoding: 'utf8',
+    maxBuffer: Number.POSITIVE_INFINITY,
     env: { ...process.env, GIT_NO_LAZY_FETCH: '1' },
     stdio: ['ignore', 'pipe', 'ignore'],
   });

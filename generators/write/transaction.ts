@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
+import { requireInside } from './files-on-disk.ts';
 import { blobId } from './git.ts';
 
 /** One file that is to have another text, by its path in the folder. */
@@ -98,6 +99,7 @@ export function settle(folder: string, mayWrite: boolean): string | undefined {
   if (!mayWrite) return undefined;
   removeLeftovers(root);
   if (!journal) return undefined;
+  for (const { path } of journal.moves) requireInside(root, path);
   if (isAtWork(journal.pid, join(root, sealed))) throw new Refusal(atWork(root, journal.pid));
   const isChanged = journal.moves.some(
     ({ path, before, after }) => ![before, after].includes(idOf(join(root, path))),
@@ -201,7 +203,13 @@ function dispose(root: string): void {
 
 function readJournal(root: string): Journal | undefined {
   const file = join(root, sealed, 'journal.json');
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  try {
+    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  } catch {
+    throw new Refusal(
+      `${file} cannot be read, and says what an earlier run did not end: see what else is in that folder, and take it away.`,
+    );
+  }
 }
 
 function removeLeftovers(root: string): void {

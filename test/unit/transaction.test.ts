@@ -241,6 +241,20 @@ describe('two runs at once', () => {
     expect(existsSync(sealed())).toBe(false);
   });
 
+  it.each([
+    [
+      'that leads out of the folder',
+      JSON.stringify({ pid: 0, moves: [{ path: '../x', before: null, after: null }] }),
+    ],
+    ['that nobody can read', '{'],
+  ])('a folder with a journal %s is left as it is', (_, journal) => {
+    atWork(0);
+    writeFileSync(join(sealed(), 'journal.json'), journal);
+    const left = textsBelow(folder);
+    expect(() => settle(folder, true)).toThrow(/^\.\.\/x is not in |cannot be read, and says what/);
+    expect(textsBelow(folder)).toEqual(left);
+  });
+
   it('what another run prepares is left to it', () => {
     const other = join(folder, `.gitlab-runner-docker.tmp-${process.ppid}`);
     mkdirSync(other);
