@@ -32,7 +32,6 @@ try {
   };
   console.log(`Running each ${rounds} times, by turns...`);
   const seconds = { empty: [] as number[], yo: [] as number[], own: [] as number[] };
-  const work: number[] = [];
   for (let round = 0; round <= rounds; round += 1) {
     for (const name of ['empty', 'yo', 'own'] as const) {
       const { command, prefix } = candidates[name];
@@ -41,9 +40,6 @@ try {
       // The first round only fills the disk's cache.
       if (round > 0) seconds[name].push((performance.now() - started) / 1000);
     }
-    const script = join(import.meta.dirname, 'own-work.mjs');
-    const milliseconds = JSON.parse(run(['node', script, join(ours, 'lib/node_modules')], ours));
-    if (round > 0) work.push(milliseconds);
   }
 
   const ratio = (name: 'yo' | 'own') =>
@@ -52,7 +48,6 @@ try {
     { what: 'yo, an empty generator', value: median(seconds.empty), unit: 's' },
     { what: 'yo, this generator', value: median(seconds.yo), unit: 's', ratio: ratio('yo'), goal: 1.1 },
     { what: 'the own command', value: median(seconds.own), unit: 's', ratio: ratio('own'), goal: 0.6 },
-    { what: "the generator's own work in it", value: median(work), unit: 'ms', limit: 100 },
     ...installedRows('this generator', ours),
     ...installedRows('an empty generator', empty),
     ...pipeline,
