@@ -18,17 +18,20 @@ export interface Registry {
  * Opens a registry that has these packages, and no others.
  *
  * @param tarballs paths of packed packages
- * @param delay milliseconds before each answer, as a network would have them
+ * @param network how long an answer takes to come, as over a network
  * @see https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
  */
-export async function openRegistry(tarballs: readonly string[], delay = 0): Promise<Registry> {
+export async function openRegistry(
+  tarballs: readonly string[],
+  network = { milliseconds: 0, bytesPerMillisecond: Number.POSITIVE_INFINITY },
+): Promise<Registry> {
   const requests: string[] = [];
   const files = new Map(tarballs.map(tarball => [`/-/${basename(tarball)}`, readFileSync(tarball)]));
   const packages = new Map<string, object>();
   const server = createServer(async ({ url = '' }, response) => {
     requests.push(url);
-    await pause(delay);
     const body = files.get(url) ?? (packages.has(url) ? JSON.stringify(packages.get(url)) : undefined);
+    await pause(network.milliseconds + (body?.length ?? 0) / network.bytesPerMillisecond);
     response.writeHead(body === undefined ? 404 : 200);
     response.end(body);
   });

@@ -23,10 +23,11 @@ function npm(cwd: string, ...words: string[]): string {
  * Packs a package as `npm publish` does.
  *
  * @param source the package's folder
+ * @param options of `npm pack`
  * @returns the path of the tarball, which is in `folder`
  */
-export function pack(source: string, folder: string): string {
-  const printed = npm(source, 'pack', '--silent', '--pack-destination', folder);
+export function pack(source: string, folder: string, ...options: string[]): string {
+  const printed = npm(source, 'pack', '--silent', '--pack-destination', folder, ...options);
   return join(folder, printed.trim().split('\n').at(-1) ?? '');
 }
 
