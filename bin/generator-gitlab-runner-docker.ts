@@ -26,6 +26,7 @@ const options = {
   ),
   runner: { type: 'string' },
   ...Object.fromEntries(Object.keys(switches).map(name => [name, { type: 'boolean' } as const])),
+  completion: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true, allowNegative: true });
   if (values.help) return console.log(usage());
   if (values.version) return console.log(version());
+  if (values.completion !== undefined) return printCompletion(String(values.completion));
 
   const request = { args: positionals, options: values, words, cwd: process.cwd() };
   if (isRunner) {
@@ -70,6 +72,11 @@ async function run<Name extends string>(door: Door<Name>, request: Request): Pro
   });
   await scaffold.decide();
   await scaffold.write();
+}
+
+async function printCompletion(shell: string): Promise<void> {
+  const { completion } = await import('./completion.ts');
+  console.log(completion(shell));
 }
 
 function version(): string {
