@@ -154,7 +154,7 @@ describe('where the owner and the new answers changed the same lines', () => {
   const settings = 'scripts/settings.ts';
 
   beforeEach(() => {
-    edit(settings, "tags: ['old']", "tags: ['mine']");
+    edit(settings, "tag_list: ['old']", "tag_list: ['mine']");
     edit(settings, 'locked: true', 'locked: false');
   });
 
@@ -169,8 +169,14 @@ describe('where the owner and the new answers changed the same lines', () => {
     );
     expect(text(settings)).toContain(
       [
-        ...['<<<<<<< yours', "    tags: ['mine'],", '||||||| before', "    tags: ['old'],", '======='],
-        ...["    tags: ['new'],", '>>>>>>> new', ''],
+        ...[
+          '<<<<<<< yours',
+          "    tag_list: ['mine'],",
+          '||||||| before',
+          "    tag_list: ['old'],",
+          '=======',
+        ],
+        ...["    tag_list: ['new'],", '>>>>>>> new', ''],
       ].join('\n'),
     );
     expect(text(settings)).toContain('locked: false');
@@ -188,13 +194,13 @@ describe('where the owner and the new answers changed the same lines', () => {
     const resolved = text(settings);
     expect((await runGenerator(folder, { options: { concurrent: '9' } })).refusal).toBeUndefined();
     expect(text(settings)).toBe(resolved);
-    expect(resolved).toContain("tags: ['mine']");
+    expect(resolved).toContain("tag_list: ['mine']");
   });
 
   it('--force takes the new ones, and keeps all other changes', async () => {
     const { refusal } = await runGenerator(folder, { options: { tags: 'new', force: true } });
     expect(refusal).toBeUndefined();
-    expect(text(settings)).toContain("tags: ['new'],");
+    expect(text(settings)).toContain("tag_list: ['new'],");
     expect(text(settings)).toContain('locked: false,');
     expect(text(settings)).not.toContain('<<<<<<<');
   });
@@ -204,7 +210,7 @@ describe('where the owner and the new answers changed the same lines', () => {
     save({ ...answers, version: '0.1.9' });
     expect(await refused()).toMatch(/^Nothing was written, for version 0\.1\.9 of this generator wrote them/);
     await runGenerator(folder, { options: { force: true } });
-    expect(text(settings)).toContain("tags: ['old']");
+    expect(text(settings)).toContain("tag_list: ['old']");
     expect(saved().version).not.toBe('0.1.9');
   });
 
@@ -212,7 +218,7 @@ describe('where the owner and the new answers changed the same lines', () => {
     const { files: _, ...answers } = saved();
     save(answers);
     await runGenerator(folder, { options: { concurrent: '9', 'clean-up': 'none' } });
-    expect(text(settings)).toContain("tags: ['mine']");
+    expect(text(settings)).toContain("tag_list: ['mine']");
     expect(existsSync(join(folder, 'scripts/clean-up.sh'))).toBe(false);
     expect(saved().files).toHaveProperty('Makefile');
   });
@@ -319,7 +325,7 @@ describe('--dry-run', () => {
   });
 
   it('says what would be in conflict, and does not succeed', async () => {
-    edit('scripts/settings.ts', "tags: ['old']", "tags: ['mine']");
+    edit('scripts/settings.ts', "tag_list: ['old']", "tag_list: ['mine']");
     const { refusal } = await dryRun({ tags: 'new' });
     expect(refusal).toMatch(
       /^Conflicts would be marked in scripts\/settings\.ts \(line \d+\); --force takes/,
