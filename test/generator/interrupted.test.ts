@@ -85,7 +85,7 @@ describe('the next run of the generator', () => {
   });
 });
 
-describe('Ctrl-C, and the end of a session', () => {
+describe('Ctrl-C, and a terminal that goes away', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('waits for the end of what is begun, at any step: %s', signal => {
     for (let step = 1; step <= steps; step += 7) {
       const folder = oldRepository();
