@@ -12,7 +12,7 @@ import {
 
 vi.mock('node:fs', async importOriginal => {
   const original = await importOriginal<typeof fs>();
-  const spied = ['accessSync', 'readFileSync', 'renameSync', 'statfsSync'] as const;
+  const spied = ['accessSync', 'chmodSync', 'readFileSync', 'renameSync', 'statfsSync'] as const;
   return { ...original, ...Object.fromEntries(spied.map(name => [name, vi.fn(original[name])])) };
 });
 
@@ -115,6 +115,16 @@ describe('replaceFile', () => {
     expect(() => replaceFile(file('a'), 'new')).toThrow('ENOSPC');
     expect(readFileSync(file('a'), 'utf8')).toBe('old');
     expect(readdirSync(folder)).toEqual(['a']);
+  });
+
+  it('keeps a file closed to others that was, from the first byte on', () => {
+    writeFileSync(file('a'), 'old', { mode: 0o600 });
+    let draft = 0o777;
+    vi.mocked(fs.chmodSync).mockImplementationOnce(path => {
+      draft = statSync(path).mode & 0o777;
+    });
+    replaceFile(file('a'), 'new');
+    expect([draft, statSync(file('a')).mode & 0o777]).toEqual([0o600, 0o600]);
   });
 
   it('never changes the old file in place: who has it open reads on undisturbed', () => {
