@@ -50,7 +50,8 @@ describe('mask', () => {
     expect(lastLine(`one\n ${aToken} two \n\n`)).toBe('[masked] two');
     expect(lastLine('\n')).toBe('it printed nothing.');
     const advice = ["\nRun 'docker run --help' for more information", "See 'docker run --help'."];
-    for (const line of advice) expect(lastLine(`docker: no such path\n${line}\n`)).toBe('docker: no such path');
+    for (const line of advice)
+      expect(lastLine(`docker: no such path\n${line}\n`)).toBe('docker: no such path');
   });
 });
 
