@@ -164,8 +164,8 @@ export const run: Run = ([program = '', ...words], { environment = {}, input = '
 
 /** The last line that says something, without secrets; Docker's advice to read its help says nothing. */
 export function lastLine(text: string): string {
-  const lines = text.replace(/^(Run|See) 'docker .*--help'.*$/gm, '').trim().split('\n');
-  return mask(lines.at(-1)?.trim() ?? '') || 'it printed nothing.';
+  const [line = ''] = text.match(/^(?!(Run|See) 'docker ).*\S.*$/gm)?.slice(-1) ?? [];
+  return mask(line.trim()) || 'it printed nothing.';
 }
 
 /** Why no container of that image can be started here: not pulled yet, or its registry refuses it; undefined if it is here. */
