@@ -8,7 +8,7 @@ import { render } from '../../generators/write/render.ts';
 import { type Scenario, scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { hasGitLabCiLocal, listJobs } from '../support/own-tools.ts';
-import { type Ended, isInstalled, planWith, run, temporaryFolder } from '../support/rendered.ts';
+import { type Ended, isInstalled, planWith, renderAll, run, temporaryFolder } from '../support/rendered.ts';
 
 function textWith(typed: Scenario = {}): string {
   const plan = planWith(typed);
@@ -198,6 +198,15 @@ const ways: Record<string, Scenario> = {
   'buildkit, and a registry without TLS': { builder: 'buildkit', insecureRegistry: 'registry.test' },
   buildah: { builder: 'buildah' },
 };
+
+it('tells Buildah that a registry speaks plain HTTP before it logs in there', () => {
+  const { '.gitlab-ci.yml': text = '' } = renderAll({
+    builder: 'buildah',
+    insecureRegistry: 'registry.test',
+  });
+  expect(text.indexOf('insecure = true')).toBeGreaterThan(0);
+  expect(text.indexOf('insecure = true')).toBeLessThan(text.indexOf('buildah login'));
+});
 
 describe.each(Object.entries(ways))('the job, with %s,', (_, typed) => {
   const namesOf = ({ pushed }: Job): string[] => pushed.map(name => name.replace('registry.test/a/b-c:', ''));
