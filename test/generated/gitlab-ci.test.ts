@@ -8,7 +8,7 @@ import { render } from '../../generators/write/render.ts';
 import { type Scenario, scenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { hasGitLabCiLocal, listJobs } from '../support/own-tools.ts';
-import { type Ended, isInstalled, planWith, renderAll, run, temporaryFolder } from '../support/rendered.ts';
+import { type Ended, isInstalled, planWith, run, temporaryFolder } from '../support/rendered.ts';
 
 function textWith(typed: Scenario = {}): string {
   const plan = planWith(typed);
@@ -200,10 +200,7 @@ const ways: Record<string, Scenario> = {
 };
 
 it('tells Buildah that a registry speaks plain HTTP before it logs in there', () => {
-  const { '.gitlab-ci.yml': text = '' } = renderAll({
-    builder: 'buildah',
-    insecureRegistry: 'registry.test',
-  });
+  const text = textWith({ builder: 'buildah', insecureRegistry: 'registry.test' });
   expect(text.indexOf('insecure = true')).toBeGreaterThan(0);
   expect(text.indexOf('insecure = true')).toBeLessThan(text.indexOf('buildah login'));
 });
@@ -305,6 +302,14 @@ describe.each(Object.entries(ways))('the job, with %s,', (_, typed) => {
       stdout: "The container registry is off: see the project's Settings.\n",
     });
     expect(off.calls.filter(call => /login|push|build .*--file/.test(call))).toEqual([]);
+  });
+
+  it('says in one sentence which variables an own registry needs', () => {
+    const job = runJob({ ...typed, registry: 'registry.test/images' }, onBranch('main'));
+    expect(job).toMatchObject({
+      status: 1,
+      stdout: 'Set REGISTRY_USER and REGISTRY_PASSWORD: Settings > CI/CD.\n',
+    });
   });
 
   it('sends no two projects of an own registry to one image', () => {
