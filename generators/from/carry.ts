@@ -6,10 +6,25 @@ import type { Runner, RunnerRepository } from '../plan/plan.ts';
 import type { FoundRunner } from './register-command.ts';
 
 /** What an older config.toml has that no answer says: without secrets, and in the order of the runners. */
-export interface Carried {
+export interface Carried<T extends CarriedRunner = CarriedRunner> {
   /** Keys and tables above the first [[runners]]. */
   readonly global: TomlTable;
-  readonly runners: readonly FoundRunner[];
+  /** The first is that of the answers, whatever its name. */
+  readonly runners: readonly T[];
+}
+
+/** A runner by its name in the new repository. */
+export interface CarriedRunner extends FoundRunner {
+  readonly name: string;
+}
+
+/** That runner of the repository, of those that came along; undefined where none did. */
+export function runnerOf<T extends CarriedRunner>(
+  { runners }: RunnerRepository,
+  runner: Runner,
+  [first, ...others]: readonly T[],
+): T | undefined {
+  return runner === runners[0] ? first : others.find(({ name }) => name === runner.description);
 }
 
 /** A key of config.toml that is not taken over, and why. */
@@ -43,8 +58,8 @@ export function carryOver(
     entries: merge([], repository.monitoring ? others : entries, leftOut),
     tables: rawTables(tables, []),
   };
-  const all = repository.runners.map((runner, at) => {
-    const found = runners[at];
+  const all = repository.runners.map(runner => {
+    const found = runnerOf(repository, runner, runners);
     return found ? carryRunner(runner, found, leftOut) : runner;
   });
   return { repository: { ...repository, runners: all as [Runner, ...Runner[]], carried }, leftOut };

@@ -9,7 +9,7 @@ import {
 } from '../ask/questions.ts';
 import { Refusal } from '../ask/refusal.ts';
 import { ownNames, type TypedRunner, type TypedRunners } from '../ask/runners.ts';
-import { type Carried, isSocket } from './carry.ts';
+import { type Carried, type CarriedRunner, isSocket } from './carry.ts';
 import { type Found, isRegistering } from './found.ts';
 import type { FoundRunner } from './register-command.ts';
 import { takeSecrets } from './secrets.ts';
@@ -17,16 +17,21 @@ import { takeSecrets } from './secrets.ts';
 /** An older runner as answers, and what no answer knows. */
 export interface MovedIn {
   readonly answers: TypedAnswers;
-  readonly runners: TypedRunners;
-  readonly carried: Carried;
-  /** The tokens of the runners in their order, and when each expires; undefined where there is none. */
-  readonly tokens: readonly { readonly token: string | undefined; readonly expires: string | undefined }[];
+  /** Those of the runners beside the first. */
+  readonly further: TypedRunners;
+  readonly carried: Carried<TakenRunner>;
   /** Other variables for .env. */
   readonly environment: Readonly<Record<string, string>>;
   /** What is not taken over, in words; no secret is among them. */
   readonly notUnderstood: readonly string[];
   /** What the owner has to know of what was taken over. */
   readonly hints: readonly string[];
+}
+
+/** A runner by its name in the new repository, and its token, which may expire. */
+export interface TakenRunner extends CarriedRunner {
+  readonly token: string | undefined;
+  readonly expires: string | undefined;
 }
 
 /** What was saved by a repository of this generator, if it is one; and its .env. */
@@ -65,46 +70,60 @@ class Collected {
 export function moveIn(found: Found, saved: Saved): MovedIn {
   const all = new Collected();
   all.notUnderstood.push(...found.notUnderstood);
-  for (const [name, text] of Object.entries(saved.answers) as [AnswerName, string][]) {
-    if (name === 'builder' && text === 'socket-proxy') all.answers.builder = 'buildkit';
-    if (!all.take(name, text) && name === 'builder')
-      all.hints.push('Instead of socket-proxy, buildkit was taken.');
-  }
-  if (saved.gone.length > 0)
-    all.hints.push(
-      `Answers to what is not asked any more: ${saved.gone.join(', ')}. README.md says what there is instead.`,
-    );
-  all.take('gitlabUrl', saved.environment.GITLAB_URL || undefined);
-  const runners = usable(found.runners, saved.environment, all);
+  takeSaved(saved, all);
   takeContainers(found, all);
   const global = takeGlobal(found.global, all);
-  const isOwn = saved.answers.builder !== undefined;
-  const [first, ...others] = runners;
-  const carried = first ? [takeFirst(first, saved, all)] : [];
+  const [first, ...others] = usable(found.runners, saved, all);
+  const runners = first ? [takeFirst(first, saved, all)] : [];
   const further: Record<string, TypedRunner> = {};
   for (const other of others) {
-    const [name, typed, rest] = takeFurther(other, saved.runners, all, Object.keys(further));
-    further[name] = typed;
-    carried.push(rest);
+    const [typed, taken] = takeFurther(other, saved, all, Object.keys(further));
+    further[taken.name] = typed;
+    runners.push(taken);
   }
-  const known = { ...found, runners };
-  if (!isOwn) hintAtGitLab(known, all);
+  settle(all);
+  if (saved.answers.builder === undefined) hint(found.runners, all);
   if (found.registrationToken) all.environment.REGISTRATION_TOKEN = found.registrationToken;
   return {
     answers: all.answers,
-    runners: first ? further : saved.runners,
-    carried: { global, runners: carried },
-    tokens: runners.map(({ table }) => tokenOf(table, saved.environment)),
+    further: { ...saved.runners, ...further },
+    carried: { global, runners },
     environment: { ...saved.environment, ...all.environment },
     notUnderstood: all.notUnderstood,
     hints: all.hints,
   };
 }
 
+function takeSaved({ answers, gone, environment }: Saved, all: Collected): void {
+  for (const [name, text] of Object.entries(answers) as [AnswerName, string][]) {
+    if (all.take(name, text) || name !== 'builder') continue;
+    all.answers.builder = 'buildkit';
+    all.hints.push(`Instead of the builder ${text}, buildkit was taken.`);
+  }
+  if (gone.length > 0)
+    all.hints.push(
+      `Answers to what is not asked any more: ${gone.join(', ')}. README.md says what there is instead.`,
+    );
+  all.take('gitlabUrl', environment.GITLAB_URL || undefined);
+}
+
+/** Takes back what does not go with the way to build. */
+function settle({ answers, notUnderstood }: Collected): void {
+  const { builder, dockerNetwork, cache, dindCache = questions.dindCache.default } = answers;
+  if (dockerNetwork !== undefined && (builder === 'dind' || builder === 'buildkit')) {
+    delete answers.dockerNetwork;
+    notUnderstood.push(`the network ${dockerNetwork}: jobs are on that of what ${builder} builds with`);
+  }
+  if (cache === 'none' && builder === 'dind' && dindCache === 'registry') {
+    delete answers.cache;
+    notUnderstood.push('disable_cache: without volumes a job shares nothing with an engine of its own');
+  }
+}
+
 /** The runners with the docker executor, of the GitLab of the first; addresses are put in for variables. */
 function usable(
   runners: readonly FoundRunner[],
-  environment: Readonly<Record<string, string>>,
+  { environment, answers }: Saved,
   all: Collected,
 ): FoundRunner[] {
   const resolved = runners.map(({ table, reserved }): FoundRunner => {
@@ -127,7 +146,9 @@ function usable(
       `No runner there has the executor docker: nothing could be taken over, and nothing was written.`,
     );
   }
-  return taken.filter(({ table }) => table.url === url);
+  // The first of a repository of this generator stays the first.
+  const isLater = ({ table }: FoundRunner) => Number(table.name !== answers.description);
+  return taken.filter(({ table }) => table.url === url).sort((one, other) => isLater(one) - isLater(other));
 }
 
 /** A text in which config.toml may name variables; undefined where one is not known. */
@@ -179,10 +200,10 @@ function takeContainers({ containers }: Found, all: Collected): void {
     .map(entry => entry.replace(/=.*$/s, ''))
     .filter(name => !/^(REGISTER|RUNNER|CI_SERVER)_/.test(name));
   if (names.length > 0) all.notUnderstood.push(`variables of the container: ${names.join(', ')}`);
-  if (container.others.length > 0)
-    all.hints.push(
-      `docker-compose.yml is new, so look whether it needs these too: ${container.others.join(', ')}.`,
-    );
+  // Those have their own words in the new one.
+  const others = container.others.filter(name => !/^(--)?(restart|name|container_name)$/.test(name));
+  if (others.length > 0)
+    all.hints.push(`docker-compose.yml is new, so look whether it needs these too: ${others.join(', ')}.`);
 }
 
 function takeAuthority(what: string, all: Collected): void {
@@ -214,23 +235,28 @@ function takeGlobal({ concurrent, log_level, ...rest }: TomlTable, all: Collecte
 }
 
 /** The first runner: what of it is an answer of the repository. */
-function takeFirst(runner: FoundRunner, saved: Saved, all: Collected): FoundRunner {
+function takeFirst(runner: FoundRunner, saved: Saved, all: Collected): TakenRunner {
   const { url, name } = runner.table;
   if (url) all.take('gitlabUrl', String(url));
   all.take('description', name === undefined ? undefined : String(name));
   const { cache = {}, ...table } = runner.table;
   const rest = takeOwn({ ...runner, table }, saved.answers.builder, all);
   if ((table.docker as TomlTable | undefined)?.disable_cache === true) all.take('cache', 'none');
-  return { ...rest, table: { ...rest.table, cache: takeCache(cache as TomlTable, all) } };
+  return {
+    ...rest,
+    ...tokenOf(runner.table, saved.environment),
+    name: String(name ?? ''),
+    table: { ...rest.table, cache: takeCache(cache as TomlTable, all) },
+  };
 }
 
 /** A runner beside the first: its name, what is its own, and the rest. */
 function takeFurther(
   runner: FoundRunner,
-  saved: TypedRunners,
+  { runners: saved, environment }: Saved,
   all: Collected,
   taken: readonly string[],
-): [name: string, typed: TypedRunner, rest: FoundRunner] {
+): [typed: TypedRunner, taken: TakenRunner] {
   const called = String(runner.table.name ?? 'runner');
   const slug =
     called
@@ -255,7 +281,10 @@ function takeFurther(
   );
   all.notUnderstood.push(...own.notUnderstood.map(text => `the runner ${name}: ${text}`));
   all.hints.push(...own.hints.map(text => `The runner ${name}: ${text}`));
-  return [name, { ...saved[name], ...pick(own.answers, ownNames) }, rest];
+  // That of the first may be for another way to build.
+  const dockerImage = defaultFor('dockerImage', own.answers.builder ?? '');
+  const typed = { dockerImage, ...saved[name], ...pick(own.answers, ownNames) };
+  return [typed, { ...rest, ...tokenOf(runner.table, environment), name }];
 }
 
 function pick<Name extends AnswerName>(
@@ -363,12 +392,19 @@ function takeCache(cache: TomlTable, all: Collected): TomlTable {
   return takeSecrets({ ...rest, s3: ofS3 }, all.notUnderstood);
 }
 
-/** GitLab keeps tags and limits itself: what it has may not be lost to a default. */
-function hintAtGitLab({ runners }: Found, all: Collected): void {
+/** What the owner of a runner has to know that no repository of this generator was. */
+function hint(runners: readonly FoundRunner[], all: Collected): void {
   if (runners.length === 0) return;
+  all.hints.push(
+    'Nothing is taken from jobs, as before: --hardening recommended takes what builds do without.',
+  );
   if (runners.some(({ reserved }) => reserved.tags === undefined)) {
     all.hints.push(
       'GitLab keeps tags, protection and limits of a runner, and config.toml does not: look them up there, and write them into scripts/settings.ts before "make register" with an access token brings GitLab in line.',
     );
   }
+  if (runners.some(({ reserved: { maximumTimeout = 0 } }) => maximumTimeout > 3600))
+    all.hints.push(
+      'Jobs may run for longer than an hour: let stop_grace_period in docker-compose.yml be as long.',
+    );
 }

@@ -5,7 +5,7 @@ import { Refusal } from '../ask/refusal.ts';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { readText } from '../write/files-on-disk.ts';
 import { loadAnswers } from '../write/saved-answers.ts';
-import type { LeftOut } from './carry.ts';
+import { type LeftOut, runnerOf } from './carry.ts';
 import { readFound } from './found.ts';
 import { type MovedIn, moveIn } from './move-in.ts';
 
@@ -64,14 +64,15 @@ function filesIn(folder: string): string[] {
  */
 export function environmentFor(
   example: string,
-  { runners }: RunnerRepository,
-  { tokens, environment }: MovedIn,
+  repository: RunnerRepository,
+  { carried, environment }: MovedIn,
 ): { text: string; unknown: string[] } {
-  const ofRunners = tokens.flatMap(({ token, expires }, at) => {
-    const variable = runners[at]!.tokenVariable;
+  const ofRunners = repository.runners.flatMap(runner => {
+    const { token, expires } = runnerOf(repository, runner, carried.runners) ?? {};
+    const { tokenVariable } = runner;
     return token === undefined
       ? []
-      : [[variable, token], ...(expires ? [[`${variable}_EXPIRES`, expires]] : [])];
+      : [[tokenVariable, token], ...(expires ? [[`${tokenVariable}_EXPIRES`, expires]] : [])];
   });
   const values = { ...environment, ...Object.fromEntries(ofRunners) } as Record<string, string>;
   const kept = /^(RUNNER_TOKEN\w*|GITLAB_URL|COMPOSE_PROJECT_NAME)$/;
@@ -101,8 +102,8 @@ export function report(
   leftOut: readonly LeftOut[],
   unknown: readonly string[],
 ): string[] {
-  const { tokens, hints, notUnderstood, carried } = moved;
-  const count = tokens.filter(({ token }) => token !== undefined).length;
+  const { hints, notUnderstood, carried } = moved;
+  const count = carried.runners.filter(({ token }) => token !== undefined).length;
   const keysOf = (why: LeftOut['why']) =>
     [...new Set(leftOut.filter(one => one.why === why).map(({ key }) => key))].join(', ');
   const [idle, decided] = [keysOf('default'), keysOf('decided')];

@@ -22,7 +22,7 @@ export function movedIn(files: Readonly<Record<string, string>>, given: TypedAns
   }
   const moved = readOldRunner(join(folder, path));
   const answers = completeAnswers({ ...moved.answers, ...given });
-  const planned = planRepository(answers, 'my-runner', completeRunners(answers, moved.runners));
+  const planned = planRepository(answers, 'my-runner', completeRunners(answers, moved.further));
   const { repository, leftOut } = carryOver(planned, moved.carried);
   const texts = Object.fromEntries(filesOf(repository).map(file => [file.path, render(file, repository)]));
   const config = texts['config/config.toml']!;

@@ -214,18 +214,43 @@ describe('several runners', () => {
     const { runners, environment, answers, said } = movedIn({
       'config.toml': [
         block('first', docker),
+        block('none', ''),
         block(
           'Deploy to Prod',
           '[runners.docker]\nimage = "docker:27"\nprivileged = true\nextra_hosts = ["x.example.com:10.0.0.1"]',
         ),
       ].join(''),
     });
-    expect(runners.map(({ name }) => name)).toEqual(['first', 'deploy-to-prod']);
+    expect(runners.map(({ name }) => name)).toEqual(['first', 'none', 'deploy-to-prod']);
     expect(environment).toContain('\nRUNNER_TOKEN=glrt-first0123456789abcdefg\n');
     expect(environment).toContain('\nRUNNER_TOKEN_DEPLOY_TO_PROD=glrt-DeploytoProd0123456789abcdefg\n');
-    expect(runners[1]!.docker.services_privileged).toBe(true);
+    expect(runners[2]!.docker.services_privileged).toBe(true);
     expect(answers.extraHosts).toEqual(['x.example.com:10.0.0.1']);
     expect(said).toContain('The runner "Deploy to Prod" is called deploy-to-prod here');
+  });
+
+  it('keep their tokens whatever their names and their order', () => {
+    const named = (name: string) => block(name, docker);
+    const store = JSON.stringify({
+      'generator-gitlab-runner-docker': {
+        description: 'main one',
+        builder: 'socket',
+        runners: { waiting: { builder: 'buildkit', dockerImage: 'docker:cli' }, 7: { tags: 'seven' } },
+      },
+    });
+    const { runners, environment, answers } = movedIn({
+      '.yo-rc.json': store,
+      'config/config.toml': [named('deploy'), named('7'), named('main one')].join(''),
+    });
+    expect(answers.description).toBe('main one');
+    expect(runners.map(({ name }) => name).sort()).toEqual(['7', 'deploy', 'main one', 'waiting']);
+    for (const line of [
+      'RUNNER_TOKEN=glrt-mainone0123456789abcdefg',
+      'RUNNER_TOKEN_7=glrt-70123456789abcdefg',
+      'RUNNER_TOKEN_DEPLOY=glrt-deploy0123456789abcdefg',
+      'RUNNER_TOKEN_WAITING=',
+    ])
+      expect(environment.split('\n')).toContain(line);
   });
 
   it('of other executors, and of another GitLab, stay out, in words', () => {
@@ -339,7 +364,7 @@ describe('a docker run line', () => {
     expect(environment).toContain('\nTZ=Europe/Berlin\n');
     for (const text of ['mounts of the container: /data:/data', 'variables of the container: FOO'])
       expect(said).toContain(`- ${text}`);
-    expect(said).toContain('whether it needs these too: --name, --restart, --dns, --privileged.');
+    expect(said).toContain('whether it needs these too: --dns, --privileged.');
   });
 
   it('is refused where it runs something else', () => {
@@ -407,6 +432,37 @@ networks:
     expect(answers).toMatchObject({ description: 'by environment', tags: ['a', 'b'], builder: 'dind' });
     expect(runners[0]!.docker.image).toBe('alpine:3');
     expect(environment).toContain(`\nRUNNER_TOKEN=${token}\n`);
+  });
+});
+
+describe('what does not go with the way to build', () => {
+  it('is named, and does not stop the run', () => {
+    const { answers, said } = movedIn({
+      'config.toml': withKeys({}).replace(
+        'volumes = ["/var/run/docker.sock:/var/run/docker.sock"]',
+        'privileged = true\ndisable_cache = true',
+      ),
+      'run.sh': 'docker run -d --network outside gitlab/gitlab-runner\n',
+    });
+    expect(answers).toMatchObject({ builder: 'dind', cache: 'local', dockerNetwork: undefined });
+    expect(said).toContain('- the network outside: jobs are on that of what dind builds with');
+    expect(said).toContain('- disable_cache: without volumes');
+  });
+
+  it('is told where how jobs build cannot be told', () => {
+    const { answers, said } = movedIn({
+      'config.toml': withKeys({}).replace('volumes = ["/var/run/docker.sock:/var/run/docker.sock"]', ''),
+    });
+    expect(answers.builder).toBe('buildah');
+    expect(said).toContain('How jobs build images could not be told');
+  });
+
+  it('is that a job may run for longer than the runner waits', () => {
+    const { said } = movedIn({
+      'register.sh':
+        'gitlab-runner register --executor docker --maximum-timeout 9000 --url https://x.example.com --token glrt-abcdefghijk\n',
+    });
+    expect(said).toContain('let stop_grace_period in docker-compose.yml be as long');
   });
 });
 

@@ -88,7 +88,7 @@ describe('a repository of version 0.1.0', () => {
   it('with the builder that is gone gets one that isolates, in words', () => {
     const { answers, said } = movedIn({ ...files, '.yo-rc.json': store.replace('"dind"', '"socket-proxy"') });
     expect(answers.builder).toBe('buildkit');
-    expect(said).toContain('Instead of socket-proxy, buildkit was taken.');
+    expect(said).toContain('Instead of the builder socket-proxy, buildkit was taken.');
     expect(said).toContain('- builder: The builder socket-proxy is gone');
   });
 });
