@@ -1,11 +1,12 @@
 import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { Refusal } from '../ask/refusal.ts';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { readText } from '../write/files-on-disk.ts';
+import { render } from '../write/render.ts';
 import { loadAnswers } from '../write/saved-answers.ts';
-import { type LeftOut, runnerOf } from './carry.ts';
+import { carryOver, type LeftOut, runnerOf } from './carry.ts';
 import { readFound } from './found.ts';
 import { type MovedIn, moveIn } from './move-in.ts';
 
@@ -62,7 +63,7 @@ function filesIn(folder: string): string[] {
  *
  * @returns the text, and the names of variables that no repository of this generator has
  */
-export function environmentFor(
+function environmentFor(
   example: string,
   repository: RunnerRepository,
   { carried, environment }: MovedIn,
@@ -95,8 +96,26 @@ export function environmentFor(
   return { text, unknown };
 }
 
+/** Files that an older runner says more about than the answers. */
+const carriedPaths = ['config/config.toml', 'scripts/settings.ts'];
+
+/**
+ * What a new repository has beyond its answers, by an older runner.
+ *
+ * @param from where that was, for the words
+ */
+export function additions(planned: RunnerRepository, moved: MovedIn, from: string) {
+  const { repository, leftOut } = carryOver(planned, moved.carried);
+  const { text, unknown } = environmentFor(render({ path: '.env.example' }, planned), planned, moved);
+  return {
+    texts: new Map(carriedPaths.map(path => [path, render({ path }, repository)])),
+    environment: text,
+    lines: report(from, moved, leftOut, unknown),
+  };
+}
+
 /** What was taken over and what was not, in lines; no secret is among them. */
-export function report(
+function report(
   from: string,
   moved: MovedIn,
   leftOut: readonly LeftOut[],
@@ -109,7 +128,7 @@ export function report(
   const [idle, decided] = [keysOf('default'), keysOf('decided')];
   const missed = [...new Set(notUnderstood), ...unknown.map(name => `${name} of .env`)];
   return [
-    `Taken over from ${relative('.', from) || '.'}: ${carried.runners.length} [[runners]], ${count} of them with a token, which is in .env (0600) now.`,
+    `Taken over from ${from}: ${carried.runners.length} [[runners]], ${count} of them with a token, which is in .env (0600) now.`,
     ...(idle === '' ? [] : [`Left out, since they mean what is so without them: ${idle}.`]),
     ...(decided === ''
       ? []
@@ -118,6 +137,6 @@ export function report(
     ...(missed.length === 0
       ? []
       : ['Not taken over, for it was not understood or has no place:', ...missed.map(one => `  - ${one}`)]),
-    ...(count > 0 ? ['Stop the older runner once this one is up: until then both take jobs.'] : []),
+    ...(count > 0 ? ['"make up" starts it. Stop the older one then: until that both take jobs.'] : []),
   ];
 }

@@ -4,8 +4,7 @@ import { parse } from 'smol-toml';
 import { completeAnswers } from '../../generators/ask/answers.ts';
 import type { TypedAnswers } from '../../generators/ask/questions.ts';
 import { completeRunners } from '../../generators/ask/runners.ts';
-import { carryOver } from '../../generators/from/carry.ts';
-import { environmentFor, readOldRunner, report } from '../../generators/from/old-runner.ts';
+import { additions, readOldRunner } from '../../generators/from/old-runner.ts';
 import { planRepository } from '../../generators/plan/plan.ts';
 import { filesOf } from '../../generators/write/files.ts';
 import { render } from '../../generators/write/render.ts';
@@ -23,11 +22,12 @@ export function movedIn(files: Readonly<Record<string, string>>, given: TypedAns
   const moved = readOldRunner(join(folder, path));
   const answers = completeAnswers({ ...moved.answers, ...given });
   const planned = planRepository(answers, 'my-runner', completeRunners(answers, moved.further));
-  const { repository, leftOut } = carryOver(planned, moved.carried);
-  const texts = Object.fromEntries(filesOf(repository).map(file => [file.path, render(file, repository)]));
+  const added = additions(planned, moved, 'an older runner');
+  const texts = Object.fromEntries(
+    filesOf(planned).map(file => [file.path, added.texts.get(file.path) ?? render(file, planned)]),
+  );
   const config = texts['config/config.toml']!;
   const global = parse(config) as Read & { readonly runners: readonly (Read & { readonly docker: Read })[] };
-  const environment = environmentFor(texts['.env.example']!, repository, moved);
   return {
     answers,
     moved,
@@ -35,7 +35,7 @@ export function movedIn(files: Readonly<Record<string, string>>, given: TypedAns
     config,
     global,
     runners: global.runners,
-    environment: environment.text,
-    said: report(folder, moved, leftOut, environment.unknown).join('\n'),
+    environment: added.environment,
+    said: added.lines.join('\n'),
   };
 }

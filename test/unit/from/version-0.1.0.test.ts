@@ -70,7 +70,7 @@ describe('a repository of version 0.1.0', () => {
       expect(JSON.stringify(texts) + said).not.toContain(secret);
     expect(said).toContain('not asked any more: dindImage, cacheSize, pullPolicy, backup');
     expect(said.split('Not taken over')[1]).toBe(
-      ', for it was not understood or has no place:\n  - MINE of .env\nStop the older runner once this one is up: until then both take jobs.',
+      ', for it was not understood or has no place:\n  - MINE of .env\n"make up" starts it. Stop the older one then: until that both take jobs.',
     );
   });
 
