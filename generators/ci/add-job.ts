@@ -172,7 +172,7 @@ function notesOn(project: Project, files: readonly Facts[], sample: Sample, stag
   const hasStages = files.some(({ stages }) => stages?.includes(stage));
   const builds = paths.length > 1 ? `one image for each of ${paths.join(', ')}` : (paths[0] ?? 'Dockerfile');
   return [
-    `Added the job ${jobName}, in stage ${stage}: it builds ${builds}.`,
+    `The job ${jobName}, in stage ${stage}, builds ${builds}.`,
     ...(paths.length === 0 ? ['No Dockerfile was found: the job looks for one at the top level.'] : []),
     ...(setsDefaults(files)
       ? [

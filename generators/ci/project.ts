@@ -28,7 +28,8 @@ export function addToProject(folder: string, sample: Sample, dryRun: boolean): s
   requireWritable(file);
   requireSpace(folder, Buffer.byteLength(text));
   replaceFile(file, text);
-  return [...notes, 'Look at it with "git diff", and commit it.'];
+  const word = pipeline.text === '' ? 'create' : 'change';
+  return [`  ${word} ${file}`, ...notes];
 }
 
 function addedLines({ text: before, end }: PipelineFile, after: string): string[] {

@@ -30,9 +30,10 @@ describe('a project on the disk', () => {
     const lines = addToProject(folder, sample, false);
     expect(Object.keys(pipelineIn(folder))).toEqual(['test', 'build-image']);
     expect(pipelineIn(folder)['build-image'].parallel.matrix).toHaveLength(2);
-    expect(lines[0]).toBe(
-      'Added the job build-image, in stage build: it builds one image for each of a/Dockerfile, b/Dockerfile.',
-    );
+    expect(lines).toEqual([
+      `  change ${folder}/.gitlab-ci.yml`,
+      'The job build-image, in stage build, builds one image for each of a/Dockerfile, b/Dockerfile.',
+    ]);
   });
 
   it('gets a pipeline where it has none', () => {
