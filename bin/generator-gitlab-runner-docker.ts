@@ -6,11 +6,15 @@ import { parseArgs } from 'node:util';
 import { outliveReaders, switches } from '../generators/ask/command-line.ts';
 import { refuseUnknownOptions } from '../generators/ask/options.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
+import { Refusal } from '../generators/ask/refusal.ts';
 import { runnerQuestions } from '../generators/ask/runners.ts';
 import { usage } from '../generators/ask/usage.ts';
+import type { Door, Request } from '../generators/scaffold.ts';
+
+const words = process.argv.slice(2);
 
 /** With --runner the options are those of the generator that adds one. */
-const isRunner = process.argv.some(word => /^--runner(=|$)/.test(word));
+const isRunner = words.some(word => /^--runner(=|$)/.test(word));
 const asked: Readonly<Record<string, Question<unknown>>> = isRunner ? runnerQuestions : questions;
 
 const options = {
@@ -22,6 +26,7 @@ const options = {
   ),
   runner: { type: 'string' },
   ...Object.fromEntries(Object.keys(switches).map(name => [name, { type: 'boolean' } as const])),
+  completion: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
@@ -30,34 +35,48 @@ const yesNoOptions = new Set(
   Object.entries(options).flatMap(([name, { type }]) => (type === 'boolean' ? [name] : [])),
 );
 
-/** Runs the generator without `yo`: as root in a container too, where `yo` itself cannot run. */
+/** Runs the generator without `yo`, and without Yeoman. */
 async function main(): Promise<void> {
   outliveReaders();
-  refuseUnknownOptions(process.argv.slice(2), Object.keys(options));
+  refuseUnknownOptions(words, Object.keys(options));
   // As a word of its own a yes would be the directory; after = it is none that parseArgs takes.
-  const args = process.argv
-    .slice(2)
-    .map(word =>
-      word.replace(/^--([^=]+)=(yes|no)$/i, (whole, name: string, said: string) =>
-        yesNoOptions.has(name) ? `--${said.toLowerCase() === 'no' ? 'no-' : ''}${name}` : whole,
-      ),
-    );
+  const args = words.map(word =>
+    word.replace(/^--([^=]+)=(yes|no)$/i, (whole, name: string, said: string) =>
+      yesNoOptions.has(name) ? `--${said.toLowerCase() === 'no' ? 'no-' : ''}${name}` : whole,
+    ),
+  );
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true, allowNegative: true });
   if (values.help) return console.log(usage());
   if (values.version) return console.log(version());
+  if (values.completion !== undefined) return printCompletion(String(values.completion));
 
-  // Yeoman takes a second to load: nobody waits for it who only wants help.
-  const { runGenerator } = await import('./run-generator.ts');
+  const request = { args: positionals, options: values, words, cwd: process.cwd() };
   if (isRunner) {
     const [directory = '.', ...more] = positionals;
-    if (directory === '') throw new Error('The directory is an empty text: leave it out, or name one.');
-    if (more.length > 0) throw new Error(`Give one directory, not ${positionals.length}.`);
-    const { default: Runner } = await import('../generators/runner/index.ts');
-    await runGenerator(Runner, [String(values.runner)], { ...values, destinationRoot: resolve(directory) });
+    if (directory === '') throw new Refusal('The directory is an empty text: leave it out, or name one.');
+    if (more.length > 0) throw new Refusal(`Give one directory, not ${positionals.length}.`);
+    const { runnerDoor } = await import('../generators/scaffold-runner.ts');
+    await run(runnerDoor, { ...request, args: [values.runner], destinationRoot: resolve(directory) });
   } else {
-    const { default: Repository } = await import('../generators/app/index.ts');
-    await runGenerator(Repository, positionals, { ...values });
+    const { repositoryDoor } = await import('../generators/scaffold-repository.ts');
+    await run(repositoryDoor, request);
   }
+}
+
+/** What only a run needs is loaded here: nobody waits for it who wants help. */
+async function run<Name extends string>(door: Door<Name>, request: Request): Promise<void> {
+  const { Scaffold } = await import('../generators/scaffold.ts');
+  const scaffold = new Scaffold(door, request, {
+    ask: async prompts => (await import('./prompts.ts')).ask(prompts),
+    print: line => console.error(line),
+  });
+  await scaffold.decide();
+  await scaffold.write();
+}
+
+async function printCompletion(shell: string): Promise<void> {
+  const { completion } = await import('./completion.ts');
+  console.log(completion(shell));
 }
 
 function version(): string {

@@ -1,13 +1,9 @@
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import Generator from 'yeoman-generator';
-import { type CommandLine, declareOptions, outliveReaders, readCommandLine } from './ask/command-line.ts';
-import { sentenceAgainst } from './ask/prompts.ts';
-import type { Answers, Question } from './ask/questions.ts';
-import { completeRunners, type TypedRunners } from './ask/runners.ts';
-import { type Engine, lookAtEngine } from './plan/engine.ts';
-import { planRepository } from './plan/plan.ts';
+import { declareOptions, outliveReaders } from './ask/command-line.ts';
+import type { Answered } from './ask/prompts.ts';
+import { type Dialogue, type Door, Scaffold } from './scaffold.ts';
 import { templates } from './write/render.ts';
-import { RepositoryWriter } from './write/repository-writer.ts';
 
 /** What Yeoman hands over, beside the options that were typed. */
 export interface Options {
@@ -17,44 +13,32 @@ export interface Options {
   readonly [option: string]: unknown;
 }
 
-/** What one door of this package asks, and how it shows itself in --help. */
-export interface Door<Name extends string> {
-  readonly description: string;
-  readonly questions: Readonly<Record<Name, Question<unknown>>>;
-  readonly defaultInWords: (name: Name) => string;
-  /** The word that is no option. */
-  readonly word: 'directory' | 'name';
-  readonly wordHelp: string;
-}
-
-/** What both generators do: read the command line, and write once the answers are known. */
+/** A door as a generator of Yeoman's, which asks and prints. */
 export abstract class BaseGenerator<Name extends string> extends Generator {
-  protected readonly commandLine: CommandLine<Name>;
-  protected readonly writer: RepositoryWriter;
-  readonly #engine: Promise<Engine | undefined>;
+  readonly #scaffold: Scaffold<Name>;
 
   constructor(args: string[], options: Options, door: Door<Name>) {
     const { help = false, env, destinationRoot = env.cwd } = options;
-    const { questions, word } = door;
-    const commandLine = help
-      ? readCommandLine(questions, word, [], {}, [])
-      : readCommandLine(questions, word, args, options, process.argv.slice(2));
-    const directory = word === 'directory' ? (commandLine.argument ?? '') : '';
+    const typed = help
+      ? { args: [], options: {}, words: [] }
+      : { args, options, words: process.argv.slice(2) };
+    const dialogue: Dialogue = {
+      ask: prompts => this.prompt(prompts as never) as Promise<Answered>,
+      print: line => void this.log(line),
+    };
     // Yeoman's own `destinationRoot` would create the folder before anything is checked. It reads .yo-rc.json
     // too, and has less to say where it cannot.
-    const writer = new RepositoryWriter(resolve(destinationRoot, directory));
+    const scaffold = new Scaffold(door, { ...typed, cwd: env.cwd, destinationRoot }, dialogue);
 
-    super(args, options as never, { customInstallTask: true } as never);
-    this.commandLine = commandLine;
-    this.writer = writer;
-    this.#engine = help ? Promise.resolve(undefined) : lookAtEngine();
+    super(args, options as never, { customInstallTask: true, inheritTasks: true } as never);
+    this.#scaffold = scaffold;
     this.description = door.description;
     this.sourceRoot(templates);
-    this.argument(word, { type: String, required: false, description: door.wordHelp });
+    this.argument(door.word, { type: String, required: false, description: door.wordHelp });
     const { _options: shown } = this as unknown as { _options: Record<string, unknown> };
     const ofYeoman = Object.entries(shown);
     for (const [name] of ofYeoman) delete shown[name];
-    declareOptions(this, questions, door.defaultInWords);
+    declareOptions(this, door.questions, door.defaultInWords);
     // --help shows them in this order.
     Object.assign(shown, Object.fromEntries(ofYeoman));
     outliveReaders();
@@ -67,57 +51,11 @@ export abstract class BaseGenerator<Name extends string> extends Generator {
     return basename(this.destinationRoot());
   }
 
-  /** Tells the user of the local engine, before they choose an image. */
-  protected async announceEngine(): Promise<Engine | undefined> {
-    const engine = await this.#engine;
-    if (engine) {
-      const { version, minApiVersion, apiVersion } = engine;
-      this.log(`The local Docker Engine is ${version}; it speaks API ${minApiVersion} to ${apiVersion}.`);
-    }
-    return engine;
+  prompting(): Promise<void> {
+    return this.#scaffold.decide();
   }
 
-  /** Asks for one text. */
-  protected async askText(
-    name: string,
-    message: string,
-    byDefault: string | undefined,
-    check: (text: string) => unknown,
-  ): Promise<string> {
-    const validate = (text: string) => sentenceAgainst(check, text);
-    const question = { type: 'input', name, message, default: byDefault, validate };
-    const answers: Record<string, string> = await this.prompt([question] as never);
-    return answers[name] ?? '';
-  }
-
-  /**
-   * Writes the repository that those answers describe, and says what comes next.
-   * @throws Refusal if that cannot go well: nothing is written then
-   */
-  protected async writeRepository(answers: Answers, runners: TypedRunners): Promise<void> {
-    const { asks, force, dryRun } = this.commandLine;
-    const { folder, saved } = this.writer;
-    if (saved.gone.length > 0) {
-      this.log(
-        `Not used any more, of the answers in .yo-rc.json: ${saved.gone.join(', ')}. README.md says what there is instead.`,
-      );
-    }
-    const repository = planRepository(answers, basename(folder), completeRunners(answers, runners));
-    await this.writer.write(repository, [answers, runners], {
-      force,
-      dryRun,
-      mayReplace: asks ? paths => this.#mayReplace(paths) : undefined,
-      print: line => void this.log(line),
-    });
-    if (dryRun) return;
-    const steps = this.writer.steps(repository, this.contextRoot, await this.#engine);
-    for (const step of steps) this.log(step);
-  }
-
-  async #mayReplace(paths: readonly string[]): Promise<boolean> {
-    const message = `These files are there already, and not of this generator: ${paths.join(', ')}. Replace all of them?`;
-    const question = { type: 'confirm', name: 'replace', message, default: false };
-    const { replace }: { replace?: boolean } = await this.prompt([question] as never);
-    return replace === true;
+  writing(): Promise<void> {
+    return this.#scaffold.write();
   }
 }

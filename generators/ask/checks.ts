@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -274,7 +274,7 @@ export function checkBucket(text: string): string {
   const bucket = text.trim();
   const isReserved =
     /^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/.test(bucket) ||
-    isIP(bucket) !== 0;
+    isIPv4(bucket);
   if (!/^[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]$/.test(bucket) || isReserved) {
     throw new Refusal(
       'A bucket is named by 3 to 63 lower-case letters, digits, dots and hyphens, for example runner-cache; no address, and none of the prefixes and suffixes that S3 keeps for itself.',

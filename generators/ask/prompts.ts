@@ -12,14 +12,29 @@ import {
   usesHostEngine,
 } from './questions.ts';
 
-/** What Inquirer has so far: text, or yes and no as booleans. */
-type Answered = Readonly<Record<string, string | boolean | undefined>>;
+/** What was answered so far, by the names of the prompts: text, or yes and no as booleans. */
+export type Answered = Readonly<Record<string, string | boolean | undefined>>;
+
+type Choice = { readonly value: string; readonly name: string; readonly description: string };
+
+/** One prompt, as Inquirer of Yeoman takes it too; what is a function depends on the answers so far. */
+export interface Prompt {
+  readonly name: string;
+  readonly type: 'input' | 'confirm' | 'select';
+  readonly message: string | ((answered: Answered) => string);
+  readonly default: string | boolean | undefined | ((answered: Answered) => unknown);
+  readonly choices?: (answered: Answered) => Choice[];
+  /** Whether it comes up; without this it does. */
+  readonly when?: (answered: Answered) => boolean;
+  /** Whether that is an answer: true, or the sentence of the refusal. */
+  readonly validate?: (typed: string, answered?: Answered) => true | string;
+}
 
 /** The name of the one prompt that is no question: whether to ask the rarer ones too. */
 export const more = 'more';
 
 /**
- * The questions that are still open, as Inquirer asks them.
+ * The questions that are still open, as prompts.
  *
  * @param known answers that an earlier run saved; they are offered as defaults
  * @param given answers that options gave; they are not asked for
@@ -31,11 +46,11 @@ export function prompts(
   given: TypedAnswers,
   engine: Engine | undefined,
   names: readonly AnswerName[] = answerNames,
-): object[] {
+): Prompt[] {
   const open = names.filter(name => given[name] === undefined);
   const usual = open.filter(name => !questions[name].rare);
   const rare = open.filter(name => questions[name].rare);
-  const gate = {
+  const gate: Prompt = {
     name: more,
     type: 'confirm',
     message: `More questions? (${rare.flatMap(name => questions[name].topic ?? []).join(', ')})`,
@@ -90,7 +105,7 @@ function promptFor(
   known: TypedAnswers,
   given: TypedAnswers,
   engine: Engine | undefined,
-): object {
+): Prompt {
   const { message, choices, yesNo, check, rare, matters } = questions[name];
   const standing = new Standing(name, known, given);
   const byDefault = (answered: Answered) => standing.byDefault(answered);
@@ -123,7 +138,7 @@ function promptFor(
   };
 }
 
-/** What Inquirer wants of a check: true, or the sentence of the refusal. */
+/** What a prompt wants of a check: true, or the sentence of the refusal. */
 export function sentenceAgainst(check: (text: string) => unknown, typed: string): true | string {
   try {
     check(typed);

@@ -401,3 +401,14 @@ export function typedAnswers(answers: Answers): { [Name in AnswerName]: string }
   const typed = answerNames.map(name => [name, asTyped(name, answers[name])]);
   return Object.fromEntries(typed) as { [Name in AnswerName]: string };
 }
+
+/** Of those answers to prompts, the ones to these questions, as a user would type them. */
+export function typedFrom(
+  names: readonly AnswerName[],
+  answered: Readonly<Record<string, string | boolean | undefined>>,
+): TypedAnswers {
+  const values = names.map(name => [name, answered[name]] as const);
+  return Object.fromEntries(
+    values.flatMap(([name, value]) => (value === undefined ? [] : [[name, asTyped(name, value)]])),
+  );
+}

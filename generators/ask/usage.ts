@@ -2,6 +2,22 @@ import { switches } from './command-line.ts';
 import { type AnswerName, answerNames, builders, hardenings, type Question, questions } from './questions.ts';
 import { ownNames, project, runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from './runners.ts';
 
+/** The shells that `--completion` knows. */
+export const completionShells = ['bash', 'zsh', 'fish'] as const;
+
+/** Options of the command that are no questions, and not for `yo`. */
+export const ownOptions = {
+  runner: 'add a runner of this name to the repository',
+  completion: `print what completes these options in a shell: ${completionShells.join(', ')}`,
+} as const;
+
+/** What the exit codes of the command mean. */
+export const exitCodes = {
+  0: 'done',
+  1: 'refused or failed, for the reason in the last line on stderr',
+  130: 'stopped by Ctrl-C',
+} as const;
+
 /** The default of a question, and of which builders it is another. */
 export function defaultsInWords(name: AnswerName): string {
   const { default: byDefault, defaultOf = {} } = questions[name];
@@ -17,6 +33,7 @@ export function usage(): string {
   const lines = [
     ...answerNames.map(name => optionOf(questions[name], defaultsInWords(name))),
     ...Object.entries(switches).map(([option, help]) => [`--${option}`, help] as const),
+    ['--completion <shell>', ownOptions.completion] as const,
     ['--help, --version', 'print this, or the version'] as const,
   ];
   const width = Math.max(...lines.map(([left]) => left.length)) + 2;
@@ -42,6 +59,9 @@ export function usage(): string {
     '',
     'What --hardening takes away:',
     ...Object.entries(hardenings).flatMap(([name, sentence]) => row(name, sentence)),
+    '',
+    'Exit codes (NO_COLOR in the environment takes the colours of the prompts away):',
+    ...Object.entries(exitCodes).flatMap(([code, sentence]) => row(code, sentence)),
   ].join('\n');
 }
 

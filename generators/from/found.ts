@@ -10,6 +10,8 @@ export interface Found {
   readonly global: TomlTable;
   readonly runners: readonly FoundRunner[];
   readonly containers: readonly Container[];
+  /** Services of docker-compose.yml that are no GitLab Runner. */
+  readonly services: readonly string[];
   /** A registration token, where a script has one. */
   readonly registrationToken: string | undefined;
   /** What could not be read, each with its file. Nothing of it is a secret. */
@@ -37,6 +39,7 @@ export function readFound(texts: ReadonlyMap<string, string>, variables: Variabl
     global,
     runners: paired.map(runner => withSettings(runner, settings, paired.length)),
     containers: parts.flatMap(part => part.containers ?? []),
+    services: parts.flatMap(part => part.services ?? []),
     registrationToken: registered.find(({ registrationToken }) => registrationToken)?.registrationToken,
     notUnderstood,
   };
@@ -47,6 +50,7 @@ interface Part {
   readonly registered?: Registered[];
   readonly settings?: [name: string, reserved: Reserved][];
   readonly containers?: Container[];
+  readonly services?: string[];
   readonly notUnderstood?: string[];
 }
 
@@ -55,10 +59,7 @@ function readFile(path: string, text: string, variables: Variables): Part {
   if (path.endsWith('.ts')) return { settings: readSettings(text) };
   if (/\.ya?ml$/.test(path)) {
     const { containers, others } = readCompose(path, text, variables);
-    const isOwn = (name: string) =>
-      /^(clean-up|docker|buildkit|mirror|job-cache|prometheus|grafana|token-metrics)$/.test(name);
-    const notUnderstood = others.filter(name => !isOwn(name)).map(name => `${path}: the service ${name}`);
-    return withRegistrations(path, containers, [], notUnderstood);
+    return { ...withRegistrations(path, containers, [], []), services: others };
   }
   return readScript(path, text, variables);
 }
@@ -174,8 +175,16 @@ function readSettings(text: string): [name: string, reserved: Reserved][] {
         }
       }),
     );
-    const { description, tags, runUntagged, locked, accessLevel, maximumTimeout, paused } = fields;
-    const reserved = { tags, runUntagged, locked, accessLevel, maximumTimeout, paused };
+    const { description, locked, paused } = fields;
+    // Version 0.1.0 had names of its own for what GitLab's API has.
+    const reserved = {
+      tags: fields.tag_list ?? fields.tags,
+      runUntagged: fields.run_untagged ?? fields.runUntagged,
+      accessLevel: fields.access_level ?? fields.accessLevel,
+      maximumTimeout: fields.maximum_timeout ?? fields.maximumTimeout,
+      locked,
+      paused,
+    };
     return [
       String(description),
       Object.fromEntries(Object.entries(reserved).filter(([, value]) => value !== undefined)),

@@ -71,7 +71,8 @@ export function moveIn(found: Found, saved: Saved): MovedIn {
   const all = new Collected();
   all.notUnderstood.push(...found.notUnderstood);
   takeSaved(saved, all);
-  takeContainers(found, all);
+  if (saved.answers.builder === undefined) takeContainers(found, all);
+  else takeImage(found, saved, all);
   const global = takeGlobal(found.global, all);
   const [first, ...others] = usable(found.runners, saved, all);
   const runners = first ? [takeFirst(first, saved, all)] : [];
@@ -110,7 +111,11 @@ function takeSaved({ answers, gone, environment }: Saved, all: Collected): void 
 /** Takes back what does not go with the way to build. */
 function settle({ answers, notUnderstood }: Collected): void {
   const { builder, dockerNetwork, cache, dindCache = questions.dindCache.default } = answers;
-  if (dockerNetwork !== undefined && (builder === 'dind' || builder === 'buildkit')) {
+  if (
+    dockerNetwork !== undefined &&
+    dockerNetwork !== 'none' &&
+    (builder === 'dind' || builder === 'buildkit')
+  ) {
     delete answers.dockerNetwork;
     notUnderstood.push(`the network ${dockerNetwork}: jobs are on that of what ${builder} builds with`);
   }
@@ -170,8 +175,17 @@ function tokenOf({ token, token_expires_at }: TomlTable, environment: Readonly<R
   };
 }
 
+/** Of a repository of this generator the answers say all that its docker-compose.yml does, but for what was edited. */
+function takeImage({ containers: [container] }: Found, { environment }: Saved, all: Collected): void {
+  if (container && !environment.RUNNER_IMAGE) all.take('runnerImage', container.image);
+  all.hints.push(
+    'What was edited in docker-compose.yml, Makefile, scripts and pipelines there does not come along: compare the two folders.',
+  );
+}
+
 /** What the container of the runner says. */
-function takeContainers({ containers }: Found, all: Collected): void {
+function takeContainers({ containers, services }: Found, all: Collected): void {
+  all.notUnderstood.push(...services.map(name => `the service ${name} of docker-compose.yml`));
   const running = containers.filter(container => !isRegistering(container));
   const [container, ...more] = running.length > 0 ? running : containers;
   if (!container) return;
@@ -315,40 +329,42 @@ function takeOwn(
   savedBuilder: string | undefined,
   all: Collected,
 ): FoundRunner {
-  const { answers } = all;
-  const { docker = {}, environment, ...rest } = withoutIdentity(table);
-  const { image, volumes = [], extra_hosts, network_mode, ...keys } = docker as TomlTable;
   const { tags, runUntagged, ...others } = reserved;
   if (tags) all.take('tags', tags.length > 0 ? tags.join(',') : ',');
   if (runUntagged !== undefined) all.take('runUntagged', runUntagged ? 'yes' : 'no');
+  const own = withoutIdentity(table);
   if (savedBuilder === undefined) {
-    answers.builder = builderOf(docker as TomlTable, all);
+    all.answers.builder = builderOf((own.docker ?? {}) as TomlTable, all);
     // What it never had taken away is not taken away by moving.
-    answers.hardening ??= 'relaxed';
+    all.answers.hardening ??= 'relaxed';
   }
-  const isKnownImage = takeImage(image, answers, all);
+  // Where answers were saved, they say this already.
+  const { docker = {}, ...rest } = savedBuilder === undefined ? takeSurroundings(own, all) : own;
+  const { image, ...keys } = docker as TomlTable;
+  const isKnown = image === undefined || takeJobImage(String(image), all);
+  const left = { ...rest, docker: { ...(isKnown ? {} : { image }), ...keys } };
+  return { table: takeSecrets(left, all.notUnderstood), reserved: others };
+}
+
+/** Takes hosts, the network, the authority and the proxy, as far as they are answers; what is none remains. */
+function takeSurroundings(table: TomlTable, all: Collected): TomlTable {
+  const { docker = {}, environment, 'tls-ca-file': authority, ...rest } = table;
+  const { extra_hosts, network_mode, ...keys } = docker as TomlTable;
+  const { answers } = all;
   const hosts = [extra_hosts ?? []].flat().map(String);
-  const isKnownHosts =
-    hosts.length > 0 && all.take('extraHosts', hosts.concat(answers.extraHosts?.split(',') ?? []).join(','));
-  const isKnownNetwork = network_mode === answers.dockerNetwork;
-  if (rest['tls-ca-file']) takeAuthority(`tls-ca-file, ${rest['tls-ca-file']}`, all);
-  const { 'tls-ca-file': _, ...left } = rest;
+  const together = [...hosts, ...(answers.extraHosts?.split(',') ?? [])].join(',');
+  const isKnown = hosts.length === 0 || all.take('extraHosts', together);
+  if (authority) takeAuthority(`tls-ca-file, ${authority}`, all);
   const variables = takeProxies([environment ?? []].flat().map(String), all);
-  const carried = takeSecrets(
-    {
-      ...left,
-      ...(variables.length > 0 ? { environment: variables } : {}),
-      docker: {
-        ...(image === undefined || isKnownImage ? {} : { image }),
-        ...(Array.isArray(volumes) && volumes.length > 0 ? { volumes } : {}),
-        ...(isKnownHosts || hosts.length === 0 ? {} : { extra_hosts: hosts }),
-        ...(network_mode === undefined || isKnownNetwork ? {} : { network_mode }),
-        ...keys,
-      },
+  return {
+    ...rest,
+    ...(variables.length > 0 ? { environment: variables } : {}),
+    docker: {
+      ...(isKnown ? {} : { extra_hosts: hosts }),
+      ...(network_mode === undefined || network_mode === answers.dockerNetwork ? {} : { network_mode }),
+      ...keys,
     },
-    all.notUnderstood,
-  );
-  return { table: carried, reserved: others };
+  };
 }
 
 /** Without what is in .env, or in GitLab only. */
@@ -369,12 +385,10 @@ function builderOf(docker: TomlTable, all: Collected): BuilderName {
 }
 
 /** Whether the image of jobs is one that the sample pipeline can build in, and an answer so. */
-function takeImage(image: unknown, answers: TypedAnswers, all: Collected): boolean {
-  if (image === undefined) return false;
-  const name = String(image);
-  const builds = answers.builder === 'buildah' ? /(^|\/)buildah/ : /(^|\/)docker(:|@|$)/;
-  if (name === (answers.dockerImage ?? defaultFor('dockerImage', answers.builder ?? ''))) return true;
-  return builds.test(name) && all.take('dockerImage', name);
+function takeJobImage(image: string, all: Collected): boolean {
+  const { builder = '', dockerImage = defaultFor('dockerImage', builder) } = all.answers;
+  const builds = builder === 'buildah' ? /(^|\/)buildah/ : /(^|\/)docker(:|@|$)/;
+  return image === dockerImage || (builds.test(image) && all.take('dockerImage', image));
 }
 
 /** The cache on an S3 server as answers; its keys are for .env. */

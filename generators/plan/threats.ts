@@ -85,7 +85,7 @@ export function planThreats(answers: Answers, others: readonly Answers[] = []): 
       against:
         hardening === 'strict'
           ? 'no protected branch, so no job here'
-          : 'read such changes before you start their pipeline; or take protected branches only (`accessLevel` in `scripts/settings.ts`)',
+          : 'read such changes before you start their pipeline; or take protected branches only (`access_level` in `scripts/settings.ts`)',
     },
     { who: 'Developer who can push', ...developerOf(answers) },
     ...others

@@ -133,8 +133,15 @@ export class RepositoryWriter {
   }
 }
 
-function textsOf(repository: RunnerRepository): Map<string, string> {
-  return new Map(filesOf(repository).map(file => [file.path, render(file, repository)]));
+const textsByRepository = new WeakMap<RunnerRepository, Texts>();
+
+/** The text of each file, rendered once: what is written is compared, and read again for the next steps. */
+function textsOf(repository: RunnerRepository): Texts {
+  const known = textsByRepository.get(repository);
+  if (known) return known;
+  const texts = new Map(filesOf(repository).map(file => [file.path, render(file, repository)]));
+  textsByRepository.set(repository, texts);
+  return texts;
 }
 
 function isInGit(folder: string): boolean {

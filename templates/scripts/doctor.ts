@@ -13,11 +13,8 @@ const titles = { ok: 'ok', warning: 'warning', failed: 'FAILED', unknown: 'canno
 /** What a check found; `remedy` is empty where there is nothing to do. */
 export type Finding = Record<'check' | 'detail' | 'remedy', string> & { readonly verdict: host.Verdict };
 
-/**
- * Runs one check after the other, and yields what each found.
- * @param limit ends all of it: what is not done then cannot be told
- */
-export async function* examine(table: readonly host.Check[], world: host.World, limit: Promise<void>) {
+/** Runs one check after the other, and yields what each found; at the limit, what is not done cannot be told. */
+export async function* examine(table: readonly host.Check[], programs: host.Run, limit: Promise<void>) {
   const missing = new Set<string>();
   for (const { name, needs, run } of table) {
     const found: Finding[] = [];
@@ -27,7 +24,8 @@ export async function* examine(table: readonly host.Check[], world: host.World, 
     const need = needs.find(one => missing.has(one));
     try {
       if (need) skip(`see "${need}".`);
-      else await Promise.race([run(world, note), limit.then(() => Promise.reject(Error('time ran out.')))]);
+      else
+        await Promise.race([run(programs, note), limit.then(() => Promise.reject(Error('time ran out.')))]);
     } catch (error) {
       const { message, remedy } = error as host.Failure;
       if (error instanceof host.Failure) note('failed', message, remedy);
@@ -52,10 +50,9 @@ export async function main(words: string[] = process.argv.slice(2), seconds = 18
   const wanted = new Set(positionals.length > 0 ? positionals : names);
   for (const { name, needs } of table.toReversed())
     if (wanted.has(name)) for (const need of needs) wanted.add(need);
-  const world = { run: host.run, environment: host.readEnvironment() };
   const findings: Finding[] = [];
   const asked = table.filter(({ name }) => wanted.has(name));
-  for await (const finding of examine(asked, world, limit)) {
+  for await (const finding of examine(asked, host.run, limit)) {
     findings.push(finding);
     if (values.json) continue;
     console.log(`${titles[finding.verdict].padEnd(11)}  ${finding.check.padEnd(11)}  ${finding.detail}`);

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { callGitLab, reason } from './gitlab.ts';
-import type { Check, Finding, Note, World } from './host.ts';
+import type { Check, Finding, Note, Run } from './host.ts';
 import * as host from './host.ts';
 import { readConfig } from './runner.ts';
 import { type Runner, runners } from './settings.ts';
@@ -36,15 +36,15 @@ function readJob(tree: Tree, name: string, isMerged: boolean): Job {
 }
 
 /** The jobs in a pipeline's text, save those that start another pipeline. Compose reads YAML for us. */
-export async function readPipeline({ run, compose }: World, text: string, source: string, isMerged = false) {
+export async function readPipeline(run: Run, text: string, source: string, isMerged = false) {
   // A header of inputs ends with a line ---.
   const body = text
     .replace(/\r|^[\s\S]*^---.*$/gm, '')
     .replace(/!reference *\[.*?\]/gs, `{ "${elsewhere}": yes }`);
   // What stands below a key "x-..." it passes on.
   const input = `services: { none: { image: none } }\nx-pipeline:\n${body.replace(/^/gm, '  ')}`;
-  const command = [...(compose ?? []), '-f', '-', 'config', '--no-interpolate', '--format', 'json'];
-  const { status, stdout, stderr } = await run(command, { input });
+  const words = ['-f', '-', 'config', '--no-interpolate', '--format', 'json'];
+  const { status, stdout, stderr } = await host.compose(run, words, { input });
   const why = host.lastLine(stderr).replace(/(?<=line )\d+/, line => `${Math.max(1, Number(line) - 2)}`);
   if (status !== 0) throw Error(`Compose, version 2, does not read ${source}: ${why}`);
   const tree: Tree = JSON.parse(stdout)['x-pipeline'] ?? {};
@@ -54,15 +54,14 @@ export async function readPipeline({ run, compose }: World, text: string, source
 }
 
 /** The pipeline of a runner: as GitLab reads it where an access token may ask, else the file here. */
-async function pipelineOf({ pipeline, project: own }: Runner, world: World) {
-  const { gitlabUrl, value } = world.environment;
-  const [token, project] = [value('GITLAB_ACCESS_TOKEN'), own ?? value('GITLAB_PROJECT_ID')];
+async function pipelineOf({ pipeline, project: own }: Runner, run: Run) {
+  const [token, project] = [host.env('GITLAB_ACCESS_TOKEN'), own ?? host.env('GITLAB_PROJECT_ID')];
   const path = `/projects/${encodeURIComponent(project)}/ci/lint`;
-  const asked = token && project ? callGitLab(gitlabUrl, 'GET', path, { token }) : Promise.reject();
+  const asked = token && project ? callGitLab('GET', path, { token }) : Promise.reject();
   const { valid, errors, merged_yaml: merged } = (await asked.catch(() => undefined))?.body ?? {};
-  if (valid === true) return readPipeline(world, String(merged), `project ${project} in GitLab`, true);
+  if (valid === true) return readPipeline(run, String(merged), `project ${project} in GitLab`, true);
   if (valid !== false || /provide content/i.test(String(errors)))
-    return readPipeline(world, readFileSync(new URL(pipeline, host.root), 'utf8'), pipeline);
+    return readPipeline(run, readFileSync(new URL(pipeline, host.root), 'utf8'), pipeline);
   const refused = `GitLab refuses the pipeline of project ${project}: ${reason({ error: errors })}`;
   throw new host.Failure(refused, 'Correct it there.');
 }
@@ -74,7 +73,7 @@ export const explain = (text: string, meanings: Meanings): Finding | undefined =
 
 /** A way to build images: options of `docker run` for its jobs, what is wrong with a job, and what a probe finds. */
 export interface Builder {
-  readonly options: readonly string[];
+  readonly options?: readonly string[];
   readonly rules: (job: Job) => readonly Finding[];
   /** A shell script for a job's container, which prints one `key=value` a line, and what that means. */
   readonly probe: string;
@@ -82,21 +81,16 @@ export interface Builder {
 }
 
 /** What the probe printed for a key, empty where nothing; in which image; and the jobs that run here. */
-export interface Inside {
-  readonly seen: (key: string) => string;
-  readonly image: string;
-  readonly jobs: readonly Job[];
-  readonly world: World;
-}
+export type Inside = { seen: (key: string) => string; image: string; jobs: readonly Job[]; run: Run };
 
 async function builderOf({ builder }: Runner): Promise<Builder> {
   return builder === 'socket' ? socket : (await import(`./${builder}.ts`)).builder;
 }
 
 /** Whether a job runs on a runner with the tags of settings.ts; undefined where its tags were not read. */
-function isFor({ tags, runUntagged }: Runner, { tags: asked }: Job): boolean | undefined {
+function isFor({ tag_list, run_untagged }: Runner, { tags: asked }: Job): boolean | undefined {
   if (!Array.isArray(asked) || /[$]|!reference/.test(JSON.stringify(asked))) return;
-  return asked.length === 0 ? runUntagged : asked.every(tag => tags.includes(String(tag)));
+  return asked.length === 0 ? run_untagged : asked.every(tag => tag_list.includes(String(tag)));
 }
 
 const gitlabReads = 'With a GITLAB_ACCESS_TOKEN (scope read_api) and GITLAB_PROJECT_ID, GitLab reads it.';
@@ -115,9 +109,9 @@ function judgeJob(job: Job, runner: Runner, { rules }: Builder): readonly Findin
 }
 
 /** What one pipeline asks for. */
-async function checkPipeline(runner: Runner, world: World, note: Note): Promise<void> {
+async function checkPipeline(runner: Runner, run: Run, note: Note): Promise<void> {
   if (runner.pipeline === '') return;
-  const { source, isWhole, jobs } = await pipelineOf(runner, world);
+  const { source, isWhole, jobs } = await pipelineOf(runner, run);
   const builder = await builderOf(runner);
   const fine = jobs.filter(job => {
     const found = judgeJob(job, runner, builder);
@@ -141,7 +135,6 @@ const sweepsAll = "it removes what is of other jobs too: all share the host's en
 
 /** Jobs have the socket of the host's engine. */
 const socket: Builder = {
-  options: [],
   rules({ services, host, script }) {
     const isOther = /DOCKER_HOST|docker (-H|--host|--context|-c|context use)\b/.test(script);
     // What comes after `ssh` may run elsewhere.
@@ -230,34 +223,34 @@ const fetchGitLab = `
     echo "gitlab=$($get -T 8 -O /dev/null "$1/api/v4/version" 2>&1 | grep -iE 'HTTP|error|wget:|certificate|saved|100%' | tail -n 1)"`;
 
 /** Starts one container as a job has it, and looks at the world from inside. */
-async function checkJob(runner: Runner, world: World, note: Note): Promise<void> {
-  const { gitlabUrl } = world.environment;
+async function checkJob(runner: Runner, run: Run, note: Note): Promise<void> {
+  const gitlabUrl = host.gitlabUrl();
   const builder = await builderOf(runner);
   const config = configOf(runner);
   const [image = ''] = config('image', 'runners.docker');
   const [cloneUrl = gitlabUrl] = config('clone_url');
   if (cloneUrl !== gitlabUrl)
     note('warning', `jobs clone from ${cloneUrl}, the clone_url of config/config.toml, not GITLAB_URL.`);
-  const missing = await host.whyNoImage(world.run, image);
+  const missing = await host.whyNoImage(run, image);
   if (missing) return note(...missing);
   // The runner pulls it with credentials of its own, and not with those of this host.
   const anonymous = { environment: { DOCKER_CONFIG: '/no-login' } };
   const own = config('environment').join();
   if (/^[^/]*[.:][^/]*\//.test(image) && !own.includes('DOCKER_AUTH_CONFIG')) {
-    const { stderr } = await world.run(['docker', 'manifest', 'inspect', image], anonymous);
+    const { stderr } = await run(['docker', 'manifest', 'inspect', image], anonymous);
     const needs = `${image} needs a login, which the runner has by DOCKER_AUTH_CONFIG alone.`;
     if (/denied|unauthorized/i.test(stderr)) note('warning', needs, 'See README.md.');
   }
-  const options = [...containerOptions(runner), ...builder.options, '--entrypoint', 'sh', image];
+  const options = [...containerOptions(runner), ...(builder.options ?? []), '--entrypoint', 'sh', image];
   const script = ['-c', `${fetchGitLab}${builder.probe}\n    exit 0`, 'probe', gitlabUrl];
-  const { status, stdout, stderr } = await world.run(['docker', 'run', '--rm', ...options, ...script]);
+  const { status, stdout, stderr } = await run(['docker', 'run', '--rm', ...options, ...script]);
   if (status === 124) return note('unknown', `${image}: its container did not end in time.`);
   const refusal = host.lastLine(stderr);
   if (status !== 0) return note(...judgeClient({ seen: () => refusal, image }));
   const seen = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
-  const pipeline = await pipelineOf(runner, world).catch(() => undefined);
+  const pipeline = await pipelineOf(runner, run).catch(() => undefined);
   const jobs = pipeline?.jobs.filter(job => isFor(runner, job)) ?? [];
-  for (const finding of await builder.judge({ seen, image, jobs, world })) note(...finding);
+  for (const finding of await builder.judge({ seen, image, jobs, run })) note(...finding);
   const [verdict, detail, remedy] = explain(seen('gitlab'), answers)!;
   const said = verdict === 'ok' ? '' : ` (${seen('gitlab') || 'no answer'})`;
   note(verdict, `${gitlabUrl} ${detail}${said}`, remedy);
@@ -275,7 +268,7 @@ const answers: Meanings = [
 export const checks: Check[] = runners.flatMap(runner => {
   const of = runners.length > 1 ? ` of ${runner.description}` : '';
   return [
-    { name: `pipeline${of}`, needs: ['compose'], run: (world, note) => checkPipeline(runner, world, note) },
-    { name: `job${of}`, needs: ['compose'], run: (world, note) => checkJob(runner, world, note) },
+    { name: `pipeline${of}`, needs: ['compose'], run: (run, note) => checkPipeline(runner, run, note) },
+    { name: `job${of}`, needs: ['compose'], run: (run, note) => checkJob(runner, run, note) },
   ];
 });

@@ -8,7 +8,7 @@ export const checks: Check[] = [
   {
     name: 'mirror',
     needs: ['engine'],
-    async run({ run }, note) {
+    async run(run, note) {
       const { status, stdout, stderr } = await run([
         'docker',
         'info',

@@ -15,7 +15,7 @@ export const checks: Check[] = [
   {
     name: 'platforms',
     needs: ['engine'],
-    async run({ run }, note) {
+    async run(run, note) {
       const wanted = new Set<string>();
       for (const { pipeline } of runners)
         for (const one of pipeline ? platformsIn(readFileSync(new URL(pipeline, root), 'utf8')) : [])

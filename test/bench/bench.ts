@@ -1,17 +1,17 @@
 /**
- * Compares, in one run: yo with this generator, yo with one that writes a single file, and the own command.
- * Then what is installed; with E2E_DOCKER_HOST a warm image build against a cold one; and with E2E_ENGINES the
- * job of each way to build.
+ * Compares, in one run: this package with create-vite, from an empty npm cache and once it is there; yo with this
+ * generator, and with one that writes a single file. Then what is installed; with E2E_DOCKER_HOST a warm image build
+ * against a cold one; and with E2E_ENGINES the job of each way to build.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { checkout, openFolder, packAndInstall, yoForEverybody } from '../package/support/install.ts';
-import { asNormalUser, giveToNormalUser } from '../package/support/users.ts';
+import { giveToNormalUser } from '../package/support/users.ts';
 import { builderRows } from './builders.ts';
-import { installedSize } from './installed-size.ts';
+import { firstUseRows } from './first-use.ts';
 import { pipelineRows } from './pipeline.ts';
+import { sample } from './sample.ts';
 import { median, type Row, table } from './table.ts';
 
 const rounds = 9;
@@ -23,44 +23,52 @@ try {
   const empty = packAndInstall(emptyGenerator(part('source')), part('empty')).prefix;
   const yo = yoForEverybody(part('tools'));
   const ownCommand = join(ours, 'bin/generator-gitlab-runner-docker');
-  const pipeline = pipelineRows(ownCommand);
+  const person = { home: part('home'), folder: part('runs') };
+  giveToNormalUser(person.home);
 
-  const candidates = {
-    empty: { command: ['node', yo, 'empty'], prefix: empty },
-    yo: { command: ['node', yo, 'gitlab-runner-docker', 'runner', '--defaults'], prefix: ours },
-    own: { command: [ownCommand, 'runner', '--defaults'], prefix: ours },
-  };
   console.log(`Running each ${rounds} times, by turns...`);
-  const seconds = { empty: [] as number[], yo: [] as number[], own: [] as number[] };
-  const work: number[] = [];
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const name of ['empty', 'yo', 'own'] as const) {
-      const { command, prefix } = candidates[name];
-      const started = performance.now();
-      run(command, prefix);
-      // The first round only fills the disk's cache.
-      if (round > 0) seconds[name].push((performance.now() - started) / 1000);
-    }
-    const script = join(import.meta.dirname, 'own-work.mjs');
-    const milliseconds = JSON.parse(run(['node', script, join(ours, 'lib/node_modules')], ours));
-    if (round > 0) work.push(milliseconds);
-  }
-
-  const ratio = (name: 'yo' | 'own') =>
-    median(seconds[name].map((value, index) => value / seconds.empty[index]!));
   const rows: Row[] = [
-    { what: 'yo, an empty generator', value: median(seconds.empty), unit: 's' },
-    { what: 'yo, this generator', value: median(seconds.yo), unit: 's', ratio: ratio('yo'), goal: 1.1 },
-    { what: 'the own command', value: median(seconds.own), unit: 's', ratio: ratio('own'), goal: 0.6 },
-    { what: "the generator's own work in it", value: median(work), unit: 'ms', limit: 100 },
-    ...installedRows('this generator', ours),
-    ...installedRows('an empty generator', empty),
-    ...pipeline,
+    ...(await firstUseRows(part('first-use'), person, rounds)),
+    ...(await warmRows()),
+    ...(await yoRows()),
+    ...pipelineRows(ownCommand),
     ...(await builderRows(ownCommand)),
   ];
-  const node = run(['node', '--version'], ours).trim();
-  console.log(`\nNode.js ${node}, ${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)}\n`);
+  const machine = `${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)}`;
+  console.log(`\nNode.js ${process.version}, and the one on the PATH for what is measured; ${machine}\n`);
   console.log(table(rows));
+
+  async function warmRows(): Promise<Row[]> {
+    const vite = join(checkout, 'test/tools/node_modules/create-vite/index.js');
+    const commands = {
+      node: ['node', '--eval', '0'],
+      vite: ['node', vite, 'app', '--template', 'vanilla', '--no-interactive'],
+      own: [ownCommand, 'runner', '--defaults'],
+      help: [ownCommand, '--help'],
+    };
+    const seconds = await sample(commands, person, rounds);
+    const ratio = ratioOf(seconds.own, seconds.vite);
+    return [
+      { what: 'Node.js itself', value: median(seconds.node), unit: 's' },
+      { what: 'create-vite', value: median(seconds.vite), unit: 's' },
+      { what: 'the own command', value: median(seconds.own), unit: 's', ratio, goal: 1.6 },
+      { what: 'the own command, --help', value: median(seconds.help), unit: 's', limit: 0.15 },
+    ];
+  }
+
+  async function yoRows(): Promise<Row[]> {
+    const commands = {
+      empty: ['node', yo, 'empty'],
+      yo: ['node', yo, 'gitlab-runner-docker', 'runner', '--defaults'],
+    };
+    const prefixes = { empty, yo: ours };
+    const seconds = await sample(commands, person, rounds, name => ({ npm_config_prefix: prefixes[name] }));
+    const ratio = ratioOf(seconds.yo, seconds.empty);
+    return [
+      { what: 'yo, an empty generator', value: median(seconds.empty), unit: 's' },
+      { what: 'yo, this generator', value: median(seconds.yo), unit: 's', ratio, goal: 1.1 },
+    ];
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -71,15 +79,19 @@ function part(name: string): string {
   return path;
 }
 
+function ratioOf(values: readonly number[], others: readonly number[]): number {
+  return median(values.map((value, index) => value / others[index]!));
+}
+
 /** The smallest generator there can be, with the same yeoman-generator. */
 function emptyGenerator(path: string): string {
-  const { dependencies } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+  const { devDependencies } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
   const manifest = {
     name: 'generator-empty',
     version: '1.0.0',
     type: 'module',
     files: ['generators'],
-    dependencies: { 'yeoman-generator': dependencies['yeoman-generator'] },
+    dependencies: { 'yeoman-generator': devDependencies['yeoman-generator'] },
   };
   writeFileSync(join(path, 'package.json'), JSON.stringify(manifest));
   mkdirSync(join(path, 'generators/app'), { recursive: true });
@@ -92,26 +104,4 @@ export default class extends Generator {
 `,
   );
   return path;
-}
-
-/** Runs a command in a new folder as a normal user, without a terminal, and gives what it prints. */
-function run(command: readonly string[], prefix: string): string {
-  const cwd = mkdtempSync(join(folder, 'run-'));
-  const home = join(folder, 'home');
-  mkdirSync(home, { recursive: true });
-  giveToNormalUser(cwd);
-  giveToNormalUser(home);
-  const [program = '', ...words] = asNormalUser(command);
-  const env = { PATH: process.env.PATH, HOME: home, NO_UPDATE_NOTIFIER: '1', npm_config_prefix: prefix };
-  const { status, stdout, stderr } = spawnSync(program, words, { cwd, env, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
-  return stdout;
-}
-
-function installedRows(what: string, prefix: string): Row[] {
-  const { packages, mebibytes } = installedSize(join(prefix, 'lib/node_modules'));
-  return [
-    { what: `installed with ${what}`, value: packages, unit: 'packages' },
-    { what: `installed with ${what}`, value: mebibytes, unit: 'MiB' },
-  ];
 }

@@ -6,7 +6,7 @@ export interface Row {
   readonly ratio?: number;
   /** The ratio must be at most this. */
   readonly goal?: number;
-  /** The value must be below this. */
+  /** The value must be at most this. */
   readonly limit?: number;
 }
 
@@ -20,10 +20,10 @@ export function median(values: readonly number[]): number {
 export function table(rows: readonly Row[]): string {
   const cells = rows.map(({ what, value, unit, ratio, goal, limit }) => [
     what,
-    `${unit === 's' ? value.toFixed(2) : Math.round(value)} ${unit}`,
+    `${value.toFixed(unit === 's' ? 3 : unit === 'MiB' ? 1 : 0)} ${unit}`,
     ratio === undefined ? '' : `x ${ratio.toFixed(2)}`,
-    goal !== undefined ? `at most ${goal}` : limit !== undefined ? `below ${limit} ${unit}` : '',
-    goal !== undefined ? verdict(ratio! <= goal) : limit !== undefined ? verdict(value < limit) : '',
+    goal !== undefined ? `at most ${goal}` : limit !== undefined ? `at most ${limit} ${unit}` : '',
+    goal !== undefined ? verdict(ratio! <= goal) : limit !== undefined ? verdict(value <= limit) : '',
   ]);
   const all = [['', 'median', 'ratio', 'goal', ''], ...cells];
   const widths = all[0]!.map((_, column) => Math.max(...all.map(line => line[column]!.length)));

@@ -26,10 +26,10 @@ describe('the repositories of examples/', () => {
     },
   );
 
-  // The goal is 1,700 lines, 1,200 of them in scripts/: these limits only ever go down.
-  const most = { all: 1832, scripts: 1488 };
+  // One person is to own it; these limits only ever go down.
+  const most = { all: 1700, scripts: 1360 };
 
-  it('hold exactly 18 files by default, and no more lines than they have had', () => {
+  it('hold exactly 18 files by default, and no more lines than one person reads in half an hour', () => {
     const files = Object.entries(filesIn(join(examples, 'default')));
     const lines = (some: [string, string][]) =>
       some.reduce((sum, [, text]) => sum + text.split('\n').length - 1, 0);

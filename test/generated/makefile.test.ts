@@ -86,14 +86,6 @@ describe.skipIf(!needs(isInstalled('make', '--version'), 'make'))('make', () => 
     expect(run(folder, ['cat', '.env']).stdout).toBe('RUNNER_TOKEN=mine\n');
   });
 
-  it('warns of no variable that is not set', () => {
-    for (const target of targets) {
-      expect(
-        run(writeAll(), ['make', '--dry-run', '--warn-undefined-variables', target, 'ARGS=', 'YES=']).stderr,
-      ).toBe('');
-    }
-  });
-
   it.each([
     ['register', "RUNNER=it's $HOME; x", "run register -- it's $HOME; x"],
     ['register', 'ARGS=--dry-run', 'run register --dry-run'],

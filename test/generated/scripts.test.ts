@@ -47,7 +47,8 @@ describe.skipIf(!needs(node !== undefined, 'the Node.js of test/tools'))(
       const { runners, parts } = planWith(typed);
       expect(JSON.parse(stdout)).toMatchObject({
         runners: runners.map(({ description, tags, runUntagged, accessLevel, tokenVariable, builder }) => ({
-          ...{ description, tags, runUntagged, accessLevel, tokenVariable, builder },
+          ...{ description, tag_list: tags, run_untagged: runUntagged, access_level: accessLevel },
+          ...{ tokenVariable, builder },
         })),
         parts,
       });

@@ -30,7 +30,6 @@ const answers = (folder: string): Record<string, string> =>
 describe('the own command', () => {
   it('writes a repository, and says what comes next', async () => {
     const folder = newFolder();
-    // Yeoman announces what it does on stderr.
     const { status, stderr } = await run(folder, 'my-runner', '--tags', 'a,b', '--no-run-untagged');
     expect(status).toBe(0);
     expect(stderr).toMatch(

@@ -16,7 +16,8 @@ export const mutants: readonly Mutant[] = [
   host('masking by value is off', "all.replaceAll(one, '[masked]')", 'all'),
   host('masking by pattern is off', ".replace(tokens, '[masked]')", ''),
   host('a short secret is replaced first', 'other.length - one.length', 'one.length - other.length'),
-  host('values of the environment are no secrets', 'keepSecret(value(name));', 'value(name);'),
+  host('values of the environment are no secrets', '? keepSecret(value) : value', '? value : value'),
+  host('a secret that no script reads is shown', 'process.env })) env(name);', 'process.env })) void name;'),
   host(
     '.env may be read by others',
     "{ mode: 0o600, flag: 'wx', flush: true }",
@@ -45,11 +46,11 @@ export const mutants: readonly Mutant[] = [
   ),
   register(
     'a runner is not deleted again',
-    "callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token } });\n    const isDeleted",
-    "callGitLab(gitlabUrl, 'GET', '/runners', {});\n    const isDeleted",
+    "callGitLab('DELETE', '/runners', { body: { token } });\n    const isDeleted",
+    "callGitLab('GET', '/runners', {});\n    const isDeleted",
   ),
   register('nothing is tried before a runner is created', '  host.writeEnvironment({});\n', ''),
-  register('Ctrl-C is not held back', '  host.holdInterruptions();\n', ''),
+  register('Ctrl-C is not held back', '  host.interruptions.areHeld = true;\n', ''),
   register('unregister asks nobody', '  await requireYes(terminal, `Delete', '  void (terminal, `Delete'),
   register('rotate asks nobody', '  await requireYes(job.terminal, `Renew', '  void (job.terminal, `Renew'),
   register('the token stays in .env', '  keep(runner);\n', ''),
@@ -61,8 +62,8 @@ export const mutants: readonly Mutant[] = [
   register('what GitLab keeps is not changed', "'PUT', `/runners/${id}`", "'GET', `/runners/${id}`"),
   gitlab(
     'the token is part of the address',
-    'fetch(`${gitlabUrl}/api/v4${path}`',
-    'fetch(`${gitlabUrl}/api/v4${path}?private_token=${token}`',
+    'fetch(`${url}/api/v4${path}`',
+    'fetch(`${url}/api/v4${path}?private_token=${token}`',
   ),
   gitlab('a redirect is followed', "redirect: 'manual'", "redirect: 'follow'"),
   gitlab(
@@ -75,7 +76,7 @@ export const mutants: readonly Mutant[] = [
   doctor('what needs a failed check is looked at', 'if (need) skip(', 'if (!name) skip('),
   doctor(
     'doctor waits for ever',
-    "await Promise.race([run(world, note), limit.then(() => Promise.reject(Error('time ran out.')))])",
-    'await run(world, note)',
+    "await Promise.race([run(programs, note), limit.then(() => Promise.reject(Error('time ran out.')))])",
+    'await run(programs, note)',
   ),
 ];

@@ -259,3 +259,24 @@ test.skipIf(!tmux)('the own command asks for a further runner what is its own, i
   expect(workplace.read('runner/config/config.toml')).toContain('name = "deploy"');
   expect(workplace.read('runner/scripts/settings.ts')).toContain("project: 'team/app'");
 });
+
+test.skipIf(!tmux).each([
+  ['with colours', {}, true],
+  ['without colours by NO_COLOR', { NO_COLOR: '1' }, false],
+])('the own command asks in a terminal of 80 by 24, %s', async (_, environment, hasColours) => {
+  const workplace = new Workplace(own);
+  workplace.terminalSize = { columns: 80, rows: 24 };
+  Object.assign(workplace.environment, environment);
+  const terminal = new Dialogue(workplace, own, 'runner');
+  for (const name of answerNames.slice(0, answerNames.indexOf('builder'))) {
+    await terminal.shows(new RegExp(`\\? ${messages[name].slice(0, 20).replace(/[()]/g, '\\$&')}`));
+    terminal.press('Enter');
+  }
+  await terminal.chooses(messages.builder, 'socket');
+  terminal.press('Down');
+  await terminal.chooses(messages.builder, 'dind');
+  expect(terminal.colours().length > 0).toBe(hasColours);
+  terminal.press('C-c');
+  expect(await terminal.exitCode()).toBe(130);
+  expect(workplace.paths()).toEqual([]);
+});

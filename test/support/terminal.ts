@@ -1,13 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 
-/** A program in a real terminal of 120 columns and 50 lines, kept by a tmux server of its own. */
+/** A program in a real terminal, kept by a tmux server of its own. */
 export class Terminal {
   readonly #socket = `test-${randomBytes(4).toString('hex')}`;
 
   /** @param command what a shell runs; the terminal stays open after its end */
-  constructor(command: string, options: { cwd: string; env: NodeJS.ProcessEnv }) {
-    const size = ['-x', '120', '-y', '50'];
+  constructor(
+    command: string,
+    options: { cwd: string; env: NodeJS.ProcessEnv },
+    { columns, rows } = { columns: 120, rows: 50 },
+  ) {
+    const size = ['-x', String(columns), '-y', String(rows)];
     const shell = `${command}; echo "ended with $?"; exec sleep 600`;
     // A server takes its environment from the client that starts it.
     execFileSync('tmux', ['-L', this.#socket, 'new-session', '-d', ...size, 'sh', '-c', shell], options);
@@ -17,6 +21,15 @@ export class Terminal {
   /** All that is, and was, on the screen. */
   text(): string {
     return this.#tmux('capture-pane', '-p', '-J', '-S', '-');
+  }
+
+  /** The escape sequences by which what is on the screen was given colours. */
+  colours(): string[] {
+    const screen = this.#tmux('capture-pane', '-p', '-e', '-S', '-');
+    return screen
+      .split('\u001b[')
+      .flatMap(part => /^([\d;:]+)m/.exec(part)?.[1] ?? [])
+      .filter(codes => codes.split(';').some(code => /^([349][0-7]|10[0-7]|[34]8.*)$/.test(code)));
   }
 
   /** Types text as it is. */

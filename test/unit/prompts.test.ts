@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { more, prompts } from '../../generators/ask/prompts.ts';
+import { type Answered, more, type Prompt, prompts } from '../../generators/ask/prompts.ts';
 import {
   type AnswerName,
   answerNames,
@@ -12,21 +12,15 @@ import {
 import type { Engine } from '../../generators/plan/engine.ts';
 import { otherAnswers } from '../support/answers.ts';
 
-type Answered = Readonly<Record<string, string | boolean | undefined>>;
-
-/** A prompt as Inquirer takes it. */
-interface Prompt {
-  name: AnswerName | typeof more;
-  type: string;
-  message: string | ((answered: Answered) => string);
-  default: unknown;
-  choices?: { value: string; name: string; short: string }[];
-  when?: (answered: Answered) => boolean;
-  validate?: (typed: string, answered?: Answered) => true | string;
-}
-
 /** A prompt as a user sees it. */
-type Shown = Omit<Prompt, 'message' | 'when'> & { message: string };
+interface Shown {
+  name: string;
+  type: Prompt['type'];
+  message: string;
+  default: unknown;
+  choices?: Prompt['choices'];
+  validate?: (typed: string) => true | string;
+}
 
 /** The prompts that come up, by their names, where those answers were given to the ones before. */
 function ask(
@@ -35,7 +29,7 @@ function ask(
   { engine, answered = {} }: { engine?: Engine; answered?: Answered } = {},
 ): Record<string, Shown | undefined> {
   const at = (value: unknown) => (typeof value === 'function' ? value(answered) : value);
-  const shown = (prompts(known, given, engine) as Prompt[])
+  const shown = prompts(known, given, engine)
     .filter(({ when }) => when?.(answered) ?? true)
     .map(({ when, validate, ...prompt }) => ({
       ...prompt,
@@ -140,7 +134,7 @@ describe('prompts', () => {
 
   it('list choices by their short names, and describe the one that is chosen', () => {
     const { type, choices } = ask().builder!;
-    const listed = (choices as unknown as (answered: Answered) => object[])({});
+    const listed = choices?.({});
     expect(type).toBe('select');
     // The client of docker:stable, the default image of the others, goes with the builder that is chosen.
     expect(listed).toEqual(
@@ -179,9 +173,7 @@ describe('the question for the cache', () => {
   /** The choices, which depend on what was answered before. */
   const offered = (answered: Answered) => {
     const { choices } = ask({}, {}, { answered: { [more]: true, ...answered } }).cache!;
-    return (choices as unknown as (answered: Answered) => { value: string }[])(answered).map(
-      ({ value }) => value,
-    );
+    return (choices?.(answered) ?? []).map(({ value }) => value);
   };
 
   it('does not offer to keep none where a job shares a volume with an engine of its own', () => {

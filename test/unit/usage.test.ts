@@ -3,7 +3,7 @@ import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
 import { answerNames, builders, hardenings, questions } from '../../generators/ask/questions.ts';
 import { runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from '../../generators/ask/runners.ts';
-import { defaultsInWords, optionsTable, usage } from '../../generators/ask/usage.ts';
+import { defaultsInWords, exitCodes, optionsTable, usage } from '../../generators/ask/usage.ts';
 
 describe('defaultsInWords', () => {
   it('names the default, and the builders that have another', () => {
@@ -48,8 +48,16 @@ describe('usage', () => {
   it('names both ways to run the generator, and the options that are no questions', () => {
     expect(usage()).toContain('generator-gitlab-runner-docker [directory]');
     expect(usage()).toContain('yo gitlab-runner-docker [directory]');
-    for (const option of ['--defaults', '--force', '--dry-run', '--help', '--version']) {
+    for (const option of ['--defaults', '--force', '--dry-run', '--completion', '--help', '--version']) {
       expect(usage()).toContain(option);
+    }
+  });
+
+  it('says what the exit codes mean, as README does', () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
+    for (const [code, sentence] of Object.entries(exitCodes)) {
+      expect(entries.some(entry => new RegExp(`^  ${code} +${sentence}$`).test(entry))).toBe(true);
+      expect(readme).toContain(`${code} ${sentence.replace(',', '')}`);
     }
   });
 

@@ -4,7 +4,6 @@ import type { Finding } from './host.ts';
 import { type Builder, explain } from './jobs.ts';
 
 export const builder: Builder = {
-  options: [],
   rules({ script, host }) {
     const findings: Finding[] = [];
     const [, command] =

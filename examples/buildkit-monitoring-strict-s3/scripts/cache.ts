@@ -1,15 +1,7 @@
 // The cache of jobs: whether its S3 server takes the keys of .env, where jobs run.
 
 import { createHash, createHmac } from 'node:crypto';
-import {
-  type Check,
-  type Environment,
-  type Finding,
-  lastLine,
-  mask,
-  readEnvFile,
-  whyNoImage,
-} from './host.ts';
+import { type Check, env, type Finding, lastLine, mask, readEnvFile, whyNoImage } from './host.ts';
 import { configOf, containerOptions } from './jobs.ts';
 import { runners } from './settings.ts';
 
@@ -20,12 +12,6 @@ export interface Bucket {
   readonly region: string;
   readonly scheme: 'http' | 'https';
 }
-
-/** The same keys as the runner gets, by the names in .env. */
-const keysOf = ({ value }: Environment): [string, string] => [
-  value('CACHE_S3_ACCESS_KEY'),
-  value('CACHE_S3_SECRET_KEY'),
-];
 
 /**
  * An address that lists the bucket (or all buckets, where that name is empty), signed for one minute, as the runner
@@ -100,8 +86,9 @@ export const checks: Check[] = [
   {
     name: 'cache',
     needs: ['engine'],
-    async run({ run, environment }, note) {
-      const keys = keysOf(environment);
+    async run(run, note) {
+      // The same keys as the runner gets.
+      const keys = [env('CACHE_S3_ACCESS_KEY'), env('CACHE_S3_SECRET_KEY')] as const;
       if (keys.includes('')) {
         const remedy =
           'Write both into .env; for the server in docker-compose.yml make them up; then: make up';

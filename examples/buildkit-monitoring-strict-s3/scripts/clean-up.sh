@@ -1,9 +1,6 @@
 #!/bin/sh
-# Removes what jobs leave behind on this host, in the container "clean-up":
-#
-#   clean-up.sh watch  once a day, and whenever the disk runs full
-#   clean-up.sh now    once
-#
+# Removes what jobs leave behind on this host, in the container "clean-up": once a day, and whenever the disk runs full;
+# "clean-up.sh now" does it once.
 # Nothing is forced, so Docker refuses what a container uses, running or stopped. What has the label "keep" stays.
 set -eu
 
@@ -53,18 +50,14 @@ by_need() {
   say "$(free_gb) GB free now"
 }
 
-case ${1:-} in
-  now) daily; by_need ;;
-  watch)
-    trap 'exit 0' TERM INT
-    minute=0
-    while :; do
-      if [ $((minute % 1440)) = 5 ]; then daily; fi
-      # The engine may be restarting: the next time will do.
-      by_need || say 'Docker does not answer'
-      minute=$((minute + 5))
-      sleep 300 &
-      wait $!
-    done ;;
-  *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
-esac
+if [ "${1:-}" = now ]; then daily; by_need; exit; fi
+trap 'exit 0' TERM INT
+minute=0
+while :; do
+  if [ $((minute % 1440)) = 5 ]; then daily; fi
+  # The engine may be restarting: the next time will do.
+  by_need || say 'Docker does not answer'
+  minute=$((minute + 5))
+  sleep 300 &
+  wait $!
+done

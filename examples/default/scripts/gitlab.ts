@@ -1,32 +1,21 @@
 // GitLab's REST API, as far as a runner needs it: https://docs.gitlab.com/api/runners/
 
-import { type Check, type Environment, Failure, mask, type Note, type World } from './host.ts';
+import { type Check, env, Failure, gitlabUrl, mask, type Note } from './host.ts';
 import { type Runner, runners } from './settings.ts';
 
-export interface Answer {
-  readonly status: number;
-  /** The parsed object or list; an empty object where the answer is not JSON. */
-  readonly body: Record<string, unknown>;
-  readonly isJson: boolean;
-  /** Where a redirect leads; empty where there is none. */
-  readonly location: string;
-}
+/** The body is an object or a list, empty where the answer is no JSON; the location is where a redirect leads. */
+export type Answer = Readonly<{ status: number; body: Tree; isJson: boolean; location: string }>;
+type Tree = Record<string, unknown>;
 
 /** An access token, and what is sent. */
-export interface Request {
-  readonly token?: string;
-  readonly body?: object;
-}
+export type Request = Readonly<{ token?: string; body?: object }>;
 
 /** One call of the API; an HTTP error is an answer. @throws Failure if GitLab cannot be reached */
-export async function callGitLab(
-  gitlabUrl: string,
-  method: string,
-  path: string,
-  { token = '', body }: Request = {},
-): Promise<Answer> {
+export async function callGitLab(method: string, path: string, request: Request = {}): Promise<Answer> {
+  const { token = '', body } = request;
+  const url = gitlabUrl();
   try {
-    const response = await fetch(`${gitlabUrl}/api/v4${path}`, {
+    const response = await fetch(`${url}/api/v4${path}`, {
       method,
       redirect: 'manual',
       // It counts until the last byte: an answer that drips in ends too.
@@ -40,7 +29,9 @@ export async function callGitLab(
     const parsed = isJson && text !== '' ? (JSON.parse(text) ?? {}) : {};
     return { status, body: parsed, isJson, location: headers.get('location') ?? '' };
   } catch (error) {
-    throw unreachable(new URL(gitlabUrl).host, error as Error);
+    const { code = '', message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
+    const [, remedy] = remedies.find(([codes]) => codes.test(`${code}`))!;
+    throw new Failure(`${new URL(url).host} cannot be reached: ${mask(`${message || code}`)}`, remedy);
   }
 }
 
@@ -53,22 +44,13 @@ const remedies: [RegExp, string][] = [
   [/^/, 'Check GITLAB_URL in .env, DNS, firewall and proxy, and that GitLab runs.'],
 ];
 
-function unreachable(host: string, error: Error): Failure {
-  const { code = '', message } = (error.cause ?? error) as NodeJS.ErrnoException;
-  const [, remedy] = remedies.find(([codes]) => codes.test(`${code}`))!;
-  return new Failure(`${host} cannot be reached: ${mask(`${message || code}`)}`, remedy);
-}
-
 /** GitLab's own words, without secrets. */
-export function reason({ error_description: words, message, error }: Answer['body']): string {
+export function reason({ error_description: words, message, error }: Tree): string {
   const said = words ?? message ?? error ?? 'no reason given';
   return mask(typeof said === 'string' ? said : JSON.stringify(said));
 }
 
-/**
- * A refusal as a failure: what GitLab does not do, in its own words, and what helps.
- * @param scope what GITLAB_ACCESS_TOKEN needs for it, where that was sent
- */
+/** What GitLab does not do, in its own words, and what helps. @param scope of an access token, where one was sent */
 export function refusal(answer: Answer, what: string, remedy: string, scope = ''): Failure {
   const { status, body, isJson, location } = answer;
   if (status >= 300 && status < 400) {
@@ -86,22 +68,18 @@ export function refusal(answer: Answer, what: string, remedy: string, scope = ''
 }
 
 /** @throws Failure unless GitLab's API answers at this address */
-export async function requireGitLab(gitlabUrl: string): Promise<void> {
-  const answer = await callGitLab(gitlabUrl, 'GET', '/version');
+export async function requireGitLab(): Promise<void> {
+  const answer = await callGitLab('GET', '/version');
   // Without a token GitLab refuses this call, in JSON; a page of some other server would be HTML.
   if (answer.isJson && [200, 401, 403].includes(answer.status)) return;
   const remedy = 'Check GITLAB_URL in .env: take /ci off it; a GitLab below a sub-path needs that path.';
-  throw refusal(answer, `show its API at ${gitlabUrl}`, remedy);
+  throw refusal(answer, `show its API at ${gitlabUrl()}`, remedy);
 }
 
-/**
- * What GitLab says of a runner's token; `expiresAt` is empty where it does not expire.
- * @returns undefined if there is no token, or GitLab does not accept it
- * @throws Failure if GitLab does not say
- */
-export async function verifyRunner(gitlabUrl: string, token: string) {
+/** The runner of a token, undefined if GitLab does not accept it. @throws Failure if GitLab does not say */
+export async function verifyRunner(token: string) {
   if (token === '') return undefined;
-  const answer = await callGitLab(gitlabUrl, 'POST', '/runners/verify', { body: { token } });
+  const answer = await callGitLab('POST', '/runners/verify', { body: { token } });
   const { status, body, isJson } = answer;
   // A page with 403 is not GitLab's word.
   if (isJson && (status === 403 || status === 401)) return undefined;
@@ -113,67 +91,64 @@ export async function verifyRunner(gitlabUrl: string, token: string) {
 /** When a token ends, in words. */
 export const expiry = (at: string) => (at === '' ? 'does not expire' : `expires on ${at}`);
 
-/** What GitLab keeps of a runner, as settings.ts wants it; the names are those of the API. */
-export function runnerAttributes(runner: Runner, runnerType: unknown): Record<string, unknown> {
-  return {
-    description: runner.description,
-    tag_list: [...runner.tags].sort(),
-    run_untagged: runner.runUntagged,
-    ...(runnerType === 'project_type' && { locked: runner.locked }),
-    access_level: runner.accessLevel,
-    maximum_timeout: runner.maximumTimeout,
-    paused: runner.paused,
-  };
+/** What GitLab is to keep of a runner: what settings.ts has by the API's names. Only runners of projects can be locked. */
+export function runnerAttributes(runner: Runner, type: unknown): Record<string, unknown> {
+  const { tokenVariable, builder, pipeline, project, locked, ...attributes } = runner;
+  return { ...attributes, ...(type === 'project_type' && { locked }) };
 }
 
 /** How GitLab has a runner otherwise than settings.ts, in words. @throws Failure if it does not show the runner */
-export async function compare({ gitlabUrl, value }: Environment, runner: Runner, id: string) {
-  const token = value('GITLAB_ACCESS_TOKEN');
+export async function compare(runner: Runner, id: string) {
+  const token = env('GITLAB_ACCESS_TOKEN');
   const remedy = 'To compare them: GITLAB_ACCESS_TOKEN (scope manage_runner) in .env, make register';
   if (token === '')
     throw new Failure('GitLab shows the tags and limits of runners only to an access token.', remedy);
-  const answer = await callGitLab(gitlabUrl, 'GET', `/runners/${id}`, { token });
+  const answer = await callGitLab('GET', `/runners/${id}`, { token });
   if (answer.status !== 200) throw refusal(answer, 'show the runner', remedy, 'manage_runner');
-  const { tag_list: tags = [], runner_type: type } = answer.body;
-  const is: Answer['body'] = { ...answer.body, tag_list: [tags].flat().map(String).sort() };
-  const wanted = runnerAttributes(runner, type);
-  const differences = Object.entries(wanted)
-    .map(([key, to]) => [key, JSON.stringify(is[key]), JSON.stringify(to)])
-    .filter(([, from, to]) => from !== to)
-    .map(([key, from, to]) => `${key} is ${from} in GitLab, and ${to} in settings.ts`);
+  const wanted = runnerAttributes(runner, answer.body.runner_type);
+  // GitLab keeps tags in an order of its own.
+  const inOrder = (value: unknown) => JSON.stringify(Array.isArray(value) ? [...value].sort() : value);
+  const differences = Object.keys(wanted)
+    .map(key => [key, inOrder(answer.body[key]), inOrder(wanted[key])])
+    .filter(([, is, to]) => is !== to)
+    .map(([key, is, to]) => `${key} is ${is} in GitLab, and ${to} in settings.ts`);
   return { differences, wanted };
 }
 
 export const checks: Check[] = [
-  { name: 'GitLab', needs: [], run: checkGitLab },
-  { name: 'registered', needs: ['GitLab'], run: checkRunners },
+  {
+    name: 'GitLab',
+    needs: [],
+    async run(_, note) {
+      await requireGitLab();
+      note('ok', `${gitlabUrl()} answers this host`);
+    },
+  },
+  {
+    name: 'registered',
+    needs: ['GitLab'],
+    async run(_, note) {
+      for (const runner of runners) await checkRunner(runner, note);
+    },
+  },
 ];
 
-async function checkGitLab({ environment: { gitlabUrl } }: World, note: Note): Promise<void> {
-  await requireGitLab(gitlabUrl);
-  note('ok', `${gitlabUrl} answers this host`);
-}
-
-async function checkRunners({ environment }: World, note: Note): Promise<void> {
-  for (const runner of runners) await checkRunner(runner, environment, note);
-}
-
 /** Whether GitLab accepts the token of a runner, and for how long, and has what settings.ts says of it. */
-async function checkRunner(runner: Runner, environment: Environment, note: Note): Promise<void> {
+async function checkRunner(runner: Runner, note: Note): Promise<void> {
   const { description, tokenVariable } = runner;
   const words = runners.length > 1 ? ` RUNNER='${description}'` : '';
   const remedy = `Run: make register${words}`;
-  const token = environment.value(tokenVariable);
+  const token = env(tokenVariable);
   if (token === '') return note('warning', `"${description}" has no ${tokenVariable} yet.`, remedy);
-  const known = await verifyRunner(environment.gitlabUrl, token);
+  const known = await verifyRunner(token);
   if (!known) return note('failed', `GitLab does not accept ${tokenVariable} any more.`, remedy);
-  const expiresAt = known.expiresAt || environment.value(`${tokenVariable}_EXPIRES`);
+  const expiresAt = known.expiresAt || env(`${tokenVariable}_EXPIRES`);
   const detail = `"${description}" is runner #${known.id}; its token ${expiry(expiresAt)}`;
   const isSoon = Date.parse(expiresAt) - Date.now() < 14 * 86_400_000;
   if (isSoon) note('warning', detail, `Run: make register ARGS=--rotate${words}`);
   else note('ok', detail);
   try {
-    const { differences } = await compare(environment, runner, known.id);
+    const { differences } = await compare(runner, known.id);
     for (const difference of differences) {
       const verdict = difference.startsWith('paused is true') ? 'failed' : 'warning';
       note(verdict, `"${description}": ${difference}`, remedy);

@@ -48,9 +48,9 @@ async function judge(inside: Inside): Promise<Finding[]> {
   if (service === undefined) return [judgeClient(inside)];
   // Without a job there is no service to answer; so one is started, to see whether it may.
   const command = ['docker', 'run', '--rm', '--privileged', '--entrypoint', 'sh', service];
-  const missing = await whyNoImage(inside.world.run, service);
+  const missing = await whyNoImage(inside.run, service);
   if (missing) return [missing];
-  const { status, stdout, stderr } = await inside.world.run([
+  const { status, stdout, stderr } = await inside.run([
     ...command,
     '-c',
     'mount -t tmpfs none /mnt && dockerd --version',

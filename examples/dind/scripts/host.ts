@@ -34,26 +34,18 @@ export function mask(text: string): string {
   return longestFirst.reduce((all, one) => all.replaceAll(one, '[masked]'), text).replace(tokens, '[masked]');
 }
 
-/** The values of .env and the environment; where both have one, the environment's counts. */
-export interface Environment {
-  readonly gitlabUrl: string;
-  /** Any other variable, by its name; an empty text where there is none. */
-  readonly value: (name: string) => string;
+/** The value of a variable of the environment, or else of .env; empty where there is none. */
+export function env(name: string): string {
+  const value = (process.env[name] || parseEnv(readEnvFile())[name] || '').trim();
+  return /TOKEN|SECRET|PASSWORD|KEY/.test(name) && !name.endsWith('_EXPIRES') ? keepSecret(value) : value;
 }
 
-/** @throws Failure if GITLAB_URL is missing or no address, or if .env cannot be read */
-export function readEnvironment(): Environment {
-  const fromFile = parseEnv(readEnvFile());
-  const value = (name: string) => (process.env[name] || fromFile[name] || '').trim();
-  for (const name of Object.keys({ ...fromFile, ...process.env })) {
-    if (/TOKEN|SECRET|PASSWORD|KEY/.test(name) && !name.endsWith('_EXPIRES')) keepSecret(value(name));
-  }
-  const gitlabUrl = value('GITLAB_URL').replace(/\/+$/, '');
-  if (!URL.canParse(gitlabUrl) || !/^https?:/.test(gitlabUrl)) {
-    const remedy = 'Write it in .env, for example GITLAB_URL=https://gitlab.example.com';
-    throw new Failure(`GITLAB_URL is no address: "${gitlabUrl}".`, remedy);
-  }
-  return { gitlabUrl, value };
+/** GitLab's address, without a slash at its end. @throws Failure if GITLAB_URL is missing or no address */
+export function gitlabUrl(): string {
+  const url = env('GITLAB_URL').replace(/\/+$/, '');
+  if (URL.canParse(url) && /^https?:/.test(url)) return url;
+  const remedy = 'Write it in .env, for example GITLAB_URL=https://gitlab.example.com';
+  throw new Failure(`GITLAB_URL is no address: "${url}".`, remedy);
 }
 
 /** The text of .env; empty where there is none. @throws Failure if it cannot be read */
@@ -69,10 +61,7 @@ export function readEnvFile(): string {
 const takeOver = 'See whose it is: ls -l .env; to make it yours: sudo chown "$(id -u):$(id -g)" .env';
 const inTheWay = 'See what is in the way, and whether the disk is full: ls -ld . .env*; df -h .';
 
-/**
- * Puts values into .env in one step, reads them back, and keeps its other lines. Call it inside `withLock`.
- * @throws Failure if .env stays as it was
- */
+/** Puts values into .env in one step, inside `withLock`, and reads them back. @throws Failure if it stays as it was */
 export function writeEnvironment(changes: Readonly<Record<string, string>>): void {
   const [file, copy] = [new URL('.env', root), new URL('.env.new', root)];
   const text = Object.entries(changes).reduce(withLine, readEnvFile());
@@ -124,26 +113,14 @@ export async function withLock<T>(body: () => Promise<T>): Promise<T> {
   }
 }
 
-let isHeld = false;
-
-/** From here on Ctrl-C does not end this program: what it has begun comes to an end first. */
-export function holdInterruptions(): void {
-  isHeld = true;
-}
+/** Where they are held, Ctrl-C does not end this program: what it has begun comes to an end first. */
+export const interruptions = { areHeld: false };
 
 /** What a program printed, without colours, and its exit code: 127 where it is not installed, 124 where time ran out. */
-export interface Result {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type Result = Readonly<{ status: number; stdout: string; stderr: string }>;
 
-/** Variables and input for a program, which unlike arguments nobody sees, and the seconds it has: 10 unless told, 0 for no limit. */
-export interface RunOptions {
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly input?: string;
-  readonly seconds?: number;
-}
+/** Variables and input, which unlike arguments nobody sees, and the seconds a program has: 10 unless told, 0 for no limit. */
+export type RunOptions = Readonly<{ environment?: Record<string, string>; input?: string; seconds?: number }>;
 
 /** Runs a program in the repository's folder, without a shell. A test hands over another one. */
 export type Run = (command: readonly string[], options?: RunOptions) => Promise<Result>;
@@ -178,14 +155,6 @@ export async function whyNoImage(run: Run, image: string): Promise<Finding | und
   return ['unknown', `${image} is not on this host yet.`, `docker pull ${image}`];
 }
 
-/** What the engine says of itself, in Docker's words. */
-export interface Engine {
-  readonly Version: string;
-  readonly ApiVersion: string;
-  readonly MinAPIVersion: string;
-  readonly Components?: readonly { readonly Name: string }[];
-}
-
 /** Why no engine answers: what the exit code and the errors match, the sentence, and what helps. */
 const noEngine: [RegExp, string, string][] = [
   [/^127/, 'Docker is not installed.', 'Install it: https://docs.docker.com/engine/install/'],
@@ -194,33 +163,32 @@ const noEngine: [RegExp, string, string][] = [
   [/^/, 'No Docker Engine answers: ', 'Start it: sudo systemctl start docker (or start Docker Desktop).'],
 ];
 
-/** @throws Failure if there is no engine, it does not answer, or this user may not use it */
-export async function requireEngine(run: Run): Promise<Engine> {
+/** What the engine says of itself. @throws Failure if there is none, or it does not answer this user */
+export async function requireEngine(run: Run): Promise<ReturnType<typeof JSON.parse>> {
   const { status, stdout, stderr } = await run(['docker', 'version', '--format', '{{json .Server}}']);
-  const server = status === 0 && stdout.startsWith('{') ? JSON.parse(stdout) : undefined;
-  if (server) return server;
+  if (status === 0 && stdout.startsWith('{')) return JSON.parse(stdout);
   const [, problem, remedy] = noEngine.find(([pattern]) => pattern.test(`${status} ${stderr}`))!;
   throw new Failure(problem.endsWith(': ') ? problem + lastLine(stderr) : problem, remedy);
 }
 
-/** The command of Compose, as words. @throws Failure if it is not installed */
-export async function requireCompose(run: Run): Promise<readonly string[]> {
+/** Runs Compose, as a plugin of Docker or as a program of its own. @throws Failure if it is not installed */
+export async function compose(run: Run, words: readonly string[], options?: RunOptions): Promise<Result> {
   for (const command of [['docker', 'compose'], ['docker-compose']]) {
-    if ((await run([...command, 'version'])).status === 0) return command;
+    if ((await run([...command, 'version'])).status === 0) return run([...command, ...words], options);
   }
   const remedy = 'Install its plugin, for example: sudo apt-get install docker-compose-plugin';
   throw new Failure('Docker Compose is not installed.', remedy);
 }
 
-/**
- * Runs the program of a module, if it was started and not imported, also through a link. A failure is printed with its
- * remedy and without secrets, and the exit code is then 1; after Ctrl-C it is 130.
- */
+/** Runs the program of a module that was started, also through a link. The exit code is 1 if it failed, 130 after Ctrl-C. */
 export async function start({ filename }: ImportMeta, main: () => Promise<void>): Promise<void> {
   const program = process.argv[1] ?? '';
   if (!fs.existsSync(program) || fs.realpathSync(program) !== filename) return;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => isHeld || process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => interruptions.areHeld || process.exit(130));
   try {
+    // All of them, so that no message of another program shows one.
+    for (const name of Object.keys({ ...parseEnv(readEnvFile()), ...process.env })) env(name);
     await main();
   } catch (error) {
     const { message, remedy = '' } = error as Failure;
@@ -238,21 +206,12 @@ export type Finding = readonly [verdict: Verdict, detail: string, remedy?: strin
 /** Notes what a check found; the remedy is a command or a place to go to, and never "make doctor". */
 export type Note = (...finding: Finding) => void;
 
-/** What checks work with. What an earlier check found out is there for those that need it. */
-export interface World {
-  readonly run: Run;
-  readonly environment: Environment;
-  engine?: Engine;
-  /** The command of Compose. */
-  compose?: readonly string[];
-}
-
 /** One line of doctor's table, or several of the same name. A Failure that `run` throws is its finding. */
 export interface Check {
   readonly name: string;
   /** The checks that must not have failed before, by their names. */
   readonly needs: readonly string[];
-  readonly run: (world: World, note: Note) => Promise<void> | void;
+  readonly run: (run: Run, note: Note) => Promise<void> | void;
 }
 
 export const checks: Check[] = [
@@ -260,12 +219,11 @@ export const checks: Check[] = [
   {
     name: 'engine',
     needs: [],
-    async run(world, note) {
-      world.engine = await requireEngine(world.run);
-      const { Components, Version, ApiVersion, MinAPIVersion } = world.engine;
+    async run(run, note) {
+      const { Components, Version, ApiVersion, MinAPIVersion } = await requireEngine(run);
       note('ok', `${Components?.[0]?.Name} ${Version}, API ${MinAPIVersion} to ${ApiVersion}`);
       const where = ['docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'];
-      const { stdout } = await world.run(where);
+      const { stdout } = await run(where);
       const detail = `it is at ${stdout.trim()}: what docker-compose.yml mounts has to be on that host.`;
       if (/^(ssh|tcp|https?):/.test(stdout))
         note('warning', detail, 'Work there: docker context use default');
@@ -274,15 +232,12 @@ export const checks: Check[] = [
   {
     name: 'compose',
     needs: ['engine'],
-    async run(world, note) {
-      world.compose = await requireCompose(world.run);
-      note('ok', world.compose.join(' '));
-    },
+    run: async (run, note) => note('ok', (await compose(run, ['version', '--short'])).stdout.trim()),
   },
 ];
 
 /** Whether .env is kept from others, Git included. */
-async function checkEnvFile({ run }: World, note: Note): Promise<void> {
+async function checkEnvFile(run: Run, note: Note): Promise<void> {
   const file = new URL('.env', root);
   const renew = 'make register ARGS=--rotate';
   if (!fs.existsSync(file)) return note('warning', 'there is none yet.', 'Run: make register');

@@ -1,8 +1,5 @@
-// Registers a runner of settings.ts with GitLab, or brings GitLab in line with it:
-//
-//   scripts/run register [--dry-run] [--rotate | --unregister] [description]
-//
-// Without a description it takes the first runner; --unregister takes all of them. It talks to GitLab's API only.
+// Registers a runner of settings.ts with GitLab, or brings GitLab in line with it. It talks to GitLab's API only.
+// scripts/run register [--dry-run] [--rotate | --unregister] [description of a runner: else the first; to unregister, all]
 
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
@@ -19,12 +16,7 @@ export interface Terminal {
   readonly ask: (question: string, isHidden?: boolean) => Promise<string>;
 }
 
-interface Job {
-  readonly environment: host.Environment;
-  readonly runner: Runner;
-  readonly terminal: Terminal;
-  readonly isDryRun: boolean;
-}
+type Job = Readonly<{ runner: Runner; terminal: Terminal; isDryRun: boolean }>;
 
 /** @throws Failure if what was asked for could not be done */
 export async function main(words = process.argv.slice(2), terminal: Terminal = keyboard): Promise<void> {
@@ -38,31 +30,29 @@ export async function main(words = process.argv.slice(2), terminal: Terminal = k
     throw new Failure(`scripts/settings.ts describes no runner "${wanted}".`, `There are: ${names}.`);
   const task = values.unregister ? unregister : values.rotate ? rotate : register;
   await host.withLock(async () => {
-    const environment = host.readEnvironment();
-    await gitlab.requireGitLab(environment.gitlabUrl);
+    await gitlab.requireGitLab();
     for (const runner of values.unregister ? found : found.slice(0, 1))
-      await task({ environment, runner, terminal, isDryRun: values['dry-run'] ?? false });
+      await task({ runner, terminal, isDryRun: values['dry-run'] ?? false });
   });
 }
 
 /** Takes the first way in that there is, unless the runner has a token that GitLab accepts. */
 async function register(job: Job): Promise<void> {
-  const { runner, terminal, environment } = job;
-  const { gitlabUrl, value } = environment;
-  const [token, access] = [value(runner.tokenVariable), value('GITLAB_ACCESS_TOKEN')];
-  if (await confirm(job, token)) return;
-  if (token !== '') console.error(`GitLab does not accept ${runner.tokenVariable} any more.`);
-  if (access !== '') return create(job, access);
-  if (value('REGISTRATION_TOKEN') !== '') return create(job, value('REGISTRATION_TOKEN'), true);
-  const ways = `that of a runner made at ${gitlabUrl} (${newRunner}), or an access token (scope create_runner)`;
-  const remedy = `Put one into .env as ${runner.tokenVariable} or GITLAB_ACCESS_TOKEN: ${ways}.`;
+  const { terminal, runner } = job;
+  const { tokenVariable } = runner;
+  if (await confirm(job, host.env(tokenVariable))) return;
+  if (host.env(tokenVariable) !== '') console.error(`GitLab does not accept ${tokenVariable} any more.`);
+  if (host.env('GITLAB_ACCESS_TOKEN') !== '') return create(job, host.env('GITLAB_ACCESS_TOKEN'));
+  if (host.env('REGISTRATION_TOKEN') !== '') return create(job, host.env('REGISTRATION_TOKEN'), true);
+  const ways = `that of a runner made in GitLab (${newRunner}), or an access token (scope create_runner)`;
+  const remedy = `Put one into .env as ${tokenVariable} or GITLAB_ACCESS_TOKEN: ${ways}.`;
   if (!terminal.isThere || job.isDryRun) throw new Failure('There is no token to register with.', remedy);
   console.log(`Paste a token: ${ways}, or a registration token (the old way).`);
   const pasted = host.keepSecret(await terminal.ask('Token (it is not shown): ', true));
   if (pasted === '') throw new Failure('No token was given.', 'Nothing was changed.');
   if (await confirm(job, pasted)) return;
   // Whoever calls with an access token may be refused (403), but is not unknown (401).
-  const { status } = await gitlab.callGitLab(gitlabUrl, 'GET', '/version', { token: pasted });
+  const { status } = await gitlab.callGitLab('GET', '/version', { token: pasted });
   return create(job, pasted, status === 401);
 }
 
@@ -74,46 +64,46 @@ function keep({ tokenVariable }: Runner, token = '', expiresAt = ''): void {
 
 /** If GitLab accepts the token: keeps it, and brings what GitLab keeps of the runner in line. */
 async function confirm(job: Job, token: string): Promise<boolean> {
-  const { environment, runner, isDryRun } = job;
-  const known = await gitlab.verifyRunner(environment.gitlabUrl, token);
+  const { runner, isDryRun } = job;
+  const known = await gitlab.verifyRunner(token);
   if (!known) return false;
   if (!isDryRun) keep(runner, token, known.expiresAt);
-  const where = `runner #${known.id} of ${environment.gitlabUrl}`;
+  const where = `runner #${known.id} of ${host.gitlabUrl()}`;
   console.log(`"${runner.description}" is ${where}; its token ${gitlab.expiry(known.expiresAt)}.`);
   await bringInLine(job, known.id);
-  if (!isDryRun) sayNext(environment);
+  if (!isDryRun) sayNext();
   return true;
 }
 
-async function bringInLine({ environment, runner, isDryRun }: Job, id: string): Promise<void> {
+async function bringInLine({ runner, isDryRun }: Job, id: string): Promise<void> {
   // Where GitLab does not show the settings, the runner has its token all the same, which is what counts.
-  const compared = await gitlab.compare(environment, runner, id).catch((error: Error) => error);
+  const compared = await gitlab.compare(runner, id).catch((error: Error) => error);
   if (compared instanceof Error) {
     console.log(`Its settings were not compared: ${compared.message} There, under Edit, should be:`);
-    const tags = runner.tags.join(', ') || 'none';
-    return console.log(`  tags ${tags}; run untagged jobs: ${runner.runUntagged ? 'yes' : 'no'}`);
+    const tags = runner.tag_list.join(', ') || 'none';
+    return console.log(`  tags ${tags}; run untagged jobs: ${runner.run_untagged ? 'yes' : 'no'}`);
   }
   const { differences, wanted: body } = compared;
   if (differences.length === 0)
     return console.log('GitLab has all its settings as scripts/settings.ts says.');
   console.log(`  ${differences.join('\n  ')}`);
   if (isDryRun) return console.log('make register would change that in GitLab.');
-  const token = environment.value('GITLAB_ACCESS_TOKEN');
-  const answer = await gitlab.callGitLab(environment.gitlabUrl, 'PUT', `/runners/${id}`, { token, body });
+  const token = host.env('GITLAB_ACCESS_TOKEN');
+  const answer = await gitlab.callGitLab('PUT', `/runners/${id}`, { token, body });
   if (answer.status !== 200)
     throw gitlab.refusal(answer, 'change that', 'Change scripts/settings.ts.', 'manage_runner');
   console.log('GitLab has that as scripts/settings.ts says now.');
 }
 
-function sayNext({ value }: host.Environment): void {
+function sayNext(): void {
   for (const name of ['GITLAB_ACCESS_TOKEN', 'REGISTRATION_TOKEN'])
-    if (value(name) !== '') console.log(`Now delete ${name} from .env: the runner does not need it.`);
+    if (host.env(name) !== '') console.log(`Now delete ${name} from .env: the runner does not need it.`);
   console.log('Next: make up');
 }
 
 /** Creates the runner with an access token, or with a registration token, the old way. */
 async function create(job: Job, token: string, isOldWay = false): Promise<void> {
-  const { environment, runner } = job;
+  const { runner } = job;
   if (isOldWay) console.error('Registration tokens are off by default since GitLab 17, and go in GitLab 20.');
   const { type, ...place } = isOldWay ? { type: 'project_type' } : await findPlace(job, token);
   const settings = { ...gitlab.runnerAttributes(runner, type), ...place };
@@ -124,20 +114,15 @@ async function create(job: Job, token: string, isOldWay = false): Promise<void> 
     ? { body: { token, ...settings } }
     : { token, body: { runner_type: type, ...settings } };
   const id = await obtain(job, path, request, isOldWay ? '' : 'create_runner');
-  console.log(`Created "${runner.description}" as runner #${id} of ${environment.gitlabUrl}.`);
-  sayNext(environment);
+  console.log(`Created "${runner.description}" as runner #${id} of ${host.gitlabUrl()}.`);
+  sayNext();
 }
 
-/**
- * Has GitLab make a token, and keeps it. Where .env cannot be written, none is made; a runner whose token cannot be kept
- * is of no use, and deleted.
- * @returns the runner's id
- */
+/** Has GitLab make a token, keeps it, and gives the runner's id. One whose token cannot be kept is deleted again. */
 async function obtain(job: Job, path: string, request: gitlab.Request, scope = ''): Promise<string> {
-  const { gitlabUrl } = job.environment;
   host.writeEnvironment({});
-  host.holdInterruptions();
-  const answer = await gitlab.callGitLab(gitlabUrl, 'POST', path, request);
+  host.interruptions.areHeld = true;
+  const answer = await gitlab.callGitLab('POST', path, request);
   const remedy = `Change scripts/settings.ts or .env; or ${newRunner} in GitLab, and make register.`;
   if (answer.status !== 201) throw gitlab.refusal(answer, 'make a token', remedy, scope);
   const [id, token] = [String(answer.body.id), host.keepSecret(String(answer.body.token))];
@@ -145,7 +130,7 @@ async function obtain(job: Job, path: string, request: gitlab.Request, scope = '
     keep(job.runner, token, String(answer.body.token_expires_at ?? ''));
   } catch (error) {
     const { message, remedy } = error as Failure;
-    const call = gitlab.callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token } });
+    const call = gitlab.callGitLab('DELETE', '/runners', { body: { token } });
     const isDeleted = (await call.catch(() => undefined))?.status === 204;
     const outcome = isDeleted ? 'was deleted in GitLab again.' : 'has to be deleted in GitLab.';
     const problem = `${message} The runner with the new token ${outcome}`;
@@ -156,19 +141,19 @@ async function obtain(job: Job, path: string, request: gitlab.Request, scope = '
 }
 
 /** What the runner is created for, as settings.ts, .env or whoever sits there says: its type, and the id of the place. */
-async function findPlace({ environment: { gitlabUrl, value }, runner, terminal }: Job, token: string) {
-  const type = runner.project === undefined ? value('RUNNER_TYPE') || 'project_type' : 'project_type';
+async function findPlace({ runner, terminal }: Job, token: string) {
+  const type = runner.project === undefined ? host.env('RUNNER_TYPE') || 'project_type' : 'project_type';
   const kind = type.replace('_type', '');
   // An instance is no place; what else there may be GitLab knows.
   if (kind !== 'project' && kind !== 'group') return { type };
   const name = `GITLAB_${kind.toUpperCase()}_ID`;
-  const given = runner.project ?? value(name);
+  const given = runner.project ?? host.env(name);
   const place = given || (terminal.isThere && (await terminal.ask(`The ${kind}, by id or path: `)));
   const remedy = `Write the id or the path into .env, for example ${name}=team/app, or another RUNNER_TYPE.`;
   if (!place) throw new Failure(`A runner of ${type} needs ${name}.`, remedy);
   if (/^\d+$/.test(place)) return { type, [`${kind}_id`]: Number(place) };
   const path = `/${kind}s/${encodeURIComponent(place.replace(/^\/+|\/+$/g, ''))}`;
-  const answer = await gitlab.callGitLab(gitlabUrl, 'GET', path, { token });
+  const answer = await gitlab.callGitLab('GET', path, { token });
   if (answer.status === 200) return { type, [`${kind}_id`]: Number(answer.body.id) };
   const byNumber = `Write its number (Settings > General) into .env: only with read_api a token looks up a path.`;
   throw gitlab.refusal(answer, `show the ${kind} ${place}`, byNumber);
@@ -176,13 +161,12 @@ async function findPlace({ environment: { gitlabUrl, value }, runner, terminal }
 
 /** --rotate */
 async function rotate(job: Job): Promise<void> {
-  const { gitlabUrl, value } = job.environment;
   const { tokenVariable } = job.runner;
-  const token = value(tokenVariable);
-  const known = await gitlab.verifyRunner(gitlabUrl, token);
+  const token = host.env(tokenVariable);
+  const known = await gitlab.verifyRunner(token);
   if (!known) throw new Failure(`GitLab does not accept ${tokenVariable}.`, 'Run: make register');
-  const access = { token: value('GITLAB_ACCESS_TOKEN') };
-  const hosts = await gitlab.callGitLab(gitlabUrl, 'GET', `/runners/${known.id}/managers`, access);
+  const access = { token: host.env('GITLAB_ACCESS_TOKEN') };
+  const hosts = await gitlab.callGitLab('GET', `/runners/${known.id}/managers`, access);
   console.log(`Hosts with this token: ${hosts.body.length ?? 'shown to an access token only (manage_runner)'}.
 The old token is void at once. Each host needs the new one in its .env, and a new container,
 which waits for running jobs: make up`);
@@ -193,14 +177,13 @@ which waits for running jobs: make up`);
 }
 
 /** --unregister */
-async function unregister({ environment, runner, terminal, isDryRun }: Job): Promise<void> {
-  const { gitlabUrl, value } = environment;
+async function unregister({ runner, terminal, isDryRun }: Job): Promise<void> {
   const { description, tokenVariable } = runner;
-  const token = value(tokenVariable);
+  const token = host.env(tokenVariable);
   if (token === '') return console.log(`"${description}" is not registered: ${tokenVariable} is empty.`);
   if (isDryRun) return console.log(`It would delete "${description}" in GitLab, and empty ${tokenVariable}.`);
   await requireYes(terminal, `Delete the runner "${description}" in GitLab?`);
-  const answer = await gitlab.callGitLab(gitlabUrl, 'DELETE', '/runners', { body: { token } });
+  const answer = await gitlab.callGitLab('DELETE', '/runners', { body: { token } });
   const isGone = answer.isJson && answer.status === 403;
   if (answer.status !== 204 && !isGone)
     throw gitlab.refusal(answer, 'delete the runner', 'Run the same command again.');

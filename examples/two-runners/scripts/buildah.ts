@@ -24,7 +24,6 @@ const troubles: Meanings = [
 ];
 
 export const builder: Builder = {
-  options: [],
   rules({ script, host }) {
     const [, command] = /(?:^|[\s;&|(])docker (build|run|pull|push|login|compose)\b/m.exec(script) ?? [];
     // A job that names an engine of its own has one.

@@ -1,22 +1,35 @@
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { checkout, openFolder, packAndInstall, yoForEverybody } from './install.ts';
+import { checkout, openFolder, pack, packAndInstall, yoForEverybody } from './install.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The packed tarball, where it is installed, and the real `yo`; empty where there is none. */
-    package: { readonly tarball: string; readonly prefix: string; readonly yo: string };
+    package: {
+      /** The packed generator. */
+      readonly tarball: string;
+      /** Where that is installed. */
+      readonly prefix: string;
+      /** The packed package for `npm create`. */
+      readonly createTarball: string;
+      /** The real `yo`; empty where there is none. */
+      readonly yo: string;
+    };
   }
 }
 
-/** Packs the generator and installs the tarball, once for all tests on the package. */
+/** Packs both packages and installs the generator, once for all tests on the package. */
 export default function setup(project: TestProject): () => void {
   const folders = [openFolder('package'), openFolder('tools')] as const;
   const remove = () => {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   };
   try {
-    project.provide('package', { ...packAndInstall(checkout, folders[0]), yo: yoForEverybody(folders[1]) });
+    project.provide('package', {
+      ...packAndInstall(checkout, folders[0]),
+      createTarball: pack(join(checkout, 'create'), folders[0]),
+      yo: yoForEverybody(folders[1]),
+    });
     return remove;
   } catch (error) {
     remove();

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asNormalUser } from './users.ts';
@@ -13,6 +13,24 @@ export function openFolder(name: string): string {
   return folder;
 }
 
+function npm(cwd: string, ...words: string[]): string {
+  const { status, stdout, stderr } = spawnSync('npm', words, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`npm ${words.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+  return stdout;
+}
+
+/**
+ * Packs a package as `npm publish` does.
+ *
+ * @param source the package's folder
+ * @param options of `npm pack`
+ * @returns the path of the tarball, which is in `folder`
+ */
+export function pack(source: string, folder: string, ...options: string[]): string {
+  const printed = npm(source, 'pack', '--silent', '--pack-destination', folder, ...options);
+  return join(folder, printed.trim().split('\n').at(-1) ?? '');
+}
+
 /**
  * Packs a package and installs the tarball with `npm install --global`, as its users do.
  *
@@ -20,14 +38,12 @@ export function openFolder(name: string): string {
  * @param folder an empty one, for both
  */
 export function packAndInstall(source: string, folder: string): { tarball: string; prefix: string } {
-  const npm = (...words: string[]) => {
-    const { status, stdout, stderr } = spawnSync('npm', words, { cwd: source, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`npm ${words.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
-  };
-  npm('pack', '--silent', '--pack-destination', folder);
-  const tarball = join(folder, readdirSync(folder)[0] ?? '');
+  const tarball = pack(source, folder);
   const prefix = join(folder, 'prefix');
-  npm('install', '--global', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', tarball);
+  npm(
+    source,
+    ...['install', '--global', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', tarball],
+  );
   return { tarball, prefix };
 }
 

@@ -7,7 +7,7 @@ import type { Way, Workplace } from './workplace.ts';
 export class Dialogue extends Terminal {
   constructor(workplace: Workplace, way: Way, ...words: readonly string[]) {
     const command = [...way.command, ...words].map(shell).join(' ');
-    super(command, { cwd: workplace.folder, env: workplace.environment });
+    super(command, { cwd: workplace.folder, env: workplace.environment }, workplace.terminalSize);
     onTestFinished(() => this.close());
   }
 

@@ -68,6 +68,8 @@ export interface Outcome {
 export class Workplace {
   readonly folder: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** That of a terminal that is opened here. */
+  terminalSize = { columns: 120, rows: 50 };
 
   constructor(way: Way, engine: FakeEngine = 'absent') {
     const top = mkdtempSync(join(tmpdir(), 'workplace-'));

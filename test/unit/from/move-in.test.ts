@@ -303,7 +303,7 @@ docker run --rm -v /srv/gitlab-runner/config:/etc/gitlab-runner gitlab/gitlab-ru
       runnerImage: 'gitlab/gitlab-runner:v16.11.0',
     });
     expect(texts['scripts/settings.ts']).toMatch(
-      /locked: false,\n {4}accessLevel: 'ref_protected',\n {4}maximumTimeout: 7200,\n {4}paused: true,/,
+      /locked: false,\n {4}access_level: 'ref_protected',\n {4}maximum_timeout: 7200,\n {4}paused: true,/,
     );
     expect(runners[0]).toMatchObject({
       environment: ['A=1,2', 'B=3'],
@@ -319,7 +319,7 @@ docker run --rm -v /srv/gitlab-runner/config:/etc/gitlab-runner gitlab/gitlab-ru
     const { answers, runners, texts } = movedIn({ 'register.sh': script, 'config/config.toml': registered });
     expect(answers).toMatchObject({ description: 'builds on tor', tags: ['docker', 'linux'] });
     expect(runners[0]!.docker.image).toBe('ruby:3.1');
-    expect(texts['scripts/settings.ts']).toContain('maximumTimeout: 7200');
+    expect(texts['scripts/settings.ts']).toContain('maximum_timeout: 7200');
   });
 
   it('is listed where only running it would tell', () => {
@@ -406,7 +406,7 @@ networks:
       concurrent: 4,
     });
     expect(environment).toContain('\nTZ=Asia/Tokyo\n');
-    expect(said).toContain('- docker-compose.yml: the service redis');
+    expect(said).toContain('- the service redis of docker-compose.yml');
     expect(said).toContain('- http-proxy: The proxy must not need a user name or password');
     expect(said).toContain('- SECRET_OF_MINE of .env');
     expect(said).toContain('Copy the certificate of your authority to config/certs/ca.crt');

@@ -2,14 +2,13 @@ import { describe, expect, it, vi } from 'vitest';
 import { builder as buildah } from '../../../templates/scripts/buildah.ts';
 import { builder as buildkit } from '../../../templates/scripts/buildkit.ts';
 import { builder as dind } from '../../../templates/scripts/dind.ts';
-import type { Result, World } from '../../../templates/scripts/host.ts';
+import type { Result, Run } from '../../../templates/scripts/host.ts';
 import { type Builder, elsewhere, readPipeline } from '../../../templates/scripts/jobs.ts';
 import { composeConfig } from './compose.ts';
 
 async function jobsOf(text: string) {
-  const run: World['run'] = async (command, options) => composeConfig(command, options);
-  const world = { run, compose: ['docker', 'compose'] } as unknown as World;
-  return (await readPipeline(world, text, '.gitlab-ci.yml')).jobs;
+  const run: Run = async (command, options) => composeConfig(command, options);
+  return (await readPipeline(run, text, '.gitlab-ci.yml')).jobs;
 }
 
 /** The findings of a builder's rules on the first job of a pipeline. */
@@ -32,8 +31,7 @@ async function judge(
     ...answers.shift(),
   }));
   const jobs = text === '' ? [] : await jobsOf(text);
-  const world = { run } as unknown as World;
-  const found = await builder.judge({ seen: key => printed[key] ?? '', image: 'docker:cli', jobs, world });
+  const found = await builder.judge({ seen: key => printed[key] ?? '', image: 'docker:cli', jobs, run });
   return {
     found: found.map(([verdict, detail]) => `${verdict}: ${detail}`),
     commands: run.mock.calls.map(([words]) => words.join(' ')),
@@ -74,7 +72,7 @@ describe('jobs with an engine in a container', () => {
   });
 
   it('find the variables in the container that doctor starts', () => {
-    expect(dind.options.join(' ')).toContain(
+    expect(dind.options?.join(' ')).toContain(
       '--env DOCKER_HOST=tcp://docker:2376 --env DOCKER_TLS_CERTDIR=/certs',
     );
   });

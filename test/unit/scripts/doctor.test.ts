@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { examine, type Finding, main } from '../../../templates/scripts/doctor.ts';
-import { type Check, Failure, keepSecret, type World } from '../../../templates/scripts/host.ts';
+import { type Check, Failure, keepSecret, type Run } from '../../../templates/scripts/host.ts';
 
-const world = {} as World;
+const run = undefined as unknown as Run;
 const never = new Promise<never>(() => undefined);
 
 async function findings(table: Check[], limit: Promise<void> = never): Promise<Finding[]> {
   const found: Finding[] = [];
-  for await (const finding of examine(table, world, limit)) found.push(finding);
+  for await (const finding of examine(table, run, limit)) found.push(finding);
   return found;
 }
 
@@ -29,7 +29,7 @@ describe('examine', () => {
         begun.push(name);
         note('ok', name);
       });
-    const found = examine([of('one'), of('two')], world, never);
+    const found = examine([of('one'), of('two')], run, never);
     expect((await found.next()).value).toMatchObject({ check: 'one' });
     expect(begun).toEqual(['one']);
     expect((await found.next()).value).toMatchObject({ check: 'two' });
@@ -93,7 +93,7 @@ describe('examine', () => {
         }),
         check('after', (_, note) => note('ok', 'never'), ['slow']),
       ],
-      world,
+      run,
       limit.promise,
     );
     limit.resolve();

@@ -12,7 +12,7 @@ import {
   runnerAttributes,
   verifyRunner,
 } from '../../../templates/scripts/gitlab.ts';
-import { type Environment, keepSecret } from '../../../templates/scripts/host.ts';
+import { keepSecret } from '../../../templates/scripts/host.ts';
 import { GitLabServer } from '../../support/gitlab-server.ts';
 import { fakeNote, fakeRun } from './folder.ts';
 
@@ -20,34 +20,37 @@ let gitlab: GitLabServer;
 
 beforeEach(async () => {
   gitlab = await GitLabServer.start();
+  asks(gitlab.url);
 });
 
 afterEach(() => gitlab.stop());
 
-const environmentWith = (values: Record<string, string> = {}): Environment => ({
-  gitlabUrl: gitlab.url,
-  value: name => values[name] ?? '',
-});
+/** From here on the scripts ask that GitLab, with those values in the environment. */
+function asks(url: string, values: Record<string, string> = {}): void {
+  const none = { RUNNER_TOKEN: '', RUNNER_TOKEN_EXPIRES: '', GITLAB_ACCESS_TOKEN: '' };
+  for (const [name, value] of Object.entries({ ...none, GITLAB_URL: url, ...values }))
+    vi.stubEnv(name, value);
+}
 
 const runner = {
   description: 'My Docker Runner',
-  tags: ['linux', 'docker'],
-  runUntagged: false,
+  tag_list: ['linux', 'docker'],
+  run_untagged: false,
   locked: true,
-  accessLevel: 'not_protected',
-  maximumTimeout: 3600,
+  access_level: 'not_protected',
+  maximum_timeout: 3600,
   paused: false,
   tokenVariable: 'RUNNER_TOKEN',
   builder: 'socket',
   pipeline: '.gitlab-ci.yml',
 } as const;
-const ours = { ...runner, tags: [...runner.tags] };
+const ours = { ...runner, tag_list: [...runner.tag_list] };
 
 describe('callGitLab', () => {
   it('sends an access token in a header and a body as JSON, and nothing of either in the address', async () => {
     const token = gitlab.addAccessToken(['api']);
     const body = { runner_type: 'instance_type', tag_list: ['a'] };
-    const answer = await callGitLab(gitlab.url, 'POST', '/user/runners', { token, body });
+    const answer = await callGitLab('POST', '/user/runners', { token, body });
     expect(answer).toMatchObject({ status: 201, isJson: true, location: '' });
     const [request] = gitlab.requests;
     expect(request).toMatchObject({ path: '/api/v4/user/runners', body });
@@ -57,13 +60,13 @@ describe('callGitLab', () => {
   it('takes an HTTP error and a list for answers, and a page for one without a body', async () => {
     gitlab.failNext({ path: /a/ }, 500, [1]);
     gitlab.failNext({ path: /b/ }, 200, '<html>');
-    expect(await callGitLab(gitlab.url, 'GET', '/a')).toMatchObject({ status: 500, body: [1], isJson: true });
-    expect(await callGitLab(gitlab.url, 'GET', '/b')).toMatchObject({ status: 200, body: {}, isJson: false });
+    expect(await callGitLab('GET', '/a')).toMatchObject({ status: 500, body: [1], isJson: true });
+    expect(await callGitLab('GET', '/b')).toMatchObject({ status: 200, body: {}, isJson: false });
   });
 
   it('follows no redirect, which could lead a token elsewhere', async () => {
     gitlab.failNext({ path: /version/ }, 302, undefined, 1, { location: `${gitlab.url}/elsewhere` });
-    const answer = await callGitLab(gitlab.url, 'GET', '/version', { token: 'x' });
+    const answer = await callGitLab('GET', '/version', { token: 'x' });
     expect(answer).toMatchObject({ status: 302, location: `${gitlab.url}/elsewhere` });
     expect(gitlab.requests).toHaveLength(1);
   });
@@ -77,7 +80,8 @@ describe('callGitLab', () => {
     });
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await expect(callGitLab(url, 'GET', '/version')).rejects.toMatchObject({
+    asks(url);
+    await expect(callGitLab('GET', '/version')).rejects.toMatchObject({
       message: expect.stringContaining('cannot be reached: aborted due to timeout'),
       remedy: expect.stringContaining('firewall'),
     });
@@ -89,7 +93,7 @@ describe('callGitLab', () => {
   it('says that nothing listens', async () => {
     const { url } = gitlab;
     await gitlab.stop();
-    await expect(callGitLab(url, 'GET', '/version')).rejects.toMatchObject({
+    await expect(callGitLab('GET', '/version')).rejects.toMatchObject({
       message: `${new URL(url).host} cannot be reached: connect ECONNREFUSED ${new URL(url).host}`,
       remedy: expect.stringContaining('that GitLab runs'),
     });
@@ -110,7 +114,8 @@ describe('callGitLab', () => {
   ])('has a remedy for %s beside the words of Node.js', async (code, remedy) => {
     const cause = Object.assign(new Error('the message'), { code });
     vi.stubGlobal('fetch', () => Promise.reject(new TypeError('fetch failed', { cause })));
-    await expect(callGitLab('https://gitlab.example.com', 'GET', '/x')).rejects.toMatchObject({
+    asks('https://gitlab.example.com');
+    await expect(callGitLab('GET', '/x')).rejects.toMatchObject({
       message: 'gitlab.example.com cannot be reached: the message',
       remedy: expect.stringContaining(remedy),
     });
@@ -119,12 +124,13 @@ describe('callGitLab', () => {
   it('names the code of an error without words, as of a host with two addresses', async () => {
     const cause = Object.assign(new Error(''), { code: 'ECONNREFUSED' });
     vi.stubGlobal('fetch', () => Promise.reject(new TypeError('fetch failed', { cause })));
-    await expect(callGitLab('https://x', 'GET', '/x')).rejects.toThrow('x cannot be reached: ECONNREFUSED');
+    asks('https://x');
+    await expect(callGitLab('GET', '/x')).rejects.toThrow('x cannot be reached: ECONNREFUSED');
   });
 
   it('shows no token that Node.js cannot send', async () => {
     const token = keepSecret('a\nb');
-    await expect(callGitLab(gitlab.url, 'GET', '/x', { token })).rejects.not.toThrow('a\nb');
+    await expect(callGitLab('GET', '/x', { token })).rejects.not.toThrow('a\nb');
   });
 });
 
@@ -183,7 +189,7 @@ it('hides a secret in the address of a redirect', () => {
 describe('requireGitLab', () => {
   it.each([200, 401, 403])('takes %s in JSON for the API', async status => {
     gitlab.failNext({ path: /version/ }, status);
-    await expect(requireGitLab(gitlab.url)).resolves.toBeUndefined();
+    await expect(requireGitLab()).resolves.toBeUndefined();
   });
 
   it.each([
@@ -193,11 +199,12 @@ describe('requireGitLab', () => {
     [503, '<html>', 'HTTP 503'],
   ])('refuses %s with %j', async (status, body, words) => {
     gitlab.failNext({ path: /version/ }, status, body);
-    await expect(requireGitLab(gitlab.url)).rejects.toThrow(words);
+    await expect(requireGitLab()).rejects.toThrow(words);
   });
 
   it('says to take /ci off, and that a sub-path is needed', async () => {
-    await expect(requireGitLab(`${gitlab.url}/ci`)).rejects.toMatchObject({
+    asks(`${gitlab.url}/ci`);
+    await expect(requireGitLab()).rejects.toMatchObject({
       remedy: expect.stringMatching(/take \/ci off.*sub-path/),
     });
   });
@@ -207,14 +214,14 @@ describe('verifyRunner', () => {
   it('gives the id and the expiry of a runner that GitLab knows, whatever its token looks like', async () => {
     const tokenExpiresAt = '2999-01-01T00:00:00.000Z';
     const { id, token } = gitlab.addRunner({ token: 'acme-anything', tokenExpiresAt });
-    expect(await verifyRunner(gitlab.url, token)).toEqual({ id: `${id}`, expiresAt: tokenExpiresAt });
+    expect(await verifyRunner(token)).toEqual({ id: `${id}`, expiresAt: tokenExpiresAt });
     const { id: other, token: forever } = gitlab.addRunner();
-    expect(await verifyRunner(gitlab.url, forever)).toEqual({ id: `${other}`, expiresAt: '' });
+    expect(await verifyRunner(forever)).toEqual({ id: `${other}`, expiresAt: '' });
     expect(gitlab.requests[0]).toMatchObject({ path: '/api/v4/runners/verify', body: { token } });
   });
 
   it('gives nothing for one that it does not know', async () => {
-    expect(await verifyRunner(gitlab.url, 'unknown')).toBeUndefined();
+    expect(await verifyRunner('unknown')).toBeUndefined();
   });
 
   it.each([
@@ -223,7 +230,7 @@ describe('verifyRunner', () => {
     [429, undefined],
   ])('does not take %s with %j for a word on the token', async (status, body) => {
     gitlab.failNext({ path: /verify/ }, status, body);
-    await expect(verifyRunner(gitlab.url, 'x')).rejects.toThrow(`HTTP ${status}`);
+    await expect(verifyRunner('x')).rejects.toThrow(`HTTP ${status}`);
   });
 });
 
@@ -252,8 +259,8 @@ describe('compare', () => {
   const asWanted = { id: 7, runner_type: 'project_type', ...runnerAttributes(ours, 'project_type') };
   const differences = async (more: object) => {
     gitlab.failNext({ path: /runners\/7$/ }, 200, { ...asWanted, ...more });
-    const environment = environmentWith({ GITLAB_ACCESS_TOKEN: 'x' });
-    return (await compare(environment, ours, '7')).differences;
+    asks(gitlab.url, { GITLAB_ACCESS_TOKEN: 'x' });
+    return (await compare(ours, '7')).differences;
   };
 
   it('finds none where GitLab has all as settings.ts wants it, the tags in whatever order', async () => {
@@ -282,9 +289,8 @@ describe('compare', () => {
 describe('the check', () => {
   const look = async (name: string, values: Record<string, string> = {}) => {
     const note = fakeNote();
-    await checks
-      .find(one => one.name === name)
-      ?.run({ run: fakeRun({}), environment: environmentWith(values) }, note);
+    asks(gitlab.url, values);
+    await checks.find(one => one.name === name)?.run(fakeRun({}), note);
     return note.notes;
   };
   const inDays = (days: number) => new Date(Date.now() + days * 86_400_000 + 60_000).toISOString();

@@ -3,13 +3,13 @@ import { closeSync, openSync, readdirSync, readFileSync, symlinkSync } from 'nod
 import { describe, expect, it, vi } from 'vitest';
 import {
   checks,
-  type Environment,
+  compose,
+  env,
   Failure,
+  gitlabUrl,
   keepSecret,
   lastLine,
   mask,
-  readEnvironment,
-  requireCompose,
   requireEngine,
   run,
   start,
@@ -52,12 +52,12 @@ describe('mask', () => {
   });
 });
 
-describe('readEnvironment', () => {
-  it('takes the environment before .env, and masks what either calls a token, a secret or a key', () => {
+describe('env and gitlabUrl', () => {
+  it('take the environment before .env, and mask what either calls a token, a secret or a key', () => {
     new Folder("GITLAB_URL=https://gitlab.example.com/\nRUNNER_TOKEN=from-file\nS3_SECRET='a$b#c'\n");
     vi.stubEnv('RUNNER_TOKEN', 'from-shell');
-    const { gitlabUrl, value } = readEnvironment();
-    expect([gitlabUrl, value('RUNNER_TOKEN'), value('S3_SECRET'), value('NOT_THERE')]).toEqual([
+    vi.stubEnv('GITLAB_URL', '');
+    expect([gitlabUrl(), env('RUNNER_TOKEN'), env('S3_SECRET'), env('NOT_THERE')]).toEqual([
       'https://gitlab.example.com',
       'from-shell',
       'a$b#c',
@@ -70,18 +70,16 @@ describe('readEnvironment', () => {
     ['', 'GITLAB_URL is no address: "".'],
     ['GITLAB_URL=gitlab', 'GITLAB_URL is no address: "gitlab".'],
     ['GITLAB_URL=ftp://gitlab', 'GITLAB_URL is no address: "ftp://gitlab".'],
-  ])('refuses the .env "%s"', (text, problem) => {
+  ])('refuse the .env "%s"', (text, problem) => {
     vi.stubEnv('GITLAB_URL', '');
     new Folder(text);
-    expect(readEnvironment).toThrow(problem);
+    expect(gitlabUrl).toThrow(problem);
   });
 
-  it('says that .env cannot be read, and whose it may be', () => {
+  it('say that .env cannot be read, and whose it may be', () => {
     new Folder().mkdir('.env');
-    expect(readEnvironment).toThrow(
-      expect.objectContaining({ remedy: expect.stringContaining('ls -l .env') }),
-    );
-    expect(readEnvironment).toThrow('.env cannot be read: ');
+    expect(gitlabUrl).toThrow(expect.objectContaining({ remedy: expect.stringContaining('ls -l .env') }));
+    expect(gitlabUrl).toThrow('.env cannot be read: ');
   });
 });
 
@@ -199,8 +197,18 @@ describe('withLock', () => {
     ['SIGINT', 'ends the script and gives the lock back', '', [130, '']],
     ['SIGTERM', 'ends the script and gives the lock back', '', [130, '']],
     ['SIGHUP', 'ends the script and gives the lock back', '', [130, '']],
-    ['SIGINT', 'waits for what was begun, once it is held', 'host.holdInterruptions();', [0, 'done\n']],
-    ['SIGHUP', 'waits for what was begun, once it is held', 'host.holdInterruptions();', [0, 'done\n']],
+    [
+      'SIGINT',
+      'waits for what was begun, once it is held',
+      'host.interruptions.areHeld = true;',
+      [0, 'done\n'],
+    ],
+    [
+      'SIGHUP',
+      'waits for what was begun, once it is held',
+      'host.interruptions.areHeld = true;',
+      [0, 'done\n'],
+    ],
   ])('after %s %s', async (signal, _, hold, [code, printed]) => {
     const folder = new Folder('').withScripts();
     folder.write(
@@ -310,12 +318,16 @@ describe('requireEngine', () => {
   });
 });
 
-describe('requireCompose', () => {
-  it('takes the plugin, or else the program, or says that neither is there', async () => {
-    expect(await requireCompose(fakeRun({ 'docker compose version': {} }))).toEqual(['docker', 'compose']);
-    const old = fakeRun({ 'docker compose': { status: 1 }, 'docker-compose version': {} });
-    expect(await requireCompose(old)).toEqual(['docker-compose']);
-    await expect(requireCompose(fakeRun({}))).rejects.toThrow('Docker Compose is not installed.');
+describe('compose', () => {
+  it('runs the plugin, or else the program, or says that neither is there', async () => {
+    const plugin = fakeRun({ 'docker compose version': {}, 'docker compose ps': { stdout: 'new' } });
+    expect(await compose(plugin, ['ps'])).toMatchObject({ stdout: 'new' });
+    const old = {
+      ...{ 'docker compose': { status: 1 }, 'docker-compose version': {} },
+      'docker-compose ps': { stdout: 'old' },
+    };
+    expect(await compose(fakeRun(old), ['ps'])).toMatchObject({ stdout: 'old' });
+    await expect(compose(fakeRun({}), ['ps'])).rejects.toThrow('Docker Compose is not installed.');
   });
 });
 
@@ -370,6 +382,13 @@ describe('a script', () => {
     const { status, stderr } = await run([node, `${place}/register.ts`], { seconds: 0 });
     expect([status, stderr]).toEqual([1, expect.stringContaining('GITLAB_URL is no address: "nonsense".')]);
   });
+
+  it('shows no secret of .env, also one that it does not read itself', async () => {
+    new Folder('GITLAB_URL=a-password\nS3_PASSWORD=a-password\n').withScripts();
+    vi.stubEnv('GITLAB_URL', '');
+    const { stderr } = await run([node, 'scripts/register.ts'], { seconds: 0 });
+    expect(stderr).toContain('GITLAB_URL is no address: "[masked]".');
+  });
 });
 
 describe('the check of .env', () => {
@@ -377,8 +396,7 @@ describe('the check of .env', () => {
   const kept = { 'git check-ignore': {} };
   const look = async (answers: Parameters<typeof fakeRun>[0]) => {
     const note = fakeNote();
-    const environment: Environment = { gitlabUrl: '', value: () => '' };
-    await check.run({ run: fakeRun(answers), environment }, note);
+    await check.run(fakeRun(answers), note);
     return note.notes;
   };
 
@@ -423,20 +441,16 @@ describe('the check of .env', () => {
 });
 
 describe('the checks of the engine and of Compose', () => {
-  it('leave what they found for the next ones', async () => {
+  it('say what they found', async () => {
     const server = { Version: '28.2.2', ApiVersion: '1.50', MinAPIVersion: '1.24' };
     const stdout = JSON.stringify({ ...server, Components: [{ Name: 'Podman Engine' }] });
-    const world = {
-      run: fakeRun({ 'docker version': { stdout }, 'docker compose version': {} }),
-      environment: { gitlabUrl: '', value: () => '' },
-    };
+    const run = fakeRun({ 'docker version': { stdout }, 'docker compose version': { stdout: '2.40.3\n' } });
     const note = fakeNote();
-    for (const name of ['engine', 'compose']) await checks.find(one => one.name === name)?.run(world, note);
+    for (const name of ['engine', 'compose']) await checks.find(one => one.name === name)?.run(run, note);
     expect(note.notes.map(({ verdict, detail }) => [verdict, detail])).toEqual([
       ['ok', 'Podman Engine 28.2.2, API 1.24 to 1.50'],
-      ['ok', 'docker compose'],
+      ['ok', '2.40.3'],
     ]);
-    expect(world).toMatchObject({ engine: { ApiVersion: '1.50' }, compose: ['docker', 'compose'] });
   });
 
   it.each([
@@ -448,9 +462,7 @@ describe('the checks of the engine and of Compose', () => {
     const server = { stdout: '{"Version":"28.2.2"}' };
     const run = fakeRun({ 'docker version': server, 'docker context inspect': { stdout: `${stdout}\n` } });
     const note = fakeNote();
-    await checks
-      .find(({ name }) => name === 'engine')
-      ?.run({ run, environment: { gitlabUrl: '', value: () => '' } }, note);
+    await checks.find(({ name }) => name === 'engine')?.run(run, note);
     expect(note.notes.map(({ verdict }) => verdict)).toEqual(verdicts);
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { runners } from '../../../examples/default/scripts/settings.ts';
-import type { Result, Run, Verdict, World } from '../../../templates/scripts/host.ts';
+import type { Result, Run, Verdict } from '../../../templates/scripts/host.ts';
 import { checks, configOf } from '../../../templates/scripts/jobs.ts';
 import { composeConfig } from './compose.ts';
 
@@ -51,12 +51,13 @@ async function examine(name: string, answers: Answers = {}, variables: Record<st
     return { status: 0, stdout: words.startsWith('docker run') ? well : '', stderr: '', ...answer };
   };
   const found: [Verdict, string, string][] = [];
-  const environment = { gitlabUrl: 'http://gitlab.test', value: (key: string) => variables[key] ?? '' };
-  const world: World = { run, environment, compose: ['docker', 'compose'] };
+  const none = { GITLAB_ACCESS_TOKEN: '', GITLAB_PROJECT_ID: '' };
+  for (const [key, value] of Object.entries({ ...none, GITLAB_URL: 'http://gitlab.test', ...variables }))
+    vi.stubEnv(key, value);
   const check = checks.find(one => one.name === name)!;
-  await Promise.resolve(
-    check.run(world, (...words) => found.push([words[0], words[1], words[2] ?? ''])),
-  ).catch(error => found.push(['unknown', error.message, '']));
+  await Promise.resolve(check.run(run, (...words) => found.push([words[0], words[1], words[2] ?? '']))).catch(
+    error => found.push(['unknown', error.message, '']),
+  );
   return { found, commands, scripts, texts: found.map(([verdict, detail]) => `${verdict}: ${detail}`) };
 }
 
@@ -107,9 +108,9 @@ describe('the check of pipelines', () => {
     expect(await verdicts('build:\n  script: make\n')).toEqual([
       expect.stringMatching(/^warning: .*asks for no tag/),
     ]);
-    runners[0]!.runUntagged = true;
+    runners[0]!.run_untagged = true;
     expect(await verdicts('build:\n  script: make\n')).toEqual([expect.stringMatching(/^ok/)]);
-    runners[0]!.runUntagged = false;
+    runners[0]!.run_untagged = false;
   });
 
   it.each([
@@ -171,7 +172,7 @@ describe('the check of pipelines', () => {
 
   it('names no line before the first, where Compose means the start of what it was handed', async () => {
     const stderr = 'yaml: line 2: did not find expected key\n';
-    expect((await examine('pipeline', { 'docker compose': { status: 1, stderr } })).texts).toEqual([
+    expect((await examine('pipeline', { 'docker compose -f': { status: 1, stderr } })).texts).toEqual([
       expect.stringMatching(/yaml: line 1: did not find expected key$/),
     ]);
   });
@@ -226,7 +227,7 @@ describe('the check of pipelines', () => {
   });
 
   describe('by GitLab', () => {
-    const token = { GITLAB_ACCESS_TOKEN: 't' };
+    const token = { GITLAB_ACCESS_TOKEN: 'an-access-token' };
     const file = 'a:\n  tags: [docker]\n  script: x\n';
     const ask = async (answer: object, variables: Record<string, string>) => {
       const fetched = vi.fn(async (_url: string) => Response.json(answer));
@@ -260,7 +261,7 @@ describe('the check of pipelines', () => {
   it('reads the file where the access token may not have it read', async () => {
     vi.stubGlobal('fetch', async () => new Response('{"error":"insufficient_scope"}', { status: 403 }));
     const texts = await verdicts('a:\n  tags: [docker]\n  script: x\n', {
-      GITLAB_ACCESS_TOKEN: 't',
+      GITLAB_ACCESS_TOKEN: 'an-access-token',
       GITLAB_PROJECT_ID: '1',
     });
     vi.unstubAllGlobals();

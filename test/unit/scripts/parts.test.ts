@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { runners } from '../../../examples/default/scripts/settings.ts';
 import { checks as cache } from '../../../templates/scripts/cache.ts';
-import type { Check, Result, World } from '../../../templates/scripts/host.ts';
+import type { Check, Result, Run } from '../../../templates/scripts/host.ts';
 import { checks as mirror } from '../../../templates/scripts/mirror.ts';
 import { checks as platforms } from '../../../templates/scripts/platforms.ts';
 import { checks as authority } from '../../../templates/scripts/private-ca.ts';
@@ -28,7 +28,7 @@ async function examine(
   variables: Record<string, string> = {},
 ) {
   const calls: [words: string, environment: unknown][] = [];
-  const run: World['run'] = async (command, options) => {
+  const run: Run = async (command, options) => {
     const words = command.join(' ');
     calls.push([words, options?.environment]);
     const [, answer = {}] = Object.entries(answers).find(([start]) => words.startsWith(start)) ?? [];
@@ -36,10 +36,11 @@ async function examine(
   };
   const texts: string[] = [];
   const remedies: string[] = [];
-  const world = { run, environment: { gitlabUrl: '', value: (name: string) => variables[name] ?? '' } };
+  const none = { CACHE_S3_ACCESS_KEY: '', CACHE_S3_SECRET_KEY: '' };
+  for (const [name, value] of Object.entries({ ...none, ...variables })) vi.stubEnv(name, value);
   await Promise.resolve()
     .then(() =>
-      check!.run(world, (verdict, detail, remedy = '') => {
+      check!.run(run, (verdict, detail, remedy = '') => {
         texts.push(`${verdict}: ${detail}`);
         remedies.push(remedy);
       }),

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { runners } from '../../../examples/default/scripts/settings.ts';
-import type { Verdict, World } from '../../../templates/scripts/host.ts';
+import type { Run, Verdict } from '../../../templates/scripts/host.ts';
 import { checks } from '../../../templates/scripts/jobs.ts';
 import { GitLabServer, type LintResult } from '../../support/gitlab-server.ts';
 import { composeConfig } from './compose.ts';
@@ -54,9 +54,10 @@ async function examine(
 ) {
   runners[0]!.pipeline = `../test/pipelines/${name}${suffix}`;
   const found: [verdict: Verdict, text: string][] = [];
-  const environment = { gitlabUrl, value: (key: string) => variables[key] ?? '' };
-  const run: World['run'] = async (command, options) => composeConfig(command, options);
-  const world: World = { environment, run, compose: ['docker', 'compose'] };
+  const none = { GITLAB_ACCESS_TOKEN: '', GITLAB_PROJECT_ID: '' };
+  for (const [key, value] of Object.entries({ ...none, GITLAB_URL: gitlabUrl, ...variables }))
+    vi.stubEnv(key, value);
+  const run: Run = async (command, options) => composeConfig(command, options);
   const check = checks.find(one => one.name === 'pipeline')!;
   const note = (verdict: Verdict, detail: string) => {
     const [, jobs = '', text = ''] = /^(?:GitLab refuses )?[^,:]*(?:, job (.*?))?: (.*)$/.exec(detail) ?? [];
@@ -64,7 +65,7 @@ async function examine(
     found.push([verdict, `${verdict} ${jobs}: ${refused}${text}`]);
   };
   // A Failure is its finding.
-  await Promise.resolve(check.run(world, note)).catch(error => note('failed', error.message));
+  await Promise.resolve(check.run(run, note)).catch(error => note('failed', error.message));
   return found;
 }
 

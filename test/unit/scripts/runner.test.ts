@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Result, Run, RunOptions, World } from '../../../templates/scripts/host.ts';
+import type { Result, Run, RunOptions } from '../../../templates/scripts/host.ts';
 import * as host from '../../../templates/scripts/host.ts';
 import { checks, main, patience, readConfig, up, upgrade } from '../../../templates/scripts/runner.ts';
 import { captureOutput, Folder, fakeNote } from './folder.ts';
@@ -229,10 +229,10 @@ describe('runner upgrade', () => {
   });
 
   it('can be interrupted until the jobs have ended, and not from then on', async () => {
-    const hold = vi.spyOn(host, 'holdInterruptions');
+    host.interruptions.areHeld = false;
     const isHeld: Record<string, boolean> = {};
     const look: Answer = command => {
-      isHeld[command] = hold.mock.calls.length > 0;
+      isHeld[command] = host.interruptions.areHeld;
       return {};
     };
     await upgrade(engine({ 'docker wait': look, 'docker compose up': look }), 60);
@@ -455,10 +455,8 @@ describe('runner upgrade', () => {
 describe('the check of', () => {
   const find = async (name: string, run: Run = engine(), more: Record<string, string> = {}) => {
     const note = fakeNote();
-    const value = (key: string) => more[key] ?? '';
-    const environment = { gitlabUrl: 'https://gitlab.example.com', value };
-    const world: World = { run, environment, compose: ['docker', 'compose'] };
-    await checks.find(check => check.name === name)?.run(world, note);
+    for (const [key, value] of Object.entries(more)) vi.stubEnv(key, value);
+    await checks.find(check => check.name === name)?.run(run, note);
     return note.notes;
   };
 

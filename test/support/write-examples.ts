@@ -1,14 +1,17 @@
 // Writes the repositories of examples/, which show in each diff what a change does to a user:  npm run examples
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { completeAnswers } from '../../dist/generators/ask/answers.js';
-import { completeRunners } from '../../dist/generators/ask/runners.js';
-import { planRepository } from '../../dist/generators/plan/plan.js';
-import { filesOf } from '../../dist/generators/write/files.js';
-import { render } from '../../dist/generators/write/render.js';
+import { completeAnswers } from '../../generators/ask/answers.ts';
+import type { TypedAnswers } from '../../generators/ask/questions.ts';
+import { completeRunners, type TypedRunners } from '../../generators/ask/runners.ts';
+import { planRepository } from '../../generators/plan/plan.ts';
+import { filesOf } from '../../generators/write/files.ts';
+import { render } from '../../generators/write/render.ts';
 
 const examples = new URL('../../examples/', import.meta.url);
-const all = JSON.parse(readFileSync(new URL('examples.json', import.meta.url), 'utf8'));
+const all: Record<string, TypedAnswers & { runners?: TypedRunners }> = JSON.parse(
+  readFileSync(new URL('examples.json', import.meta.url), 'utf8'),
+);
 const texts = Object.entries(all).flatMap(([name, typed]) => {
   const answers = completeAnswers(typed);
   const repository = planRepository(answers, 'my-runner', completeRunners(answers, typed.runners ?? {}));

@@ -1,6 +1,6 @@
 // Writes the table of options into README.md, from the declaration of the questions:  npm run docs
 import { readFileSync, writeFileSync } from 'node:fs';
-import { optionsTable } from '../../dist/generators/ask/usage.js';
+import { optionsTable } from '../../generators/ask/usage.ts';
 
 const file = new URL('../../README.md', import.meta.url);
 const table = `<!-- options: npm run docs -->\n${optionsTable()}\n<!-- /options -->`;

@@ -1,0 +1,120 @@
+import { checkChoice } from '../generators/ask/checks.ts';
+import { switches } from '../generators/ask/command-line.ts';
+import { type Question, questions } from '../generators/ask/questions.ts';
+import { Refusal } from '../generators/ask/refusal.ts';
+import { project } from '../generators/ask/runners.ts';
+import { type completionShells, ownOptions } from '../generators/ask/usage.ts';
+import { shell } from '../generators/write/quoting.ts';
+
+const command = 'generator-gitlab-runner-docker';
+
+interface Option {
+  readonly name: string;
+  readonly help: string;
+  /** What its value is; none for a switch. */
+  readonly value?: 'choice' | 'text';
+  readonly choices: Readonly<Record<string, string>>;
+}
+
+/** How each shell says what can be typed; the text is what the shell is to evaluate. */
+const shells: Readonly<Record<(typeof completionShells)[number], (options: readonly Option[]) => string>> = {
+  bash: forBash,
+  zsh: forZsh,
+  fish: forFish,
+};
+
+/**
+ * What completes the options of this command in a shell, and their values where these are known.
+ * @throws Refusal if there is no such shell
+ */
+export function completion(name: string): string {
+  try {
+    return shells[checkChoice(shells, name)](allOptions());
+  } catch (error) {
+    throw new Refusal(`--completion: ${(error as Error).message}`);
+  }
+}
+
+function allOptions(): Option[] {
+  const ofQuestion = ({ option, help, yesNo, choices = {} }: Question<unknown>): Option => ({
+    name: option,
+    help,
+    choices,
+    ...(yesNo ? {} : { value: Object.keys(choices).length > 0 ? 'choice' : 'text' }),
+  });
+  const isSwitch = ([name, help]: [string, string]): Option => ({ name, help, choices: {} });
+  return [
+    ...[...Object.values(questions), project].map(ofQuestion),
+    { name: 'runner', help: ownOptions.runner, value: 'text', choices: {} },
+    ...Object.entries(switches).map(isSwitch),
+    ...Object.entries({ help: 'print the help', version: 'print the version' }).map(isSwitch),
+    {
+      name: 'completion',
+      help: ownOptions.completion,
+      value: 'choice',
+      choices: Object.fromEntries(Object.keys(shells).map(name => [name, name])),
+    },
+  ];
+}
+
+function forBash(options: readonly Option[]): string {
+  const cases = options.flatMap(({ name, value, choices }) => {
+    if (value === 'text') return [`    --${name}) ;;`];
+    const words = shell(Object.keys(choices).join(' '));
+    return value === 'choice' ? [`    --${name}) COMPREPLY=($(compgen -W ${words} -- "$word")) ;;`] : [];
+  });
+  const names = shell(options.map(({ name }) => `--${name}`).join(' '));
+  return `_generator_gitlab_runner_docker() {
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]}
+  COMPREPLY=()
+  # To bash an equals sign is a word of its own.
+  if [ "$word" = = ]; then word=
+  elif [ "$before" = = ]; then before=\${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  case $before in
+${cases.join('\n')}
+    *)
+      case $word in
+        -*) COMPREPLY=($(compgen -W ${names} -- "$word")) ;;
+        *) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+      esac ;;
+  esac
+}
+complete -F _generator_gitlab_runner_docker ${command}`;
+}
+
+function forZsh(options: readonly Option[]): string {
+  const escaped = (text: string) => text.replace(/[\\\][:]/g, '\\$&');
+  const specs = options.map(({ name, help, value }) => {
+    const values = { choice: `=[${escaped(help)}]:${name}:->${name}`, text: `=[${escaped(help)}]:${name}: ` };
+    return `    ${shell(`--${name}${value ? values[value] : `[${escaped(help)}]`}`)} \\`;
+  });
+  const states = options.flatMap(({ name, choices }) => {
+    const values = Object.entries(choices).map(([choice, what]) => shell(`${choice}:${what}`));
+    return values.length > 0 ? [`    ${name}) values=(${values.join(' ')}) ;;`] : [];
+  });
+  return `_generator_gitlab_runner_docker() {
+  local state line
+  typeset -A opt_args
+  local -a values
+  _arguments \\
+${specs.join('\n')}
+    '1:directory:_directories' && return
+  case $state in
+${states.join('\n')}
+  esac
+  _describe "$state" values
+}
+compdef _generator_gitlab_runner_docker ${command}`;
+}
+
+function forFish(options: readonly Option[]): string {
+  const quoted = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
+  const lines = options.map(({ name, help, value, choices }) => {
+    // fish reads it a second time: words, each with a tab and what it means.
+    const words = Object.entries(choices).map(([choice, what]) => `${choice}\\t${quoted(what)}`);
+    const values = { choice: ` -x -a ${quoted(words.join(' '))}`, text: ' -x' };
+    return `complete -c ${command} -l ${name}${value ? values[value] : ''} -d ${quoted(help)}`;
+  });
+  return [`complete -c ${command} -f -a '(__fish_complete_directories)'`, ...lines].join('\n');
+}

@@ -1,0 +1,2 @@
+#!/usr/bin/env node
+import 'generator-gitlab-runner-docker/command';

@@ -1,0 +1,131 @@
+import { basename, resolve } from 'node:path';
+import { type CommandLine, readCommandLine } from './ask/command-line.ts';
+import { type Answered, type Prompt, sentenceAgainst } from './ask/prompts.ts';
+import type { Answers, Question } from './ask/questions.ts';
+import { completeRunners, type TypedRunners } from './ask/runners.ts';
+import { type Engine, lookAtEngine } from './plan/engine.ts';
+import { planRepository } from './plan/plan.ts';
+import { RepositoryWriter } from './write/repository-writer.ts';
+
+/** Whom a run talks with: a terminal of its own, or Yeoman's. */
+export interface Dialogue {
+  /** Asks, one after the other, what comes up; the answers are by the names of the prompts. */
+  readonly ask: (prompts: readonly Prompt[]) => Promise<Answered>;
+  readonly print: (line: string) => void;
+}
+
+/** What one door of this package asks, how it shows itself in --help, and what it makes of the answers. */
+export interface Door<Name extends string> {
+  readonly description: string;
+  readonly questions: Readonly<Record<Name, Question<unknown>>>;
+  readonly defaultInWords: (name: Name) => string;
+  /** The word that is no option. */
+  readonly word: 'directory' | 'name';
+  readonly wordHelp: string;
+  /**
+   * Finds out what the repository is to be: from options, from the run before, and by asking.
+   * @throws Refusal if that cannot be
+   */
+  readonly decide: (scaffold: Scaffold<Name>) => Promise<Decision>;
+}
+
+/** All answers of a repository, and those of its further runners. */
+export type Decision = readonly [Answers, TypedRunners];
+
+/** What was typed, as its reader hands it over: see readCommandLine. */
+export interface Request {
+  readonly args: readonly unknown[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly words: readonly string[];
+  /** Where the command was given. */
+  readonly cwd: string;
+  /** The folder of the repository, where no directory is named; without this, cwd. */
+  readonly destinationRoot?: string;
+}
+
+/** The one way from a command line to files: whoever calls it says how to ask and to print. */
+export class Scaffold<Name extends string> {
+  readonly commandLine: CommandLine<Name>;
+  readonly writer: RepositoryWriter;
+  readonly #door: Door<Name>;
+  readonly #cwd: string;
+  readonly #dialogue: Dialogue;
+  #engine: Promise<Engine | undefined> = Promise.resolve(undefined);
+  #decision: Decision | undefined;
+
+  /** @throws Refusal if an option cannot be used, or if the answers of an earlier run cannot be read */
+  constructor(door: Door<Name>, request: Request, dialogue: Dialogue) {
+    const { args, options, words, cwd, destinationRoot = cwd } = request;
+    this.commandLine = readCommandLine(door.questions, door.word, args, options, words);
+    const directory = door.word === 'directory' ? (this.commandLine.argument ?? '') : '';
+    this.writer = new RepositoryWriter(resolve(destinationRoot, directory));
+    this.#door = door;
+    this.#cwd = cwd;
+    this.#dialogue = dialogue;
+  }
+
+  /**
+   * Asks what is open, where there is somebody to ask.
+   * @throws Refusal if the answers cannot be used
+   */
+  async decide(): Promise<void> {
+    this.#engine = lookAtEngine();
+    this.#decision = await this.#door.decide(this);
+  }
+
+  /**
+   * Writes what was decided, and says what comes next.
+   * @throws Refusal if that cannot go well: nothing is written then
+   */
+  async write(): Promise<void> {
+    if (!this.#decision) throw new Error('Nothing was decided yet.');
+    const [answers, runners] = this.#decision;
+    const { asks, force, dryRun } = this.commandLine;
+    const { print } = this.#dialogue;
+    const { folder, saved } = this.writer;
+    if (saved.gone.length > 0) {
+      print(
+        `Not used any more, of the answers in .yo-rc.json: ${saved.gone.join(', ')}. README.md says what there is instead.`,
+      );
+    }
+    const repository = planRepository(answers, basename(folder), completeRunners(answers, runners));
+    const mayReplace = asks ? (paths: readonly string[]) => this.#mayReplace(paths) : undefined;
+    await this.writer.write(repository, this.#decision, { force, dryRun, mayReplace, print });
+    if (dryRun) return;
+    for (const step of this.writer.steps(repository, this.#cwd, await this.#engine)) print(step);
+  }
+
+  /** Tells the user of the local engine, before they choose an image. */
+  async announceEngine(): Promise<Engine | undefined> {
+    const engine = await this.#engine;
+    if (engine) {
+      const { version, minApiVersion, apiVersion } = engine;
+      this.#dialogue.print(
+        `The local Docker Engine is ${version}; it speaks API ${minApiVersion} to ${apiVersion}.`,
+      );
+    }
+    return engine;
+  }
+
+  ask(prompts: readonly Prompt[]): Promise<Answered> {
+    return this.#dialogue.ask(prompts);
+  }
+
+  /** Asks for one text. */
+  async askText(
+    name: string,
+    message: string,
+    byDefault: string | undefined,
+    check: (text: string) => unknown,
+  ): Promise<string> {
+    const validate = (text: string) => sentenceAgainst(check, text);
+    const answers = await this.ask([{ type: 'input', name, message, default: byDefault, validate }]);
+    return String(answers[name] ?? '');
+  }
+
+  async #mayReplace(paths: readonly string[]): Promise<boolean> {
+    const message = `These files are there already, and not of this generator: ${paths.join(', ')}. Replace all of them?`;
+    const { replace } = await this.ask([{ type: 'confirm', name: 'replace', message, default: false }]);
+    return replace === true;
+  }
+}
