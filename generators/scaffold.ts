@@ -2,10 +2,12 @@ import { basename, resolve } from 'node:path';
 import { type CommandLine, readCommandLine } from './ask/command-line.ts';
 import { type Answered, type Prompt, sentenceAgainst } from './ask/prompts.ts';
 import type { Answers, Question } from './ask/questions.ts';
+import { Refusal } from './ask/refusal.ts';
 import { completeRunners, type TypedRunners } from './ask/runners.ts';
 import { type Engine, lookAtEngine } from './plan/engine.ts';
 import { planRepository } from './plan/plan.ts';
 import { RepositoryWriter } from './write/repository-writer.ts';
+import { settle } from './write/transaction.ts';
 
 /** Whom a run talks with: a terminal of its own, or Yeoman's. */
 export interface Dialogue {
@@ -46,42 +48,50 @@ export interface Request {
 /** The one way from a command line to files: whoever calls it says how to ask and to print. */
 export class Scaffold<Name extends string> {
   readonly commandLine: CommandLine<Name>;
-  readonly writer: RepositoryWriter;
+  /** Known once it is being decided what to write. */
+  writer!: RepositoryWriter;
+  readonly #folder: string;
   readonly #door: Door<Name>;
   readonly #cwd: string;
   readonly #dialogue: Dialogue;
   #engine: Promise<Engine | undefined> = Promise.resolve(undefined);
   #decision: Decision | undefined;
 
-  /** @throws Refusal if an option cannot be used, or if the answers of an earlier run cannot be read */
+  /** @throws Refusal if an option cannot be used */
   constructor(door: Door<Name>, request: Request, dialogue: Dialogue) {
     const { args, options, words, cwd, destinationRoot = cwd } = request;
     this.commandLine = readCommandLine(door.questions, door.word, args, options, words);
     const directory = door.word === 'directory' ? (this.commandLine.argument ?? '') : '';
-    this.writer = new RepositoryWriter(resolve(destinationRoot, directory));
+    this.#folder = resolve(destinationRoot, directory);
     this.#door = door;
     this.#cwd = cwd;
     this.#dialogue = dialogue;
   }
 
   /**
-   * Asks what is open, where there is somebody to ask.
-   * @throws Refusal if the answers cannot be used
+   * Ends what an earlier run left half done, reads what was answered then, and asks what is open, where there is
+   * somebody to ask.
+   *
+   * @throws Refusal if the answers cannot be read, or used
    */
   async decide(): Promise<void> {
+    const settled = settle(this.#folder, !this.commandLine.dryRun);
+    if (settled) this.#dialogue.print(settled);
+    this.writer = new RepositoryWriter(this.#folder);
     this.#engine = lookAtEngine();
     this.#decision = await this.#door.decide(this);
   }
 
   /**
    * Writes what was decided, and says what comes next.
-   * @throws Refusal if that cannot go well: nothing is written then
+   * @throws Refusal if that cannot go well: nothing is written then; or if the owner has still something to decide
    */
   async write(): Promise<void> {
     if (!this.#decision) throw new Error('Nothing was decided yet.');
     const [answers, runners] = this.#decision;
     const { asks, force, dryRun } = this.commandLine;
-    const { print } = this.#dialogue;
+    // What would be written is what is asked for in a dry run: it goes where it can be kept.
+    const print = dryRun ? (line: string) => console.log(line) : this.#dialogue.print;
     const { folder, saved } = this.writer;
     if (saved.gone.length > 0) {
       print(
@@ -89,10 +99,14 @@ export class Scaffold<Name extends string> {
       );
     }
     const repository = planRepository(answers, basename(folder), completeRunners(answers, runners));
-    const mayReplace = asks ? (paths: readonly string[]) => this.#mayReplace(paths) : undefined;
-    await this.writer.write(repository, this.#decision, { force, dryRun, mayReplace, print });
-    if (dryRun) return;
-    for (const step of this.writer.steps(repository, this.#cwd, await this.#engine)) print(step);
+    const mayWrite = asks
+      ? (question: string, byDefault: boolean) => this.#mayWrite(question, byDefault)
+      : undefined;
+    const rules = { force, dryRun, mayWrite, print };
+    const undecided = await this.writer.write(repository, this.#decision, rules);
+    const steps = dryRun ? [] : this.writer.steps(repository, this.#cwd, await this.#engine);
+    for (const step of steps) print(step);
+    if (undecided !== undefined) throw new Refusal(undecided);
   }
 
   /** Tells the user of the local engine, before they choose an image. */
@@ -123,9 +137,8 @@ export class Scaffold<Name extends string> {
     return String(answers[name] ?? '');
   }
 
-  async #mayReplace(paths: readonly string[]): Promise<boolean> {
-    const message = `These files are there already, and not of this generator: ${paths.join(', ')}. Replace all of them?`;
-    const { replace } = await this.ask([{ type: 'confirm', name: 'replace', message, default: false }]);
-    return replace === true;
+  async #mayWrite(message: string, byDefault: boolean): Promise<boolean> {
+    const { write } = await this.ask([{ type: 'confirm', name: 'write', message, default: byDefault }]);
+    return write === true;
   }
 }

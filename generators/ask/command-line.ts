@@ -12,8 +12,8 @@ const yeomanOptions =
 /** Options that are no answers, and what they do. */
 export const switches = {
   defaults: 'ask nothing; what no option gives takes its default',
-  force: 'replace what you changed, where that and the new text do not go together',
-  'dry-run': 'show what would change, write nothing',
+  force: 'take the new text where it and yours do not go together, and replace files of other origin',
+  'dry-run': 'print what would change as a diff, write nothing',
 } as const;
 
 /** What a user asks for on the command line, where there are questions of those names. */

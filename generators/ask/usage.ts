@@ -14,7 +14,7 @@ export const ownOptions = {
 /** What the exit codes of the command mean. */
 export const exitCodes = {
   0: 'done',
-  1: 'refused or failed, for the reason in the last line on stderr',
+  1: 'refused or failed, or with conflicts left for you: the last line on stderr says which',
   130: 'stopped by Ctrl-C',
 } as const;
 

@@ -6,10 +6,12 @@ export interface Threat {
   readonly who: string;
   readonly can: string;
   readonly against: string;
+  /** The way to build images that it is about, where it is that. */
+  readonly builder?: Answers['builder'];
 }
 
 /** What somebody who can run a job can do by the builder, and what the builder does about it. */
-type Developer = Omit<Threat, 'who'>;
+type Developer = Omit<Threat, 'who' | 'builder'>;
 
 const privilegedEngine =
   'have their engine start a privileged container, and reach the disks and devices of this host from there';
@@ -87,9 +89,13 @@ export function planThreats(answers: Answers, others: readonly Answers[] = []): 
           ? 'no protected branch, so no job here'
           : 'read such changes before you start their pipeline; or take protected branches only (`access_level` in `scripts/settings.ts`)',
     },
-    { who: 'Developer who can push', ...developerOf(answers) },
+    { who: 'Developer who can push', builder, ...developerOf(answers) },
     ...others
-      .map(other => ({ who: `The same, by \`${other.description}\``, ...developerOf(other) }))
+      .map(other => ({
+        who: `The same, by \`${other.description}\``,
+        builder: other.builder,
+        ...developerOf(other),
+      }))
       .filter(({ can, against }) => !isDeepStrictEqual({ can, against }, developerOf(answers))),
     {
       who: 'Another job at the same time',

@@ -1,71 +1,223 @@
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { Refusal } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
-import { type Conflict, merge } from './merge.ts';
+import { blobId } from './git.ts';
+import { lineOfMarks, merge } from './merge.ts';
+
+/** What is known of a file that an earlier run wrote. */
+export interface Written {
+  /** Git's blob id of the text that the templates gave; undefined where only the path is known. */
+  readonly id: string | undefined;
+  /** Of a file that was merged then: the id of the last text of the templates that was written as it is, so that Git may have it. */
+  readonly base?: string;
+  /** Where the owner has moved it. */
+  readonly movedTo?: string;
+}
+
+/** What earlier runs wrote, by the paths that the generator has for it. */
+export type AllWritten = ReadonlyMap<string, Written>;
 
 /** What a run means for one file of the folder. */
 export interface Change {
+  /** The path that the generator has for it, and that where it is. */
   readonly path: string;
-  /**
-   * `same` needs no writing, `kept` has changes of the owner and none of the generator, `deleted` was taken away by the
-   * owner; of a `foreign` one the generator knows nothing.
-   */
-  readonly kind: 'create' | 'change' | 'merge' | 'same' | 'kept' | 'deleted' | 'foreign';
-  /** The text that it had, and that it is to have. */
+  readonly place: string;
+  readonly kind: Kind;
+  /** The text that it had, and that it is to have; undefined where there is none. */
   readonly before: string | undefined;
-  readonly text: string;
-  readonly conflicts: readonly Conflict[];
+  readonly text: string | undefined;
+  /** Lines of `text` at which marks of a conflict begin; with --force those are not there. */
+  readonly conflicts: readonly number[];
+  /** What the next run has to know of it; undefined where it is nothing. */
+  readonly written: Written | undefined;
 }
 
-/** The texts of an earlier run, by their paths. */
-export interface Base {
-  readonly texts: ReadonlyMap<string, string>;
-  /** Whether another version wrote them, so that only their paths are known. */
-  readonly isOfOtherVersion: boolean;
-}
+/** In the order in which they are shown. */
+export const kinds = [
+  'create',
+  'change',
+  /** Has changes of the owner, and new ones. */
+  'merge',
+  /** Not wanted any more, and as it was written. */
+  'remove',
+  'same',
+  /** Has changes of the owner, and nothing new. */
+  'keep',
+  /** Not wanted any more, and changed or moved by the owner: it stays. */
+  'unused',
+  /** The owner took it away: it stays so. */
+  'deleted',
+  /** Changed by the owner, from a text that is not known any more: it stays, and the new text is shown. */
+  'unknown',
+  /** The owner and the generator changed the same lines. */
+  'conflict',
+  /** There, and not of this generator. */
+  'foreign',
+] as const;
+export type Kind = (typeof kinds)[number];
 
 /** The one file that scripts of version 0.1.0 wrote: it held the runner's token. */
 export const configPath = 'config/config.toml';
 
-/** A base of which no line is in any text: then each difference is a conflict. */
-const noText = '\0';
-
 /** Files in which the generator and the owner add blocks at the same place. */
 const lists = [configPath, 'scripts/settings.ts'];
+
+/** What changes are compared with. */
+export interface Earlier {
+  readonly written: AllWritten;
+  /** The text of that blob id, where it is to be had. */
+  readonly textOf: (id: string) => string | undefined;
+  /** Whether to take the new lines where both changed the same. */
+  readonly force: boolean;
+}
 
 /**
  * Compares what is on disk with what is to be there. Reads only.
  *
  * @param wanted the text of each file, by its path in the folder
- * @throws Refusal if a file cannot be read, or leads out of the folder, or holds a token
+ * @throws Refusal if a file cannot be read, or leads out of the folder, or holds a token, or marks of a conflict
  */
-export function changesIn(folder: string, wanted: ReadonlyMap<string, string>, base: Base): Change[] {
-  for (const path of [...wanted.keys(), '.yo-rc.json']) requireInside(folder, path);
+export function changesIn(folder: string, wanted: ReadonlyMap<string, string>, earlier: Earlier): Change[] {
+  const { written } = earlier;
+  const paths = [...new Set([...wanted.keys(), ...written.keys()])].sort();
+  const movedTo = paths.flatMap(path => written.get(path)?.movedTo ?? []);
+  for (const path of [...paths, ...movedTo, '.yo-rc.json']) requireInside(folder, path);
   requireNoToken(folder);
-  const onDisk = new Map([...wanted.keys()].map(path => [path, readText(join(folder, path))]));
-  const isGone = [...base.texts.keys()].every(path => onDisk.get(path) === undefined);
-  return [...wanted].map(([path, text]) => {
-    const before = onDisk.get(path);
-    const old = base.texts.get(path);
-    const change = { path, before, text, conflicts: [] };
-    if (before === undefined) {
-      const isDeleted = old !== undefined && !base.isOfOtherVersion && !isGone;
-      return { ...change, kind: isDeleted ? 'deleted' : 'create' };
-    }
-    if (before === text) return { ...change, kind: 'same' };
-    if (old === undefined) return { ...change, kind: 'foreign' };
-    if (before === old && !base.isOfOtherVersion) return { ...change, kind: 'change' };
-    const merged = base.isOfOtherVersion
-      ? merge(noText, before, text)
-      : merge(old, before, text, lists.includes(path));
-    return { ...change, ...merged, kind: merged.text === before ? 'kept' : 'merge' };
+  const places = new Map(paths.map(path => [path, placeOf(folder, path, written.get(path))]));
+  const read = (path: string) => readText(join(folder, places.get(path)!));
+  const texts = new Map(paths.map(path => [path, read(path)]));
+  const isGone = [...written.keys()].every(path => texts.get(path) === undefined);
+  const missing = [...written].filter(
+    ([path]) => !isGone && texts.get(path) === undefined && wanted.has(path),
+  );
+  for (const [path, place] of movedFiles(folder, missing, new Set([...paths, ...places.values()]))) {
+    places.set(path, place);
+    texts.set(path, read(path));
+  }
+  return paths.flatMap(path => {
+    const place = places.get(path)!;
+    const known = isGone ? undefined : written.get(path);
+    const file = { path, place, before: texts.get(path), known: known && at(place, path, known) };
+    const text = wanted.get(path);
+    return text === undefined ? unwantedChange(file) : changeOf(file, text, earlier);
   });
 }
 
-/** Whether a run writes the file. */
-export const isWritten = ({ kind }: Change): boolean =>
-  ['create', 'change', 'merge', 'foreign'].includes(kind);
+/** One file as it is, and what is known of it. */
+interface FileNow {
+  readonly path: string;
+  readonly place: string;
+  readonly before: string | undefined;
+  readonly known: Written | undefined;
+}
+
+/** Where the file is as far as that is known: one that was moved may have been moved back. */
+function placeOf(folder: string, path: string, written: Written | undefined): string {
+  const movedTo = written?.movedTo;
+  return movedTo !== undefined && existsSync(join(folder, movedTo)) ? movedTo : path;
+}
+
+const at = (place: string, path: string, { movedTo: _, ...written }: Written): Written =>
+  place === path ? written : { ...written, movedTo: place };
+
+function unwantedChange({ known, ...file }: FileNow): Change[] {
+  if (file.before === undefined || known === undefined) return [];
+  const isOurs = file.path === file.place && blobId(file.before) === known.id;
+  return [
+    isOurs
+      ? { ...file, kind: 'remove', text: undefined, conflicts: [], written: undefined }
+      : { ...file, kind: 'unused', text: file.before, conflicts: [], written: known },
+  ];
+}
+
+function changeOf({ known, ...file }: FileNow, text: string, { textOf, force }: Earlier): Change {
+  const { before, path, place } = file;
+  const id = blobId(text);
+  const asItIs = { ...file, text, conflicts: [], written: at(place, path, { id }) };
+  const left = { ...file, text: before, conflicts: [], written: known };
+  if (before === undefined) return known ? { ...left, kind: 'deleted' } : { ...asItIs, kind: 'create' };
+  if (before === text) return { ...asItIs, kind: 'same' };
+  if (known === undefined) return { ...asItIs, kind: 'foreign' };
+  requireNoMarks(place, before);
+  if (known.id === id) return { ...left, kind: 'keep' };
+  if (known.id === blobId(before)) return { ...asItIs, kind: 'change' };
+  const base = firstOf([known.id, known.base], textOf);
+  if (base === undefined) return force ? { ...asItIs, kind: 'conflict' } : { ...left, kind: 'unknown' };
+  const { marked, forced, conflicts } = merge(base, before, text, lists.includes(path));
+  const merged = force ? forced : marked;
+  const kind = conflicts.length > 0 ? 'conflict' : merged === before ? 'keep' : 'merge';
+  const older = known.base ?? known.id;
+  const mixed = older === undefined || older === id || merged === text ? { id } : { id, base: older };
+  return {
+    ...{ ...file, kind, text: merged, conflicts: force ? [] : conflicts },
+    written: at(place, path, mixed),
+  };
+}
+
+function firstOf(ids: readonly (string | undefined)[], textOf: Earlier['textOf']): string | undefined {
+  for (const id of ids) {
+    const text = id === undefined ? undefined : textOf(id);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+/** Where files are that the owner moved: the one file of the folder that is, byte for byte, what was written. */
+function movedFiles(
+  folder: string,
+  missing: readonly (readonly [string, Written])[],
+  others: ReadonlySet<string>,
+): [path: string, place: string][] {
+  if (missing.length === 0) return [];
+  const ids = new Map<string, string[]>();
+  for (const place of filesBelow(folder, '')) {
+    if (others.has(place)) continue;
+    const id = blobId(readFileSync(join(folder, place)));
+    ids.set(id, [...(ids.get(id) ?? []), place]);
+  }
+  return missing.flatMap(([path, { id = '' }]): [string, string][] => {
+    const places = ids.get(id) ?? [];
+    // Of two files with the same text nobody knows which is which.
+    const isClear = places.length === 1 && missing.filter(([, other]) => other.id === id).length === 1;
+    return isClear ? [[path, places[0]!]] : [];
+  });
+}
+
+/** Bytes of the largest file that could be one of the generator's. */
+const largest = 1_000_000;
+
+/** The files of a folder that may be read, but for those of Git and of packages. */
+function* filesBelow(folder: string, below: string): Generator<string> {
+  let entries: ReturnType<typeof entriesOf>;
+  try {
+    entries = entriesOf(join(folder, below));
+  } catch {
+    // Closed to this user, as a folder that a container wrote may be.
+    return;
+  }
+  for (const entry of entries) {
+    const path = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (entry.isDirectory() && !['.git', 'node_modules'].includes(entry.name))
+      yield* filesBelow(folder, path);
+    else if (entry.isFile() && isReadable(join(folder, path))) yield path;
+  }
+}
+
+const entriesOf = (folder: string) => readdirSync(folder, { withFileTypes: true });
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return statSync(file).size <= largest;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a run writes the file, or takes it away. */
+export const isWritten = ({ before, text }: Change): boolean => before !== text;
 
 /**
  * Checks, before the first file is written, that all can be.
@@ -73,13 +225,16 @@ export const isWritten = ({ kind }: Change): boolean =>
  */
 export function requireWay(folder: string, changes: readonly Change[]): void {
   const written = changes.filter(isWritten);
-  for (const { path } of written) requireWritable(join(folder, path));
+  for (const { place } of written) requireWritable(join(folder, place));
   const oneBlockMore = 4096;
+  const sizes = written.flatMap(({ before = '', text = '' }) =>
+    [before, text].map(one => Buffer.byteLength(one)),
+  );
   requireSpace(
     folder,
-    written.reduce((sum, { text }) => sum + Buffer.byteLength(text) + oneBlockMore, 0),
+    sizes.reduce((sum, size) => sum + size + oneBlockMore, 0),
   );
-  const config = written.find(({ path }) => path === configPath);
+  const config = written.find(({ path, conflicts }) => path === configPath && conflicts.length === 0);
   try {
     parse(config?.text ?? '');
   } catch (error) {
@@ -90,6 +245,14 @@ export function requireWay(folder: string, changes: readonly Change[]): void {
   }
 }
 
+/** @throws Refusal if an earlier run marked a conflict there, and nobody has resolved it */
+function requireNoMarks(place: string, text: string): void {
+  const line = lineOfMarks(text);
+  if (line === undefined) return;
+  throw new Refusal(
+    `${place} still has the marks of a conflict, at line ${line}: choose between "yours" and "new" there, take the marks away, and run again. Nothing was written.`,
+  );
+}
 /** @throws Refusal if config.toml, as version 0.1.0 had it registered, holds a token: it is in no other place */
 function requireNoToken(folder: string): void {
   const file = join(folder, configPath);

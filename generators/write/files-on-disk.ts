@@ -1,32 +1,31 @@
 import {
   accessSync,
-  chmodSync,
   constants,
   existsSync,
   lstatSync,
-  mkdirSync,
-  mkdtempSync,
   readFileSync,
   readlinkSync,
   realpathSync,
-  renameSync,
-  rmSync,
   statfsSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
 
+/** Keeps a byte order mark, and all else: whatever it reads is written back byte for byte. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /**
  * The text of a file, or undefined where there is none.
- * @throws Refusal if what is there cannot be read as a file
+ * @throws Refusal if what is there cannot be read as a file of text
  */
 export function readText(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return utf8.decode(readFileSync(file));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw new Refusal(`${file} is not in UTF-8: convert it, or move it away, and run again.`);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     if (code === 'EISDIR')
       throw new Refusal(`${file} is a folder, and a file should be there: move it away and run again.`);
@@ -36,12 +35,13 @@ export function readText(file: string): string | undefined {
 
 /**
  * @param path a path in the folder
- * @throws Refusal if a symbolic link on the way leads out of the folder, or nowhere
+ * @throws Refusal if it leads out of the folder, or a symbolic link on the way does, or leads nowhere
  */
 export function requireInside(folder: string, path: string): void {
   if (!existsSync(folder)) return;
   const root = realpathSync(folder);
   const parts = path.split('/');
+  if (parts.includes('..')) throw new Refusal(`${path} is not in ${root}: nothing was written.`);
   for (const at of parts.keys()) {
     const step = join(root, ...parts.slice(0, at + 1));
     if (!isLink(step)) continue;
@@ -97,22 +97,4 @@ export function requireSpace(folder: string, bytes: number): void {
 
 function nearestExisting(path: string): string {
   return existsSync(path) ? path : nearestExisting(dirname(path));
-}
-
-/**
- * Writes a file in one step: a reader, or a crash, finds the old text or the new, never a part.
- * One that exists keeps its mode, and stays where a link to it leads.
- */
-export function replaceFile(file: string, text: string, executable = false): void {
-  mkdirSync(dirname(file), { recursive: true });
-  const target = existsSync(file) ? realpathSync(file) : file;
-  const folder = mkdtempSync(join(dirname(target), '.new-'));
-  try {
-    const draft = join(folder, 'draft');
-    writeFileSync(draft, text, { mode: executable ? 0o777 : 0o666 });
-    if (existsSync(target)) chmodSync(draft, statSync(target).mode & 0o7777);
-    renameSync(draft, target);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

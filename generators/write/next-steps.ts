@@ -46,11 +46,15 @@ export function nextSteps(
   ];
 }
 
-/** What a changed repository asks of its owner. */
+/**
+ * What a changed repository asks of its owner.
+ *
+ * @param unused paths of files that are not used any more, and stay because the owner changed or moved them
+ */
 export function changeSteps(
   before: { readonly repository: RunnerRepository; readonly texts: Texts },
   after: { readonly repository: RunnerRepository; readonly texts: Texts },
-  exists: (path: string) => boolean,
+  unused: readonly string[],
 ): string[] {
   const [old, now] = [before.repository, after.repository];
   const changed = [...after.texts.keys()].filter(
@@ -61,7 +65,6 @@ export function changeSteps(
   const [mountedBefore, mounted] = [before, after].map(({ texts }) => mountsOf(texts.get(compose) ?? ''));
   const known = old.runners.map(({ description }) => description);
   const added = now.runners.slice(1).filter(({ description }) => !known.includes(description));
-  const left = [...before.texts.keys()].filter(path => !after.texts.has(path) && exists(path));
   return [
     ...(old.gitlabUrl === now.gitlabUrl
       ? []
@@ -81,7 +84,11 @@ export function changeSteps(
     ...([...mountedBefore!.keys()].some(service => !mounted!.has(service))
       ? ['docker compose up -d --remove-orphans   # takes away what docker-compose.yml has no more']
       : []),
-    ...(left.length > 0 ? [`git rm ${left.map(shell).join(' ')}   # not used any more`] : []),
+    ...(unused.length > 0
+      ? [
+          `git rm ${unused.map(shell).join(' ')}   # not used any more; you changed or moved it, so it stays until then`,
+        ]
+      : []),
   ];
 }
 

@@ -5,9 +5,18 @@ import { Refusal } from '../ask/refusal.ts';
 import type { TypedRunners } from '../ask/runners.ts';
 import type { Engine } from '../plan/engine.ts';
 import type { RunnerRepository } from '../plan/plan.ts';
-import { type Change, changesIn, configPath, isWritten, requireWay } from './changes.ts';
+import {
+  type AllWritten,
+  type Change,
+  changesIn,
+  configPath,
+  type Earlier,
+  isWritten,
+  requireWay,
+} from './changes.ts';
 import { filesOf } from './files.ts';
-import { readText, replaceFile } from './files-on-disk.ts';
+import { readText } from './files-on-disk.ts';
+import { blobId, textInGit } from './git.ts';
 import {
   changeSteps,
   concurrentStep,
@@ -17,14 +26,16 @@ import {
   type Texts,
 } from './next-steps.ts';
 import { render } from './render.ts';
-import { loadAnswers, planOf, type Saved, saveAnswers, version } from './saved-answers.ts';
+import { loadAnswers, planOf, type Saved, savedText, storeName, version } from './saved-answers.ts';
+import { diff, summary, unresolved } from './summary.ts';
+import { type Write, writeAll } from './transaction.ts';
 
 /** How a run treats what is there, and whom it can ask. */
 export interface Rules {
   readonly force: boolean;
   readonly dryRun: boolean;
-  /** Asks whether those files may be replaced; undefined where nobody can be asked. */
-  readonly mayReplace: ((paths: readonly string[]) => Promise<boolean>) | undefined;
+  /** Asks whether to write what the summary says, with that answer by default; undefined where nobody can be asked. */
+  readonly mayWrite: ((question: string, byDefault: boolean) => Promise<boolean>) | undefined;
   readonly print: (line: string) => void;
 }
 
@@ -34,6 +45,8 @@ export class RepositoryWriter {
   readonly saved: Saved;
   /** What the answers of the earlier run give; undefined where there was none, or they are no answers any more. */
   readonly #before: { readonly repository: RunnerRepository; readonly texts: Texts } | undefined;
+  /** Files that are not used any more, and stay. */
+  #unused: readonly string[] = [];
 
   /** @throws Refusal if the answers of an earlier run cannot be read */
   constructor(folder: string) {
@@ -49,45 +62,63 @@ export class RepositoryWriter {
   }
 
   /**
-   * Writes all files and the answers, in one step once nothing is in the way; says what was done.
+   * Works everything out, shows it, asks once where somebody can be asked, and writes all files and the answers, or
+   * nothing.
    *
-   * @throws Refusal if that cannot go well: nothing is written then
+   * @returns what the owner has still to decide, in a sentence; undefined where nothing is left
+   * @throws Refusal if that cannot go well, or is not wanted: nothing is written then
    */
   async write(
     repository: RunnerRepository,
     [answers, runners]: readonly [Answers, TypedRunners],
     rules: Rules,
-  ): Promise<void> {
-    const base = {
-      texts: this.#before?.texts ?? new Map(),
-      isOfOtherVersion: this.saved.version !== version,
-    };
-    const changes = changesIn(this.folder, textsOf(repository), base);
-    this.#requireAgreement(changes, rules);
-    const lines = changes.flatMap(change => describe(change, rules.dryRun));
-    if (!rules.dryRun) {
-      requireWay(this.folder, changes);
-      await requireConsent(changes, rules);
-      const executables = new Set(filesOf(repository).flatMap(file => (file.executable ? [file.path] : [])));
-      for (const { path, text } of changes.filter(isWritten)) {
-        replaceFile(join(this.folder, path), text, executables.has(path));
-      }
-      saveAnswers(this.folder, answers, runners);
+  ): Promise<string | undefined> {
+    const { dryRun, force, print } = rules;
+    const texts = textsOf(repository);
+    const changes = changesIn(this.folder, texts, this.#earlier(force));
+    this.#requireKnown(changes);
+    this.#unused = changes.flatMap(({ kind, place }) => (kind === 'unused' ? [place] : []));
+    const written = changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : []));
+    const store = savedText(this.folder, answers, runners, new Map(written));
+    if (!dryRun) requireWay(this.folder, changes);
+    if (!dryRun) requireRight(changes, rules);
+    for (const line of summary(this.folder, changes, repository, force)) print(line);
+    for (const { kind, path, place, before } of changes) {
+      if (kind === 'unknown') print(diff(place, before, texts.get(path)));
     }
-    for (const line of lines) rules.print(line);
+    const writes = [
+      ...writesOf(repository, changes),
+      ...(store.before === store.after ? [] : [{ path: storeName, ...store }]),
+    ];
+    if (dryRun) for (const { path, before, after } of writes) print(diff(path, before, after));
+    else {
+      await requireConsent(changes, rules);
+      writeAll(this.folder, writes);
+    }
+    return unresolved(changes, dryRun);
   }
 
-  /** @throws Refusal if the owner's changes and the new ones do not go together, and nobody said which counts */
-  #requireAgreement(changes: readonly Change[], { force, print }: Rules): void {
-    const paths = changes.filter(({ conflicts }) => conflicts.length > 0).map(({ path }) => path);
-    if (paths.length === 0 || force) return;
-    for (const line of changes.flatMap(conflictLines)) print(line);
-    const why =
-      this.saved.version === version
-        ? 'you and the new answers changed the same lines'
-        : `version ${this.saved.version ?? '0.1.0'} of this generator wrote them, so what you changed is not known`;
+  /** What earlier runs wrote. Before ids were kept, it is what the answers give, in the same version. */
+  #earlier(force: boolean): Earlier {
+    const texts = this.#before?.texts ?? new Map<string, string>();
+    const isSame = this.saved.version === version;
+    const rendered: AllWritten = new Map(
+      [...texts].map(([path, text]) => [path, { id: isSame ? blobId(text) : undefined }]),
+    );
+    const byId = new Map([...texts.values()].map(text => [blobId(text), text]));
+    return {
+      written: this.saved.written ?? rendered,
+      textOf: id => byId.get(id) ?? textInGit(this.folder, id),
+      force,
+    };
+  }
+
+  /** @throws Refusal if a version that kept no ids wrote the files, and nobody said that they may be replaced */
+  #requireKnown(changes: readonly Change[]): void {
+    const paths = changes.filter(({ kind }) => kind === 'unknown').map(({ path }) => path);
+    if (paths.length === 0 || this.saved.written !== undefined) return;
     throw new Refusal(
-      `Nothing was written, for ${why}: ${paths.join(', ')}. Commit what you have, run again with --force, which takes the new lines, and look at "git diff".`,
+      `Nothing was written, for version ${this.saved.version ?? '0.1.0'} of this generator wrote them, so what you changed is not known: ${paths.join(', ')}. Commit what you have, run again with --force, which takes the new lines, and look at "git diff".`,
     );
   }
 
@@ -101,7 +132,7 @@ export class RepositoryWriter {
     );
     const isOld = !this.isNew && this.saved.version === undefined;
     const steps = [
-      ...(this.#before ? changeSteps(this.#before, after, exists) : []),
+      ...(this.#before ? changeSteps(this.#before, after, this.#unused) : []),
       ...(isOld ? stepsFrom010(exists) : []),
     ];
     const added = this.#before && repository.runners.length > this.#before.repository.runners.length;
@@ -144,59 +175,33 @@ function textsOf(repository: RunnerRepository): Texts {
   return texts;
 }
 
+function writesOf(repository: RunnerRepository, changes: readonly Change[]): Write[] {
+  const executables = new Set(filesOf(repository).flatMap(file => (file.executable ? [file.path] : [])));
+  return changes.filter(isWritten).map(({ path, place, before, text }) => ({
+    ...{ path: place, before, after: text, executable: executables.has(path) },
+  }));
+}
+
 function isInGit(folder: string): boolean {
   return existsSync(join(folder, '.git')) || (dirname(folder) !== folder && isInGit(dirname(folder)));
 }
 
-const words: Readonly<Record<Change['kind'], string>> = {
-  create: 'create',
-  change: 'change',
-  merge: 'merge',
-  same: '',
-  kept: 'keep',
-  deleted: 'leave out',
-  foreign: 'replace',
-};
-
-const notes: Partial<Record<Change['kind'], string>> = {
-  merge: ': your changes and the new ones',
-  kept: ': your changes, nothing new',
-  deleted: ': you took it away',
-};
-
-/** What happens to a file, in lines; in a dry run with the lines that go and come. */
-function describe({ path, kind, before = '', text }: Change, isDryRun: boolean): string[] {
-  if (kind === 'same') return [];
-  const lines = [`  ${words[kind]} ${path}${notes[kind] ?? ''}`];
-  if (!isDryRun || !['change', 'merge', 'foreign'].includes(kind)) return lines;
-  const [old, now] = [before.split('\n'), text.split('\n')];
-  return [
-    ...lines,
-    ...old.filter(line => !now.includes(line)).map(line => `      - ${line}`),
-    ...now.filter(line => !old.includes(line)).map(line => `      + ${line}`),
-  ];
-}
-
-function conflictLines({ path, conflicts }: Change): string[] {
-  const some = (sign: string, lines: readonly string[]) => [
-    ...lines.slice(0, 5).map(line => `      ${sign} ${line}`),
-    ...(lines.length > 5 ? [`      ${sign} ... ${lines.length - 5} more lines`] : []),
-  ];
-  return conflicts.flatMap(({ line, owner, generated }) => [
-    `  conflict ${path}, line ${line}:`,
-    ...some('yours:', owner),
-    ...some('new:  ', generated),
-  ]);
-}
-
-/** @throws Refusal if files that are not of this generator would be replaced, and nobody agreed */
-async function requireConsent(changes: readonly Change[], { force, mayReplace }: Rules): Promise<void> {
+/** @throws Refusal if files that are not of this generator would be replaced, and nobody can be asked */
+function requireRight(changes: readonly Change[], { force, mayWrite }: Rules): void {
   const paths = changes.filter(({ kind }) => kind === 'foreign').map(({ path }) => path);
-  if (paths.length === 0 || force) return;
-  if (mayReplace === undefined) {
-    throw new Refusal(
-      `Nothing was written: ${paths.join(', ')} ${paths.length > 1 ? 'are' : 'is'} there already, and not of this generator. Move away what you need, or run with --force to replace all of it.`,
-    );
-  }
-  if (!(await mayReplace(paths))) throw new Refusal('Nothing was written.');
+  if (paths.length === 0 || force || mayWrite) return;
+  throw new Refusal(
+    `Nothing was written: ${paths.join(', ')} ${paths.length > 1 ? 'are' : 'is'} there already, and not of this generator. Move away what you need, or run with --force to replace all of it.`,
+  );
+}
+
+/** The one question about what the summary shows. */
+export const consentQuestion = 'Write all of this?';
+
+/** @throws Refusal if whoever is asked does not want it */
+async function requireConsent(changes: readonly Change[], { force, mayWrite }: Rules): Promise<void> {
+  const written = changes.filter(isWritten);
+  if (mayWrite === undefined || written.length === 0) return;
+  const isSafe = force || written.every(({ kind }) => kind !== 'foreign' && kind !== 'conflict');
+  if (!(await mayWrite(consentQuestion, isSafe))) throw new Refusal('Nothing was written.');
 }

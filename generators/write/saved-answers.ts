@@ -6,7 +6,8 @@ import { type Answers, answerNames, type TypedAnswers, typedAnswers } from '../a
 import { Refusal } from '../ask/refusal.ts';
 import { completeRunners, runnerAnswerNames, type TypedRunner, type TypedRunners } from '../ask/runners.ts';
 import { planRepository, type RunnerRepository } from '../plan/plan.ts';
-import { readText, replaceFile } from './files-on-disk.ts';
+import type { AllWritten, Written } from './changes.ts';
+import { readText } from './files-on-disk.ts';
 import { packageJson } from './render.ts';
 
 const section = 'generator-gitlab-runner-docker';
@@ -23,6 +24,8 @@ export interface Saved {
   readonly version: string | undefined;
   /** Names of answers to questions that there are no more. */
   readonly gone: readonly string[];
+  /** What it wrote; undefined where the version that saved it did not yet keep that. */
+  readonly written: AllWritten | undefined;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface Saved {
 export function loadAnswers(folder: string): Saved {
   const saved = readStore(folder)[section] ?? {};
   if (!isRecord(saved)) throw unusable(folder, `"${section}" is not an object`);
-  const { runners = {}, version: savedBy, ...answers } = saved;
+  const { runners = {}, version: savedBy, files, bases, moved, ...answers } = saved;
   if (!isRecord(runners)) throw unusable(folder, '"runners" is not an object');
   const typed = Object.entries(runners).map(([name, answers]): [string, TypedRunner] => {
     if (!isRecord(answers)) throw unusable(folder, `runner "${name}" is not an object`);
@@ -43,7 +46,41 @@ export function loadAnswers(folder: string): Saved {
     runners: Object.fromEntries(typed),
     version: savedBy === undefined ? undefined : String(savedBy),
     gone: Object.keys(answers).filter(name => !(answerNames as readonly string[]).includes(name)),
+    written: files === undefined ? undefined : writtenIn(folder, { files, bases, moved }),
   };
+}
+
+/** What is known of each file, from three lists by their paths: blob ids, those of older texts, and new places. */
+function writtenIn(
+  folder: string,
+  lists: Readonly<Record<'files' | 'bases' | 'moved', unknown>>,
+): AllWritten {
+  const ids = pathsIn(folder, 'files', lists.files, isId);
+  const bases = pathsIn(folder, 'bases', lists.bases, isId);
+  const moved = pathsIn(folder, 'moved', lists.moved, isPath);
+  return new Map(
+    [...ids].map(([path, id]): [string, Written] => {
+      const [base, movedTo] = [bases.get(path), moved.get(path)];
+      return [path, { id, ...(base && { base }), ...(movedTo && { movedTo }) }];
+    }),
+  );
+}
+
+/** A file that is named here can be replaced, or removed: so no path may lead out of the folder, nor into Git's own. */
+const isPath = (text: string) =>
+  !text.startsWith('/') && text.split(/[/\\]/).every(part => !['', '.', '..', '.git'].includes(part));
+const isId = (text: string) => /^[0-9a-f]{40}$/.test(text);
+
+function pathsIn(
+  folder: string,
+  name: string,
+  saved: unknown = {},
+  isValid: (text: string) => boolean,
+): Map<string, string> {
+  const entries = isRecord(saved) ? Object.entries(saved) : undefined;
+  if (!entries?.every(([path, text]) => isPath(path) && typeof text === 'string' && isValid(text)))
+    throw unusable(folder, `"${name}" is not as a run of this generator leaves it`);
+  return new Map(entries as [string, string][]);
 }
 
 function textsIn<Name extends string>(
@@ -63,18 +100,32 @@ function textsIn<Name extends string>(
 }
 
 /**
- * Saves the answers, beside what other generators keep in the same file.
- * A file that shows the answers already is left as it is.
+ * The text of `.yo-rc.json` with the answers, beside what other generators keep in the same file, before and after.
+ * One that shows them already is left as it is.
  */
-export function saveAnswers(folder: string, answers: Answers, runners: TypedRunners = {}): void {
+export function savedText(
+  folder: string,
+  answers: Answers,
+  runners: TypedRunners,
+  written: AllWritten,
+): { readonly before: string | undefined; readonly after: string } {
   const store = readStore(folder);
+  const list = (name: keyof Written) =>
+    [...written].flatMap(([path, known]) => (known[name] === undefined ? [] : [[path, known[name]]]));
+  const lists = { runners: Object.entries(runners), bases: list('base'), moved: list('movedTo') };
   const typed = {
     version,
     ...typedAnswers(answers),
-    ...(Object.keys(runners).length > 0 ? { runners } : {}),
+    ...Object.fromEntries(
+      Object.entries(lists).flatMap(([name, entries]) =>
+        entries.length > 0 ? [[name, Object.fromEntries(entries)]] : [],
+      ),
+    ),
+    files: Object.fromEntries(list('id')),
   };
-  if (isDeepStrictEqual(store[section], typed)) return;
-  replaceFile(storePath(folder), `${JSON.stringify({ ...store, [section]: typed }, null, 2)}\n`);
+  const before = readText(storePath(folder));
+  const isThere = before !== undefined && isDeepStrictEqual(store[section], typed);
+  return { before, after: isThere ? before : `${JSON.stringify({ ...store, [section]: typed }, null, 2)}\n` };
 }
 
 /** The repository that saved answers describe; undefined where there are none, or they are none any more. */
@@ -88,8 +139,11 @@ export function planOf({ answers, runners }: Saved, name: string): RunnerReposit
   }
 }
 
+/** The file of the answers, which all generators of Yeoman have. */
+export const storeName = '.yo-rc.json';
+
 function storePath(folder: string): string {
-  return join(folder, '.yo-rc.json');
+  return join(folder, storeName);
 }
 
 function readStore(folder: string): Record<string, unknown> {

@@ -29,7 +29,7 @@ describe('in a terminal', () => {
       answers: { ...answers, [more]: true },
     });
     const usual = answerNames.filter(name => !questions[name].rare);
-    expect(asked).toEqual([...usual, more, ...rare]);
+    expect(asked).toEqual([...usual, more, ...rare, 'write']);
     const telling = newFolder();
     const told = Object.fromEntries(answerNames.map(name => [questions[name].option, answers[name]]));
     await runGenerator(telling, { options: told, args: ['x'] });
@@ -39,7 +39,7 @@ describe('in a terminal', () => {
   it('asks the rare questions only where the user wants them, and else leaves them at their defaults', async () => {
     const folder = newFolder();
     const { asked } = await runGenerator(folder, { options: terminal });
-    expect(asked).toEqual([...open, more]);
+    expect(asked).toEqual([...open, more, 'write']);
     expect(saved(folder)).toMatchObject(typedAnswers(answersWith()));
   });
 
@@ -60,7 +60,7 @@ describe('in a terminal', () => {
     const { asked } = await runGenerator(folder, { options: terminal, answers: { builder } });
     expect(asked).toEqual([
       ...answerNames.filter(name => open.includes(name) || (names as string[]).includes(name)),
-      more,
+      ...[more, 'write'],
     ]);
     expect(saved(folder)).toMatchObject({ builder, dockerImage: defaultFor('dockerImage', builder) });
   });
@@ -80,7 +80,7 @@ describe('in a terminal', () => {
     const { asked } = await runGenerator(newFolder(), {
       options: { ...terminal, tags: 'a', 'run-untagged': false },
     });
-    expect(asked).toEqual([...open.filter(name => name !== 'tags' && name !== 'runUntagged'), more]);
+    expect(asked).toEqual([...open.filter(name => name !== 'tags' && name !== 'runUntagged'), more, 'write']);
   });
 
   it('asks nothing with --defaults', async () => {

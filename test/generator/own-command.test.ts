@@ -83,9 +83,10 @@ describe('the own command', () => {
 
   it('shows with --dry-run what it would write, and writes nothing', async () => {
     const folder = newFolder();
-    const { status, stderr } = await run(folder, 'my-runner', '--dry-run');
-    expect(status).toBe(0);
-    expect(stderr).toContain('  create Makefile');
+    const { status, stdout, stderr } = await run(folder, 'my-runner', '--dry-run');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('  create Makefile\n');
+    expect(stdout).toContain('--- /dev/null\n+++ b/Makefile\n');
     expect(textsBelow(folder)).toEqual({});
   });
 

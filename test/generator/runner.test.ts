@@ -83,7 +83,9 @@ it('asks for the name, and for what a runner has of its own, and for nothing els
     options: { terminal: true },
     answers: { name: 'deploy', project: 'team/app', builder: 'buildkit' },
   });
-  expect(asked).toEqual(['name', 'project', 'tags', 'runUntagged', 'builder', 'hardening', 'dockerImage']);
+  expect(asked).toEqual([
+    ...['name', 'project', 'tags', 'runUntagged', 'builder', 'hardening', 'dockerImage', 'write'],
+  ]);
   expect(saved(folder).runners.deploy).toMatchObject({
     project: 'team/app',
     builder: 'buildkit',

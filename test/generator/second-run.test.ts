@@ -1,7 +1,21 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
+import { blobId } from '../../generators/write/git.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
 const store = '.yo-rc.json';
@@ -36,7 +50,7 @@ describe('a second run', () => {
     const times = () => Object.keys(textsBelow(folder)).map(path => statSync(join(folder, path)).mtimeMs);
     const before = times();
     const { printed } = await runGenerator(folder);
-    expect(printed).toBe('\nNext:\n  make doctor\n  make register\n  make up');
+    expect(printed).toBe(`Nothing changes in ${folder}.\n\nNext:\n  make doctor\n  make register\n  make up`);
     expect(times()).toEqual(before);
     await runGenerator(folder, { options: { platforms: 'linux/arm64', 'docker-image': 'docker:cli' } });
     expect(statSync(join(folder, 'scripts/run')).mode & 0o777).toBe(0o700);
@@ -76,50 +90,247 @@ describe('a second run', () => {
   });
 });
 
-describe('where the owner and the new answers changed the same lines', () => {
-  beforeEach(() => {
-    edit('scripts/settings.ts', "tags: ['old']", "tags: ['mine']");
-    edit('scripts/settings.ts', 'locked: true', 'locked: false');
+describe('a file that is not wanted any more', () => {
+  const cleanUp = 'scripts/clean-up.sh';
+
+  it('is removed where it is as it was written, with a folder that it leaves empty', async () => {
+    await runGenerator(folder, { options: { monitoring: true } });
+    const { printed } = await runGenerator(folder, { options: { monitoring: false, 'clean-up': 'none' } });
+    expect(printed).toContain(`  remove ${cleanUp}: not used any more`);
+    expect(existsSync(join(folder, cleanUp))).toBe(false);
+    expect(existsSync(join(folder, 'grafana'))).toBe(false);
+    expect(printed).not.toContain('git rm');
   });
 
-  it('nothing is written: the lines of both are shown', async () => {
-    const before = textsBelow(folder);
-    const { refusal, printed } = await runGenerator(folder, { options: { tags: 'new' } });
-    expect(refusal).toMatch(
-      /^Nothing was written, for you and the new answers changed the same lines: scripts\/settings\.ts\. .*--force/,
-    );
-    expect(printed).toMatch(
-      /conflict scripts\/settings\.ts, line \d+:\n +yours: +tags: \['mine'\],\n +new: +tags: \['new'\],/,
-    );
-    expect(textsBelow(folder)).toEqual(before);
-  });
-
-  it('--force takes the new ones, and keeps all other changes', async () => {
-    await runGenerator(folder, { options: { tags: 'new', force: true } });
-    expect(text('scripts/settings.ts')).toContain("tags: ['new'],");
-    expect(text('scripts/settings.ts')).toContain('locked: false,');
-  });
-
-  it('another version, whose texts are not known, replaces nothing without --force', async () => {
-    save({ ...saved(), version: '0.1.9' });
-    expect(await refused()).toMatch(/^Nothing was written, for version 0\.1\.9 of this generator wrote them/);
-    await runGenerator(folder, { options: { force: true } });
-    expect(text('scripts/settings.ts')).toContain("tags: ['old']");
-    expect(saved().version).not.toBe('0.1.9');
+  it('stays where the owner changed it, is named, and is theirs again once it is wanted', async () => {
+    edit(cleanUp, /$/, '# mine\n');
+    const edited = text(cleanUp);
+    const { printed } = await runGenerator(folder, { options: { 'clean-up': 'none' } });
+    expect(printed).toContain(`  keep ${cleanUp}: not used any more, and changed or moved by you`);
+    expect(printed).toContain(`git rm ${cleanUp}`);
+    const { printed: again } = await runGenerator(folder, { options: { 'clean-up': '7' } });
+    expect(again).toContain(`  keep ${cleanUp}: your changes, nothing new`);
+    expect(text(cleanUp)).toBe(edited);
   });
 });
 
-describe('--dry-run', () => {
-  it('shows the lines that go and come, and writes nothing', async () => {
-    const before = textsBelow(folder);
-    const { printed, refusal } = await runGenerator(folder, {
-      options: { 'dry-run': true, 'log-level': 'debug' },
-    });
-    expect(refusal).toBeUndefined();
-    expect(printed).toContain(
-      '  change config/config.toml\n      - log_level = "info"\n      + log_level = "debug"',
+describe('a file that the owner moved', () => {
+  const moved = 'docs/README.runner.md';
+
+  beforeEach(() => {
+    mkdirSync(join(folder, 'docs'));
+    renameSync(join(folder, 'README.md'), join(folder, moved));
+  });
+
+  it('is found by what is in it, and brought up to date where it is now, also once it is edited', async () => {
+    const { printed } = await runGenerator(folder, { options: { description: 'First' } });
+    expect(printed).toContain(`  change ${moved} (README.md, which you moved)`);
+    expect(text(moved)).toContain('First');
+    edit(moved, /$/, 'Ours.\n');
+    await runGenerator(folder, { options: { description: 'Second' } });
+    expect(text(moved)).toMatch(/Second[\s\S]*Ours\.\n$/);
+    expect(existsSync(join(folder, 'README.md'))).toBe(false);
+  });
+
+  it('may be moved back', async () => {
+    await runGenerator(folder, { options: { description: 'First' } });
+    renameSync(join(folder, moved), join(folder, 'README.md'));
+    edit('README.md', /$/, 'Ours.\n');
+    await runGenerator(folder, { options: { description: 'Second' } });
+    expect(text('README.md')).toMatch(/Second[\s\S]*Ours\.\n$/);
+    expect(saved()).not.toHaveProperty('moved');
+  });
+
+  it('is not guessed where two files have its text', async () => {
+    copyFileSync(join(folder, moved), join(folder, 'docs/copy.md'));
+    const before = text(moved);
+    const { printed } = await runGenerator(folder, { options: { description: 'First' } });
+    expect(printed).toContain('  leave out README.md: you took it away');
+    expect(text(moved)).toBe(before);
+  });
+});
+
+describe('where the owner and the new answers changed the same lines', () => {
+  const settings = 'scripts/settings.ts';
+
+  beforeEach(() => {
+    edit(settings, "tag_list: ['old']", "tag_list: ['mine']");
+    edit(settings, 'locked: true', 'locked: false');
+  });
+
+  it("both are marked as Git's are, all else is written, and the run says where and does not succeed", async () => {
+    const { refusal, printed } = await runGenerator(folder, { options: { tags: 'new' } });
+    const at = text(settings).split('\n').indexOf('<<<<<<< yours') + 1;
+    expect(refusal).toBe(
+      `Conflicts are marked in ${settings} (line ${at}): choose between "yours" and "new" there, and take the marks away. All else is written.`,
     );
+    expect(printed).toContain(
+      `  conflict ${settings}: you and the new answers changed the same lines; to be marked at line ${at}\n`,
+    );
+    expect(text(settings)).toContain(
+      [
+        ...[
+          '<<<<<<< yours',
+          "    tag_list: ['mine'],",
+          '||||||| before',
+          "    tag_list: ['old'],",
+          '=======',
+        ],
+        ...["    tag_list: ['new'],", '>>>>>>> new', ''],
+      ].join('\n'),
+    );
+    expect(text(settings)).toContain('locked: false');
+    expect(text('.gitlab-ci.yml')).toContain('tags: [new]');
+    expect(saved().tags).toBe('new');
+  });
+
+  it('no run goes on before the marks are gone, and then none asks again', async () => {
+    await runGenerator(folder, { options: { tags: 'new' } });
+    const why =
+      /^scripts\/settings\.ts still has the marks of a conflict, at line \d+: .* Nothing was written\.$/;
+    expect(await refused({ concurrent: '9' })).toMatch(why);
+    expect(await refused({ force: true })).toMatch(why);
+    put(settings, text(settings).replace(/<<<<<<< yours\n(.*\n)[\s\S]*>>>>>>> new\n/, '$1'));
+    const resolved = text(settings);
+    expect((await runGenerator(folder, { options: { concurrent: '9' } })).refusal).toBeUndefined();
+    expect(text(settings)).toBe(resolved);
+    expect(resolved).toContain("tag_list: ['mine']");
+  });
+
+  it('--force takes the new ones, and keeps all other changes', async () => {
+    const { refusal } = await runGenerator(folder, { options: { tags: 'new', force: true } });
+    expect(refusal).toBeUndefined();
+    expect(text(settings)).toContain("tag_list: ['new'],");
+    expect(text(settings)).toContain('locked: false,');
+    expect(text(settings)).not.toContain('<<<<<<<');
+  });
+
+  it('another version that kept no ids, so that its texts are not known, replaces nothing without --force', async () => {
+    const { files: _, ...answers } = saved();
+    save({ ...answers, version: '0.1.9' });
+    expect(await refused()).toMatch(/^Nothing was written, for version 0\.1\.9 of this generator wrote them/);
+    await runGenerator(folder, { options: { force: true } });
+    expect(text(settings)).toContain("tag_list: ['old']");
+    expect(saved().version).not.toBe('0.1.9');
+  });
+
+  it('the same version that kept no ids yet knows what it wrote by the answers', async () => {
+    const { files: _, ...answers } = saved();
+    save(answers);
+    await runGenerator(folder, { options: { concurrent: '9', 'clean-up': 'none' } });
+    expect(text(settings)).toContain("tag_list: ['mine']");
+    expect(existsSync(join(folder, 'scripts/clean-up.sh'))).toBe(false);
+    expect(saved().files).toHaveProperty('Makefile');
+  });
+});
+
+describe('files of another version', () => {
+  const older = 'version = "of another version"\n';
+  const git = (...words: string[]) => execFileSync('git', words, { cwd: folder, encoding: 'utf8' });
+
+  /** Makes the file one that a version had written of which the templates are gone. */
+  function fromElsewhere(path: string): void {
+    put(path, `${older}${text(path)}`);
+    const files = { ...saved().files, [path]: blobId(text(path)) };
+    save({ ...saved(), version: '0.1.9', files });
+  }
+
+  beforeEach(() => {
+    rmSync(join(folder, '.git'), { recursive: true });
+    fromElsewhere('Makefile');
+  });
+
+  it('are replaced where they are as they were written', async () => {
+    expect((await runGenerator(folder)).refusal).toBeUndefined();
+    expect(text('Makefile')).not.toContain(older);
+  });
+
+  it('are merged where the owner changed them, with what Git has as the base', async () => {
+    git('init', '--quiet');
+    git('add', '.');
+    edit('Makefile', /$/, '# mine\n');
+    const { printed, refusal } = await runGenerator(folder);
+    expect(refusal).toBeUndefined();
+    expect(printed).toContain('  merge Makefile: your changes and the new ones');
+    expect(text('Makefile')).not.toContain(older);
+    expect(text('Makefile')).toMatch(/# mine\n$/);
+  });
+
+  it('are merged once more at the next version, though no commit has what the version between wrote', async () => {
+    git('init', '--quiet');
+    git('add', '.');
+    edit('Makefile', /$/, '# mine\n');
+    await runGenerator(folder);
+    save({ ...saved(), version: '0.1.10', files: { ...saved().files, Makefile: blobId('in no commit') } });
+    const { refusal } = await runGenerator(folder);
+    expect(refusal).toBeUndefined();
+    expect(text('Makefile')).not.toContain(older);
+    expect(text('Makefile')).toMatch(/# mine\n$/);
+  });
+
+  it('are left, and the new text is shown, where nobody has the base; --force takes it', async () => {
+    edit('Makefile', /$/, '# mine\n');
+    const before = text('Makefile');
+    for (const _ of ['at first', 'and again, for nothing was decided']) {
+      const { printed, refusal } = await runGenerator(folder);
+      expect(refusal).toMatch(/^Not brought up to date, .* in no commit: Makefile\. .* --force/);
+      expect(printed).toContain(`--- a/Makefile\n+++ b/Makefile\n`);
+      expect(printed).toContain(`-${older}`);
+      expect(text('Makefile')).toBe(before);
+    }
+    expect((await runGenerator(folder, { options: { force: true } })).refusal).toBeUndefined();
+    expect(text('Makefile')).not.toMatch(/of another version|mine/);
+  });
+});
+
+it('what is not committed is named, and is no reason to refuse', async () => {
+  rmSync(join(folder, '.git'), { recursive: true });
+  const git = (...words: string[]) => execFileSync('git', words, { cwd: folder });
+  git('init', '--quiet');
+  git('add', '.');
+  const somebody = ['-c', 'user.name=a', '-c', 'user.email=a@example.com', '-c', 'core.hooksPath=/dev/null'];
+  git(...somebody, 'commit', '--quiet', '-m', 'x');
+  edit('README.md', /$/, 'Ours.\n');
+  edit('Makefile', /$/, '# mine\n');
+  const { printed, refusal } = await runGenerator(folder, { options: { tags: 'new' } });
+  expect(refusal).toBeUndefined();
+  const named = /^Not committed yet, .*: (.*)$/m.exec(printed)?.[1];
+  expect(named).toBe('README.md');
+});
+
+describe('--dry-run', () => {
+  const dryRun = async (options: Record<string, unknown>) => {
+    const print = vi.spyOn(console, 'log').mockReturnValue();
+    const before = textsBelow(folder);
+    const outcome = await runGenerator(folder, { options: { 'dry-run': true, ...options } });
     expect(textsBelow(folder)).toEqual(before);
+    return { ...outcome, shown: `${print.mock.calls.flat().join('\n')}\n` };
+  };
+
+  it('prints the summary and what git apply makes the same changes of, and writes nothing', async () => {
+    edit('README.md', /^/, 'Ours.\n');
+    const options = { tags: 'new', 'clean-up': 'none', monitoring: true };
+    const { shown, printed, refusal } = await dryRun(options);
+    expect(refusal).toBeUndefined();
+    expect(printed).toBe('');
+    expect(shown).toMatch(
+      /^In .*:\n(?: {2}create .*\n)+(?: {2}change .*\n)+ {2}merge README\.md: .*\n {2}remove /,
+    );
+    const copy = newFolder();
+    cpSync(folder, copy, { recursive: true });
+    rmSync(join(copy, '.git'), { recursive: true });
+    execFileSync('git', ['apply', '-'], { cwd: copy, input: shown });
+    await runGenerator(folder, { options });
+    expect(textsBelow(copy)).toEqual(textsBelow(folder));
+  });
+
+  it('says what would be in conflict, and does not succeed', async () => {
+    edit('scripts/settings.ts', "tag_list: ['old']", "tag_list: ['mine']");
+    const { refusal } = await dryRun({ tags: 'new' });
+    expect(refusal).toMatch(
+      /^Conflicts would be marked in scripts\/settings\.ts \(line \d+\); --force takes/,
+    );
+    expect((await dryRun({ tags: 'new', force: true })).refusal).toBeUndefined();
   });
 });
 
@@ -137,9 +348,9 @@ describe("a folder with the owner's own files", () => {
   });
 
   it('is asked for in one question, whose default and whose abort write nothing at all', async () => {
-    for (const answers of [{}, { replace: false }]) {
+    for (const answers of [{}, { write: false }]) {
       const { asked, refusal } = await runGenerator(folder, { options: { terminal: true }, answers });
-      expect(asked.filter(name => name === 'replace')).toHaveLength(1);
+      expect(asked.filter(name => name === 'write')).toHaveLength(1);
       expect(refusal).toBe('Nothing was written.');
       expect(textsBelow(folder)).toEqual(own);
     }
@@ -148,7 +359,7 @@ describe("a folder with the owner's own files", () => {
   it('is replaced where the owner agrees, or by --force', async () => {
     const { refusal } = await runGenerator(folder, {
       options: { terminal: true },
-      answers: { replace: true },
+      answers: { write: true },
     });
     expect(refusal).toBeUndefined();
     expect(text('Makefile')).not.toBe(own.Makefile);

@@ -9,9 +9,10 @@ import {
   typedAnswers,
 } from '../../generators/ask/questions.ts';
 import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
+import { blobId } from '../../generators/write/git.ts';
 import { version } from '../../generators/write/saved-answers.ts';
 import { answersWith, beside, otherAnswers, scenarios } from '../support/answers.ts';
-import { renderAll } from '../support/rendered.ts';
+import { planWith, renderAll } from '../support/rendered.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
 vi.mock('node:fs', async importOriginal => {
@@ -35,16 +36,20 @@ const savedIn = (folder: string): unknown =>
   JSON.parse(readFileSync(join(folder, '.yo-rc.json'), 'utf8'))['generator-gitlab-runner-docker'];
 
 describe('a run with the defaults', () => {
-  it('makes one file executable, says each file and what comes next, and saves the answers and its version', async () => {
+  it('makes one file executable, says each file, the risk and what comes next, and saves the answers, its version and the files', async () => {
     const folder = newFolder();
     const { printed } = await runGenerator(folder);
     const paths = Object.keys(textsBelow(folder)).filter(path => path !== '.yo-rc.json');
     expect(paths.filter(path => statSync(join(folder, path)).mode & 0o111)).toEqual(['scripts/run']);
+    const { who, can } = planWith().threats.find(({ builder }) => builder === 'socket')!;
     expect(printed.split('\n')).toEqual([
+      `In ${folder}:`,
       ...paths.sort().map(path => `  create ${path}`),
+      `${who}, with the builder socket, can ${can}.`,
       ...['', 'Next:', '  git init', '  make doctor', '  make register', '  make up'],
     ]);
-    expect(savedIn(folder)).toEqual({ version, ...typedAnswers(answersWith()) });
+    const files = Object.fromEntries(paths.map(path => [path, blobId(readFileSync(join(folder, path)))]));
+    expect(savedIn(folder)).toEqual({ version, ...typedAnswers(answersWith()), files });
   });
 });
 

@@ -1,10 +1,11 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { answerNames, questions } from '../../generators/ask/questions.ts';
 import { defaultsInWords } from '../../generators/ask/usage.ts';
 import { version } from '../../generators/write/saved-answers.ts';
 import { allTogether, type Scenario } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
-import { pathsWith } from '../support/rendered.ts';
+import { pathsWith, planWith } from '../support/rendered.ts';
 import { own, ownAsRoot, realYo, Workplace } from './support/workplace.ts';
 
 const normalUsers = [own, ...(needs(realYo.exists, 'yo, by npm ci in test/tools') ? [realYo] : [])];
@@ -21,8 +22,13 @@ describe.each(everybody)('$name, without a terminal', way => {
 
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
     const created = pathsWith().map(path => `  create ${path}`);
+    const { who, can } = planWith().threats.find(({ builder }) => builder === 'socket')!;
+    const risk = `${who}, with the builder socket, can ${can}.`;
     const steps = ['cd runner', 'git init', 'make doctor', 'make register', 'make up'];
-    expect(stderr.split('\n')).toEqual([...created, '', 'Next:', ...steps.map(step => `  ${step}`), '']);
+    expect(stderr.split('\n')).toEqual([
+      ...[`In ${join(workplace.folder, 'runner')}:`, ...created, risk],
+      ...['', 'Next:', ...steps.map(step => `  ${step}`), ''],
+    ]);
     expect(workplace.paths().sort()).toEqual(everyFile());
     expect(workplace.executables()).toEqual(['runner/scripts/run']);
   });
@@ -48,7 +54,7 @@ describe.each(everybody)('$name, without a terminal', way => {
     expect(workplace.texts()).toEqual(other.texts());
     expect(workplace.paths().sort()).toEqual(everyFile(answers));
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
-      'generator-gitlab-runner-docker': { version, ...answers },
+      'generator-gitlab-runner-docker': { version, ...answers, files: expect.anything() },
     });
     expect(workplace.read('runner/.env.example')).toContain(answers.gitlabUrl);
     expect(workplace.read('runner/docker-compose.yml')).toContain(answers.runnerImage);
@@ -75,7 +81,7 @@ describe.each(normalUsers)('$name, without a terminal', way => {
     expect(workplace.paths()).toEqual([]);
   });
 
-  test('keeps an edit beside what changes, and writes nothing where both change one line', async () => {
+  test('keeps an edit beside what changes, and marks where both change one line', async () => {
     const workplace = new Workplace(way);
     await workplace.run(way, 'runner');
     const path = 'runner/config/config.toml';
@@ -84,14 +90,20 @@ describe.each(normalUsers)('$name, without a terminal', way => {
     expect(workplace.read(path)).toMatch(/^concurrent = 9$[\s\S]*^# mine$/m);
 
     workplace.replace(path, 'concurrent = 9', 'concurrent = 8');
-    const edited = workplace.texts();
-    const refused = await workplace.run(way, 'runner', '--concurrent', '7');
-    expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/Nothing was written, for .*: config\/config\.toml\. .*--force/);
-    expect(workplace.texts()).toEqual(edited);
+    const { code, stderr } = await workplace.run(way, 'runner', '--concurrent', '7');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Conflicts are marked in config\/config\.toml \(line \d+\): choose between/);
+    const marked =
+      /^<<<<<<< yours\nconcurrent = 8\n\|{7} before\nconcurrent = 9\n=======\nconcurrent = 7\n>>>>>>> new\n[\s\S]*^# mine$/m;
+    expect(workplace.read(path)).toMatch(marked);
 
-    expect((await workplace.run(way, 'runner', '--concurrent', '7', '--force')).code).toBe(0);
-    expect(workplace.read(path)).toMatch(/^concurrent = 7$[\s\S]*^# mine$/m);
+    workplace.replace(
+      path,
+      marked.exec(workplace.read(path))![0].split('\n').slice(0, 7).join('\n'),
+      'concurrent = 8',
+    );
+    expect((await workplace.run(way, 'runner', '--concurrent', '6', '--force')).code).toBe(0);
+    expect(workplace.read(path)).toMatch(/^concurrent = 6$[\s\S]*^# mine$/m);
   });
 
   test('shows every option and its default with --help', async () => {
@@ -133,9 +145,9 @@ describe.each(normalUsers)('$name, without a terminal', way => {
 
   test('writes nothing with --dry-run, not even a folder', async () => {
     const workplace = new Workplace(way);
-    const { code, stderr } = await workplace.run(way, 'runner', '--dry-run');
+    const { code, stdout } = await workplace.run(way, 'runner', '--dry-run');
     expect(code).toBe(0);
-    expect(stderr).toContain('  create Makefile\n');
+    expect(stdout).toContain('  create Makefile\n');
     expect(workplace.paths()).toEqual([]);
   });
 
@@ -154,9 +166,10 @@ describe('the own command, without a terminal', () => {
     await workplace.run(own, 'runner');
     workplace.edit('runner/scripts/settings.ts', '// mine\n');
     const words = ['runner', '--dry-run', '--tags', 'big'];
-    const { stderr } = await workplace.run(own, ...words);
-    expect(stderr).toContain('  merge scripts/settings.ts');
-    expect(stderr).toBe((await workplace.run(realYo, ...words)).stderr);
+    const { stdout } = await workplace.run(own, ...words);
+    expect(stdout).toContain('  merge scripts/settings.ts');
+    expect(stdout).toContain('--- a/scripts/settings.ts\n+++ b/scripts/settings.ts\n');
+    expect(stdout).toBe((await workplace.run(realYo, ...words)).stdout);
   });
 
   test('says nothing of an engine that takes docker:stable', async () => {
@@ -167,9 +180,10 @@ describe('the own command, without a terminal', () => {
   });
 
   test('goes on without an engine that does not answer', async () => {
-    const quick = await new Workplace(own).run(own, 'runner');
-    const slow = await new Workplace(own, 'silent').run(own, 'runner');
-    expect({ code: slow.code, stderr: slow.stderr }).toEqual({ code: 0, stderr: quick.stderr });
+    const workplaces = [new Workplace(own), new Workplace(own, 'silent')] as const;
+    const [quick, slow] = [await workplaces[0].run(own, 'runner'), await workplaces[1].run(own, 'runner')];
+    const printed = quick.stderr.replace(workplaces[0].folder, workplaces[1].folder);
+    expect({ code: slow.code, stderr: slow.stderr }).toEqual({ code: 0, stderr: printed });
     expect(slow.milliseconds - quick.milliseconds).toBeLessThan(10_000);
   });
 });

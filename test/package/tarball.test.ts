@@ -105,6 +105,7 @@ describe('the installed package', () => {
     }
     expect([...ofCommand].filter(name => !/^@inquirer\//.test(name)).sort()).toEqual([
       'cli-width',
+      'diff',
       'ejs',
       'fast-string-truncated-width',
       'fast-string-width',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { answerNames, asTyped, builders, questions } from '../../generators/ask/questions.ts';
 import { project } from '../../generators/ask/runners.ts';
+import { consentQuestion } from '../../generators/write/repository-writer.ts';
 import { version } from '../../generators/write/saved-answers.ts';
 import { needs } from '../support/needs.ts';
 import { hasTerminals } from '../support/terminal.ts';
@@ -26,6 +27,14 @@ async function answerMore(terminal: Dialogue, answer = ''): Promise<void> {
 const defaults = Object.fromEntries(
   answerNames.map(name => [name, asTyped(name, questions[name].check(questions[name].default))]),
 );
+
+/** An option with the default for each question that comes up by itself. */
+const every = answerNames
+  .filter(name => !questions[name].rare && !questions[name].matters)
+  .map(name => {
+    const { option, yesNo, default: byDefault } = questions[name];
+    return yesNo ? `--no-${option}` : `--${option}=${byDefault}`;
+  });
 
 /** Scaffolds `runner` with the defaults, before the terminal is opened. */
 async function scaffolded(way: Way): Promise<Workplace> {
@@ -60,6 +69,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.answer(`${messages.runnerImage} (gitlab/gitlab-runner:alpine)`);
     await terminal.answer(`${messages.monitoring} (y/N)`);
     await answerMore(terminal);
+    await terminal.answer(`${consentQuestion} (Y/n)`);
 
     expect(await terminal.exitCode()).toBe(0);
     expect(terminal.text()).toMatch(
@@ -68,6 +78,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
         version,
+        files: expect.anything(),
         ...defaults,
         gitlabUrl: 'https://gitlab.example.com',
         registry: 'registry.example.com:5000',
@@ -123,12 +134,14 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.answer(`${messages.extraHosts} (none)`, 'git.example.org:10.0.0.5');
     await terminal.answer(`${messages.dockerNetwork} (none)`);
     await terminal.answer(`${messages.renovate} (y/N)`);
+    await terminal.answer(`${consentQuestion} (Y/n)`);
 
     expect(await terminal.exitCode()).toBe(0);
     expect(terminal.text()).not.toContain(messages.proxyExceptions);
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
         version,
+        files: expect.anything(),
         ...defaults,
         builder: 'buildah',
         dockerImage: 'quay.io/buildah/stable:latest',
@@ -161,22 +174,27 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
       workplace.remove('runner/.yo-rc.json');
       for (const path of ['runner/Makefile', 'runner/README.md']) workplace.edit(path, 'mine\n');
       const before = workplace.texts();
-      const given = answerNames
-        .filter(name => !questions[name].rare && !questions[name].matters)
-        .map(name => {
-          const { option, yesNo, default: byDefault } = questions[name];
-          return yesNo ? `--no-${option}` : `--${option}=${byDefault}`;
-        });
-      const terminal = new Dialogue(workplace, way, 'runner', ...given);
+      const terminal = new Dialogue(workplace, way, 'runner', ...every);
       await answerMore(terminal);
-      await terminal.shows(/them\?\s+\(y\/N\)$/);
-      terminal.type(said);
-      terminal.press('Enter');
+      await terminal.answer(`${consentQuestion} (y/N)`, said);
       expect(await terminal.exitCode()).toBe(code);
       expect(workplace.read('runner/Makefile').includes('mine')).toBe(said === 'n');
       if (said === 'n') expect(workplace.texts()).toEqual(before);
     },
   );
+
+  test('shows what it is about to do before it asks for the one yes, and writes nothing at Ctrl-C there', async () => {
+    const workplace = new Workplace(way);
+    const terminal = new Dialogue(workplace, way, 'runner', ...every);
+    await answerMore(terminal);
+    await terminal.asks(`${consentQuestion} (Y/n)`);
+    expect(terminal.text()).toMatch(
+      /\nIn \S+\/runner:\n {2}create [\s\S]*\n {2}create scripts\/settings\.ts\nDeveloper who can push, with the builder socket, can start any/,
+    );
+    terminal.press('C-c');
+    expect(await terminal.exitCode()).not.toBe(0);
+    expect(workplace.paths()).toEqual([]);
+  });
 
   test.each([0, 3])('writes nothing when interrupted after %i answers, not even a folder', async answered => {
     const workplace = new Workplace(way);
@@ -210,6 +228,7 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     await terminal.answer(messages.runnerImage);
     await terminal.answer(`${messages.monitoring} (y/N)`);
     await answerMore(terminal);
+    await terminal.answer(`${consentQuestion} (Y/n)`);
     expect(await terminal.exitCode()).toBe(0);
     expect(workplace.read('runner/.gitlab-ci.yml')).toMatch(/image: docker:cli\b/);
   });
@@ -253,6 +272,7 @@ test.skipIf(!tmux)('the own command asks for a further runner what is its own, i
   await terminal.chooses(messages.hardening, 'recommended');
   terminal.press('Enter');
   await terminal.answer(`${messages.dockerImage} (${questions.dockerImage.defaultOf?.dind})`);
+  await terminal.answer(`${consentQuestion} (Y/n)`);
 
   expect(await terminal.exitCode()).toBe(0);
   expect(terminal.text()).toContain('make register RUNNER=deploy');

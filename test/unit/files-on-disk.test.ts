@@ -3,20 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Refusal } from '../../generators/ask/refusal.ts';
-import {
-  readText,
-  replaceFile,
-  requireSpace,
-  requireWritable,
-} from '../../generators/write/files-on-disk.ts';
+import { readText, requireSpace, requireWritable } from '../../generators/write/files-on-disk.ts';
 
 vi.mock('node:fs', async importOriginal => {
   const original = await importOriginal<typeof fs>();
-  const spied = ['accessSync', 'readFileSync', 'renameSync', 'statfsSync'] as const;
+  const spied = ['accessSync', 'readFileSync', 'statfsSync'] as const;
   return { ...original, ...Object.fromEntries(spied.map(name => [name, vi.fn(original[name])])) };
 });
 
-const { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } = fs;
+const { mkdtempSync, rmSync, writeFileSync } = fs;
 let folder: string;
 const file = (name: string): string => join(folder, name);
 
@@ -49,6 +44,15 @@ describe('readText', () => {
       new Refusal(`${file('a')} cannot be read (EACCES): change its permissions and run again.`),
     );
   });
+});
+
+it('readText keeps a byte order mark and other ends of lines, and refuses what it could not write back as it was', () => {
+  for (const text of ['\uFEFFa\r\nb', 'ü\n', '']) {
+    writeFileSync(file('a'), text);
+    expect(readText(file('a'))).toBe(text);
+  }
+  writeFileSync(file('a'), Buffer.from('Größe\n', 'latin1'));
+  expect(() => readText(file('a'))).toThrow(`${file('a')} is not in UTF-8: convert it, or move it away`);
 });
 
 describe('requireWritable', () => {
@@ -98,32 +102,5 @@ describe('requireSpace', () => {
   it('passes a file system that does not count its files', () => {
     disk({ bavail: 1000, files: 0, ffree: 0 });
     expect(() => requireSpace(folder, 1)).not.toThrow();
-  });
-});
-
-describe('replaceFile', () => {
-  it('writes a new file and replaces an old one, and leaves nothing else behind', () => {
-    replaceFile(file('a'), 'one');
-    replaceFile(file('a'), 'two');
-    expect(readFileSync(file('a'), 'utf8')).toBe('two');
-    expect(readdirSync(folder)).toEqual(['a']);
-  });
-
-  it('keeps the old file, and leaves nothing else behind, if the last step fails', () => {
-    writeFileSync(file('a'), 'old');
-    vi.mocked(fs.renameSync).mockImplementationOnce(failsWith('ENOSPC'));
-    expect(() => replaceFile(file('a'), 'new')).toThrow('ENOSPC');
-    expect(readFileSync(file('a'), 'utf8')).toBe('old');
-    expect(readdirSync(folder)).toEqual(['a']);
-  });
-
-  it('never changes the old file in place: who has it open reads on undisturbed', () => {
-    writeFileSync(file('a'), 'old');
-    const before = statSync(file('a')).ino;
-    mkdirSync(file('b'));
-    fs.linkSync(file('a'), file('b/link'));
-    replaceFile(file('a'), 'new');
-    expect(statSync(file('b/link')).ino).toBe(before);
-    expect(readFileSync(file('b/link'), 'utf8')).toBe('old');
   });
 });

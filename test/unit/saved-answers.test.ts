@@ -1,17 +1,27 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { completeAnswers } from '../../generators/ask/answers.ts';
+import type { Answers } from '../../generators/ask/questions.ts';
 import { Refusal } from '../../generators/ask/refusal.ts';
-import { loadAnswers, saveAnswers } from '../../generators/write/saved-answers.ts';
+import type { AllWritten } from '../../generators/write/changes.ts';
+import { blobId } from '../../generators/write/git.ts';
+import { loadAnswers, savedText } from '../../generators/write/saved-answers.ts';
 import { answersWith, scenarios } from '../support/answers.ts';
 
 const section = 'generator-gitlab-runner-docker';
-const nothing = { answers: {}, runners: {}, version: undefined, gone: [] };
+const nothing = { answers: {}, runners: {}, version: undefined, gone: [], written: undefined };
 let folder: string;
 const store = (): string => join(folder, '.yo-rc.json');
 const stored = () => JSON.parse(readFileSync(store(), 'utf8'));
+
+/** Saves the answers, and gives the text that was there before. */
+function save(answers: Answers, written: AllWritten = new Map()): string | undefined {
+  const { before, after } = savedText(folder, answers, {}, written);
+  writeFileSync(store(), after);
+  return before;
+}
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'saved-'));
@@ -57,27 +67,55 @@ describe('loadAnswers', () => {
   });
 });
 
-describe('saveAnswers', () => {
-  it.each(Object.entries(scenarios))('saves what loads again as the same answers: %s', (_, typed) => {
+describe('savedText', () => {
+  it.each(Object.entries(scenarios))('loads again as the same answers: %s', (_, typed) => {
     const answers = answersWith(typed);
-    saveAnswers(folder, answers);
+    save(answers);
     expect(completeAnswers(loadAnswers(folder).answers)).toEqual(answers);
   });
 
   it('keeps what other generators saved', () => {
     writeFileSync(store(), JSON.stringify({ 'generator-other': { a: [1] }, [section]: { tags: 'old' } }));
-    saveAnswers(folder, answersWith({ tags: 'new' }));
+    save(answersWith({ tags: 'new' }));
     expect(stored()['generator-other']).toEqual({ a: [1] });
     expect(stored()[section].tags).toBe('new');
   });
 
-  it('leaves a file alone that shows the answers already, however it is laid out', () => {
-    saveAnswers(folder, answersWith());
+  it('is the same text where the answers stand there already, however it is laid out', () => {
+    expect(save(answersWith())).toBeUndefined();
     const laidOut = JSON.stringify(stored());
     writeFileSync(store(), laidOut);
-    const before = statSync(store()).ino;
-    saveAnswers(folder, answersWith());
-    expect(readFileSync(store(), 'utf8')).toBe(laidOut);
-    expect(statSync(store()).ino).toBe(before);
+    expect(savedText(folder, answersWith(), {}, new Map())).toEqual({ before: laidOut, after: laidOut });
+  });
+
+  it('loads again as the same files that were written', () => {
+    const [id, base] = ['a', 'b'].map(blobId) as [string, string];
+    const written = new Map([
+      ['Makefile', { id }],
+      ['constructor', { id, base }],
+      ['x/y', { id, base, movedTo: 'z' }],
+    ]);
+    save(answersWith(), written);
+    expect(loadAnswers(folder).written).toEqual(written);
+    expect(loadAnswers(folder).gone).toEqual([]);
+  });
+});
+
+describe('the files in .yo-rc.json, which a run may replace or remove', () => {
+  const id = blobId('');
+  it.each<[string, object]>([
+    ['are a list', { files: [] }],
+    ['have an id that is none', { files: { Makefile: '--help' } }],
+    ['have an id that is a number', { files: { Makefile: 1 } }],
+    ['lead out of the folder', { files: { '../Makefile': id } }],
+    ['lead out of the folder on the way', { files: { 'a/../../Makefile': id } }],
+    ['begin at the root', { files: { '/etc/passwd': id } }],
+    ["are Git's own", { files: { '.git/config': id } }],
+    ['were moved out of the folder', { files: { a: id }, moved: { a: '../a' } }],
+  ])('are refused where they %s', (_, lists) => {
+    writeFileSync(store(), JSON.stringify({ [section]: lists }));
+    expect(() => loadAnswers(folder)).toThrow(
+      'is not as a run of this generator leaves it: mend it, or delete',
+    );
   });
 });

@@ -1,0 +1,86 @@
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
+import type { RunnerRepository } from '../plan/plan.ts';
+import { type Change, isWritten, type Kind, kinds } from './changes.ts';
+import { uncommitted } from './git.ts';
+
+const notes: { readonly [K in Kind]: readonly [word: string, note: string] } = {
+  create: ['create', ''],
+  change: ['change', ''],
+  merge: ['merge', ': your changes and the new ones'],
+  remove: ['remove', ': not used any more'],
+  same: ['', ''],
+  keep: ['keep', ': your changes, nothing new'],
+  unused: ['keep', ': not used any more, and changed or moved by you'],
+  deleted: ['leave out', ': you took it away'],
+  unknown: ['keep', ': you changed it, and what was written there before is not known any more'],
+  conflict: ['conflict', ': you and the new answers changed the same lines'],
+  foreign: ['replace', ': there already, and not of this generator'],
+};
+
+/** What a run is about to do, in lines: to each file, and what the repository means for whoever runs it. */
+export function summary(
+  folder: string,
+  changes: readonly Change[],
+  { threats }: RunnerRepository,
+  force: boolean,
+): string[] {
+  const shown = kinds.flatMap(kind => changes.filter(change => change.kind === kind && kind !== 'same'));
+  const written = changes.filter(isWritten);
+  if (shown.length === 0) return [`Nothing changes in ${folder}.`];
+  const dirty = new Set(written.some(({ before }) => before !== undefined) ? uncommitted(folder) : []);
+  const mixed = written.map(({ place }) => place).filter(place => dirty.has(place));
+  return [
+    `In ${folder}:`,
+    ...shown.map(change => `  ${lineOf(change, force)}`),
+    ...(mixed.length > 0
+      ? [`Not committed yet, so "git diff" will show your changes and these as one: ${mixed.join(', ')}`]
+      : []),
+    ...(written.length > 0 ? risks(threats) : []),
+  ];
+}
+
+function lineOf({ kind, path, place, conflicts }: Change, force: boolean): string {
+  const [word, note] = notes[kind];
+  const name = path === place ? path : `${place} (${path}, which you moved)`;
+  const taken = force ? '; the new ones are taken' : `; to be marked at line ${conflicts.join(', ')}`;
+  return `${word} ${name}${note}${kind === 'conflict' ? taken : ''}`;
+}
+
+function risks(threats: RunnerRepository['threats']): string[] {
+  return threats.flatMap(({ builder, who, can }) =>
+    builder === undefined ? [] : [`${who}, with the builder ${builder}, can ${can}.`],
+  );
+}
+
+/** A unified diff of one file, as `git apply` and `patch -p1` take it; undefined is for a file that there is not. */
+export function diff(path: string, before: string | undefined, after: string | undefined): string {
+  const [from, to] = [
+    before === undefined ? '/dev/null' : `a/${path}`,
+    after === undefined ? '/dev/null' : `b/${path}`,
+  ];
+  const options = { context: 3, headerOptions: FILE_HEADERS_ONLY };
+  return createTwoFilesPatch(from, to, before ?? '', after ?? '', undefined, undefined, options).trimEnd();
+}
+
+/** What the owner has still to do where texts do not go together; undefined where nothing is left. */
+export function unresolved(changes: readonly Change[], isDryRun: boolean): string | undefined {
+  const marked = changes
+    .filter(({ conflicts }) => conflicts.length > 0)
+    .map(({ place, conflicts }) => `${place} (line ${conflicts.join(', ')})`);
+  const unknown = changes.filter(({ kind }) => kind === 'unknown').map(({ place }) => place);
+  const sentences = [
+    ...(marked.length > 0
+      ? [
+          isDryRun
+            ? `Conflicts would be marked in ${marked.join(', ')}; --force takes the new lines.`
+            : `Conflicts are marked in ${marked.join(', ')}: choose between "yours" and "new" there, and take the marks away. All else is written.`,
+        ]
+      : []),
+    ...(unknown.length > 0
+      ? [
+          `Not brought up to date, for what was written there before is in no commit: ${unknown.join(', ')}. The new text is shown above: put in by hand what you want of it, or run again with --force, which takes all of it.`,
+        ]
+      : []),
+  ];
+  return sentences.length > 0 ? sentences.join('\n') : undefined;
+}

@@ -1,0 +1,288 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { Refusal } from '../ask/refusal.ts';
+import { requireInside } from './files-on-disk.ts';
+import { blobId } from './git.ts';
+
+/** One file that is to have another text, by its path in the folder. */
+export interface Write {
+  readonly path: string;
+  /** The text that it has; undefined where there is none. */
+  readonly before: string | undefined;
+  /** The text that it is to have; undefined where it is to go. */
+  readonly after: string | undefined;
+  /** Whether a new file may be executed; one that exists keeps its mode. */
+  readonly executable?: boolean;
+}
+
+/** A file by its path from the folder's real one, with Git's blob ids of both texts; null where there is none. */
+interface Move {
+  readonly path: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/** What a run is about; beside it are the new files, `new-0`, `new-1` and so on, and copies of the old ones, `old-0` ... */
+interface Journal {
+  /** The process of the run. */
+  readonly pid: number;
+  readonly moves: readonly Move[];
+}
+
+/** The folder of a run that moves its files into place. There is one at a time. */
+const sealed = '.gitlab-runner-docker.new';
+/** Folders of runs that have changed nothing yet, or that have ended; the number of the process follows. */
+const unsealed = '.gitlab-runner-docker.tmp-';
+/** Milliseconds after which no run still writes, whatever has the number of its process by then. */
+const longestRun = 60_000;
+
+/**
+ * Writes all of it, or nothing: also where the disk is full. A process that is killed while it writes leaves what
+ * `settle` finishes, or takes back, at the next run; Ctrl-C waits for the end of it, which is a matter of milliseconds.
+ *
+ * Everything is written into a folder beside, with a journal; renaming that folder seals it, and then only renames
+ * within the same file system are left to do.
+ *
+ * @throws Refusal if it cannot be done, or a file is not any more what it was: then all is as before
+ */
+export function writeAll(folder: string, writes: readonly Write[]): void {
+  if (writes.length === 0) return;
+  withoutSignals(() => {
+    const made: string[] = [];
+    const staging = join(folder, `${unsealed}${process.pid}`);
+    try {
+      made.push(...makeFolder(folder));
+      rmSync(staging, { recursive: true, force: true });
+      mkdirSync(staging);
+      const root = realpathSync(folder);
+      stage(root, staging, writes);
+      seal(root, staging);
+      moveAll(root);
+    } catch (error) {
+      rmSync(staging, { recursive: true, force: true });
+      for (const one of made) removeEmpty(one);
+      throw asRefusal(folder, error as NodeJS.ErrnoException);
+    }
+  });
+}
+
+/**
+ * Finishes what a run that was killed had begun to write. Where files were changed since, it takes back what that run
+ * had written, and leaves those as they are.
+ *
+ * @returns what was done, in a sentence; undefined where there was nothing to do
+ * @throws Refusal if that run still writes, or if nothing may be written
+ */
+export function settle(folder: string, mayWrite: boolean): string | undefined {
+  // What is in the way of the folder is found later, and said there.
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  const root = realpathSync(folder);
+  const journal = readJournal(root);
+  if (!mayWrite && journal) {
+    throw new Refusal(
+      `An earlier run in ${root} was stopped while it wrote: run again without --dry-run, which first finishes that.`,
+    );
+  }
+  if (!mayWrite) return undefined;
+  removeLeftovers(root);
+  if (!journal) return undefined;
+  for (const { path } of journal.moves) requireInside(root, path);
+  if (isAtWork(journal.pid, join(root, sealed))) throw new Refusal(atWork(root, journal.pid));
+  const isChanged = journal.moves.some(
+    ({ path, before, after }) => ![before, after].includes(idOf(join(root, path))),
+  );
+  if (isChanged) {
+    undo(root, journal);
+    return 'An earlier run was stopped while it wrote, and files were changed since: those stay, and what it wrote was taken back.';
+  }
+  moveAll(root);
+  return 'An earlier run was stopped while it wrote: all of its files are written now.';
+}
+
+function stage(root: string, staging: string, writes: readonly Write[]): void {
+  const moves = writes.map(({ path, before, after, executable = false }, at): Move => {
+    const file = join(root, path);
+    // A link stays, and what it leads to is replaced.
+    const target = existsSync(file) ? realpathSync(file) : file;
+    if (before !== undefined) copyFileSync(target, join(staging, `old-${at}`));
+    if (after !== undefined) {
+      const draft = join(staging, `new-${at}`);
+      writeFileSync(draft, after, { mode: executable ? 0o777 : 0o666, flush: true });
+      if (before !== undefined) chmodSync(draft, statSync(target).mode & 0o7777);
+    }
+    return { path: relative(root, target), before: idOrNull(before), after: idOrNull(after) };
+  });
+  const journal: Journal = { pid: process.pid, moves };
+  // On the disk before the folder is sealed, so that a power cut leaves no seal on less.
+  writeFileSync(join(staging, 'journal.json'), JSON.stringify(journal), { flush: true });
+}
+
+/** @throws Refusal if another run writes just now, or has written, or somebody edited a file meanwhile */
+function seal(root: string, staging: string): void {
+  try {
+    renameSync(staging, join(root, sealed));
+  } catch (error) {
+    const other = readJournal(root);
+    throw other ? new Refusal(atWork(root, other.pid)) : error;
+  }
+  const changed = readJournal(root)!.moves.filter(({ path, before }) => idOf(join(root, path)) !== before);
+  if (changed.length === 0) return;
+  renameSync(join(root, sealed), staging);
+  const paths = changed.map(({ path }) => path).join(', ');
+  throw new Refusal(`Nothing was written, for somebody changed ${paths} meanwhile: run again.`);
+}
+
+/** Moves what is sealed into place, as far as that is not done. */
+function moveAll(root: string): void {
+  const journal = readJournal(root)!;
+  try {
+    for (const [at, { path, after }] of journal.moves.entries()) {
+      const [draft, target] = [join(root, sealed, `new-${at}`), join(root, path)];
+      if (after === null) rmSync(target, { force: true });
+      else if (existsSync(draft)) {
+        mkdirSync(dirname(target), { recursive: true });
+        renameSync(draft, target);
+      }
+    }
+  } catch (error) {
+    try {
+      undo(root, journal);
+    } catch {
+      throw new Refusal(
+        `Some files are written, and others are not, for that failed: ${(error as Error).message}. Once that is mended run again, which first finishes it.`,
+      );
+    }
+    throw error;
+  }
+  removeEmptyParents(
+    root,
+    journal.moves.filter(({ after }) => after === null),
+  );
+  try {
+    dispose(root);
+  } catch {
+    // All is written; the next run takes away what is left.
+  }
+}
+
+/** Takes back what was moved into place and is still as it was put there. */
+function undo(root: string, { moves }: Journal): void {
+  for (const [at, { path, before, after }] of moves.entries()) {
+    const target = join(root, path);
+    if (idOf(target) !== after || before === after) continue;
+    if (before === null) rmSync(target, { force: true });
+    else renameSync(join(root, sealed, `old-${at}`), target);
+  }
+  removeEmptyParents(
+    root,
+    moves.filter(({ before }) => before === null),
+  );
+  dispose(root);
+}
+
+/** Takes the sealed folder away: in one step, for a part of it would say something else. */
+function dispose(root: string): void {
+  const done = join(root, `${unsealed}${process.pid}`);
+  rmSync(done, { recursive: true, force: true });
+  renameSync(join(root, sealed), done);
+  rmSync(done, { recursive: true, force: true });
+}
+
+function readJournal(root: string): Journal | undefined {
+  const file = join(root, sealed, 'journal.json');
+  try {
+    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  } catch {
+    throw new Refusal(
+      `${file} cannot be read, and says what an earlier run did not end: see what else is in that folder, and take it away.`,
+    );
+  }
+}
+
+function removeLeftovers(root: string): void {
+  for (const name of readdirSync(root).filter(name => name.startsWith(unsealed))) {
+    const left = join(root, name);
+    if (!isAtWork(Number(name.slice(unsealed.length)), left)) rmSync(left, { recursive: true, force: true });
+  }
+}
+
+/** Whether the process that wrote this folder still does. */
+function isAtWork(pid: number, folder: string): boolean {
+  if (pid === process.pid || Date.now() - statSync(folder).mtimeMs > longestRun) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+const atWork = (root: string, pid: number) =>
+  `Another run, process ${pid}, writes in ${root} just now: nothing was written. Run again when it has ended.`;
+
+function idOf(file: string): string | null {
+  try {
+    return blobId(readFileSync(file));
+  } catch {
+    return null;
+  }
+}
+
+const idOrNull = (text: string | undefined) => (text === undefined ? null : blobId(text));
+
+/** @returns the folders that it made, the innermost first */
+function makeFolder(folder: string): string[] {
+  const first = mkdirSync(folder, { recursive: true });
+  const made = first === undefined ? [] : [folder];
+  while (made.length > 0 && made.at(-1) !== first) made.push(dirname(made.at(-1)!));
+  return made;
+}
+
+function removeEmptyParents(root: string, moves: readonly Move[]): void {
+  for (const { path } of moves) {
+    for (let parent = dirname(path); parent !== '.'; parent = dirname(parent))
+      removeEmpty(join(root, parent));
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // It is not empty, or gone already.
+  }
+}
+
+function asRefusal(folder: string, error: NodeJS.ErrnoException): Error {
+  if (error instanceof Refusal) return error;
+  return new Refusal(
+    ['ENOSPC', 'EDQUOT'].includes(error.code ?? '')
+      ? `The disk that holds ${folder} is full: free some space there and run again; nothing was written.`
+      : `Nothing was written, for that failed: ${error.message}`,
+  );
+}
+
+/** Lets nothing that can be held off end the process during that work. */
+function withoutSignals(work: () => void): void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const goOn = () => undefined;
+  for (const signal of signals) process.on(signal, goOn);
+  try {
+    work();
+  } finally {
+    for (const signal of signals) process.off(signal, goOn);
+  }
+}

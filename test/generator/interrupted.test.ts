@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { settle, type Write, writeAll } from '../../generators/write/transaction.ts';
+import { needs } from '../support/needs.ts';
+import { renderAll, run, temporaryFolder } from '../support/rendered.ts';
+import { textsBelow } from '../support/run-generator.ts';
+
+const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const program = pathOf('../support/write-and-stop.mjs');
+
+/** What is under test, as a program without the tests' tools can load it. */
+const module = join(temporaryFolder(), 'transaction.mjs');
+buildSync({
+  entryPoints: [pathOf('../../generators/write/transaction.ts')],
+  outfile: module,
+  ...{ bundle: true, platform: 'node', format: 'esm' },
+});
+
+/** A repository whose clean-up goes, and whose log level changes. */
+const [before, after] = [renderAll(), renderAll({ cleanUp: 'none', logLevel: 'debug', monitoring: 'yes' })];
+const writes: Write[] = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  .map(path => ({ path, before: before[path], after: after[path] }))
+  .filter(({ before, after }) => before !== after);
+
+function oldRepository(): string {
+  const folder = temporaryFolder();
+  writeAll(
+    folder,
+    Object.entries(before).map(([path, after]) => ({ path, before: undefined, after })),
+  );
+  return folder;
+}
+
+/** Runs a process that gets the signal before that step; 0 is none. */
+function stop(folder: string, signal: string, step: number) {
+  const words = [program, module, folder, signal, String(step)];
+  return spawnSync(process.execPath, words, { input: JSON.stringify(writes), encoding: 'utf8' });
+}
+
+const steps = Number(stop(oldRepository(), 'SIGKILL', 0).stdout);
+
+it('a process that nobody stops writes all of it', () => {
+  const folder = oldRepository();
+  expect(stop(folder, 'SIGKILL', 0)).toMatchObject({ status: 0, stderr: '' });
+  expect(textsBelow(folder)).toEqual(after);
+  expect(steps).toBeGreaterThan(2 * writes.length);
+});
+
+describe('kill -9', () => {
+  const template = oldRepository();
+
+  it.each(Array.from({ length: steps }, (_, at) => at + 1))(
+    'leaves no file half written, and the next run finds all old or all new: before step %i',
+    step => {
+      const folder = temporaryFolder();
+      cpSync(template, folder, { recursive: true });
+      expect(stop(folder, 'SIGKILL', step).signal).toBe('SIGKILL');
+      for (const [path, text] of Object.entries(textsBelow(folder))) {
+        if (!path.startsWith('.gitlab-runner-docker.')) expect([before[path], after[path]]).toContain(text);
+      }
+      settle(folder, true);
+      expect([before, after]).toContainEqual(textsBelow(folder));
+    },
+  );
+});
+
+describe('Ctrl-C, and the end of a session', () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('waits for the end of what is begun, at any step: %s', signal => {
+    for (let step = 1; step <= steps; step += 7) {
+      const folder = oldRepository();
+      expect(stop(folder, signal, step)).toMatchObject({ status: 0, signal: null });
+      expect(textsBelow(folder)).toEqual(after);
+    }
+  });
+});
+
+/** Bytes of a page of memory, by which a tmpfs counts. */
+const page = 4096;
+const isRoot = process.getuid?.() === 0;
+const disk = temporaryFolder();
+const mount = (...words: string[]) =>
+  run('.', ['mount', '-t', 'tmpfs', ...words, 'tmpfs', disk]).status === 0;
+const unmount = () => run('.', ['umount', disk]).status === 0;
+const hasDisk = isRoot && mount('-o', 'size=1m') && unmount();
+
+describe.skipIf(!needs(hasDisk, 'root, who may mount a tmpfs'))('a full disk', () => {
+  beforeAll(() => void mount('-o', `size=${200 * page}`));
+  afterAll(() => void unmount());
+
+  it('leaves all as it was, however much of it fits, and says so; with a page more all is written', () => {
+    const filler = join(disk, 'filler');
+    const folder = join(disk, 'my-runner');
+    let refused = 0;
+    for (let free = 0; ; free += 1) {
+      for (const path of [filler, folder]) rmSync(path, { recursive: true, force: true });
+      writeAll(
+        folder,
+        Object.entries(before).map(([path, after]) => ({ path, before: undefined, after })),
+      );
+      const { bavail } = statfsSync(disk);
+      if (bavail > free) writeFileSync(filler, Buffer.alloc((bavail - free) * page));
+      expect(statfsSync(disk).bavail).toBe(free);
+      try {
+        writeAll(folder, writes);
+        break;
+      } catch (error) {
+        expect((error as Error).message).toMatch(
+          /^The disk that holds .* is full: .*; nothing was written\.$/,
+        );
+      }
+      expect(textsBelow(folder)).toEqual(before);
+      refused += 1;
+    }
+    expect(textsBelow(folder)).toEqual(after);
+    expect(refused).toBeGreaterThan(writes.length);
+  });
+});

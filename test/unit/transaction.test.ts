@@ -1,0 +1,264 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { settle, type Write, writeAll } from '../../generators/write/transaction.ts';
+import { temporaryFolder } from '../support/rendered.ts';
+import { textsBelow } from '../support/run-generator.ts';
+
+/** Counts the steps that change the file system, and lets one fail; or, as where the process was killed, all from one on. */
+const disk = vi.hoisted(() => {
+  const works = { step: 0, code: '', isDead: false, seen: 0 };
+  return {
+    ...works,
+    fail(step: number, code: string): void {
+      Object.assign(this, works, { step, code, isDead: code === 'killed' });
+    },
+    /** From here on all works again. */
+    mend(): void {
+      Object.assign(this, works, { seen: this.seen });
+    },
+    begin(): void {
+      this.seen += 1;
+      const fails = this.step > 0 && (this.seen === this.step || (this.isDead && this.seen > this.step));
+      if (fails) throw Object.assign(new Error(this.code), { code: this.code });
+    },
+  };
+});
+
+vi.mock('node:fs', async importOriginal => {
+  const original: Record<string, unknown> = await importOriginal();
+  const steps = ['chmod', 'copyFile', 'mkdir', 'rename', 'rm', 'rmdir', 'writeFile'].map(
+    name => `${name}Sync`,
+  );
+  const counted = steps.map(name => [
+    name,
+    (...args: unknown[]) => {
+      disk.begin();
+      return (original[name] as (...args: unknown[]) => unknown)(...args);
+    },
+  ]);
+  return { ...original, ...Object.fromEntries(counted) };
+});
+
+const original = await vi.importActual<typeof import('node:fs')>('node:fs');
+const { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } = original;
+
+let folder = '';
+const put = (path: string, text: string) => writeFileSync(join(folder, path), text);
+
+/** Two changed files, one that goes, with its folder, and two new ones, of which one in a new folder. */
+const before = { Makefile: 'old\n', 'README.md': 'old\n', 'gone/a': 'old\n', mine: 'mine\n' };
+const after = { Makefile: 'new\n', 'README.md': 'new\n', new: 'new\n', 'a/b/c': 'new\n', mine: 'mine\n' };
+const writes: Write[] = [
+  { path: 'Makefile', before: 'old\n', after: 'new\n' },
+  { path: 'a/b/c', before: undefined, after: 'new\n', executable: true },
+  { path: 'gone/a', before: 'old\n', after: undefined },
+  { path: 'new', before: undefined, after: 'new\n' },
+  { path: 'README.md', before: 'old\n', after: 'new\n' },
+];
+
+/** All files and folders, but for the owner's `mine`. */
+const names = () => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+const namesBefore = ['Makefile', 'README.md', 'gone', 'gone/a', 'mine'];
+const namesAfter = ['Makefile', 'README.md', 'a', 'a/b', 'a/b/c', 'mine', 'new'];
+
+function begin(): void {
+  folder = temporaryFolder();
+  mkdirSync(join(folder, 'gone'));
+  for (const [path, text] of Object.entries(before)) put(path, text);
+}
+
+beforeEach(begin);
+afterEach(() => disk.mend());
+
+/** The number of each step that such a run takes. */
+const all = (() => {
+  begin();
+  disk.fail(0, '');
+  writeAll(folder, writes);
+  return Array.from({ length: disk.seen }, (_, at) => at + 1);
+})();
+
+/** The last of them only take away a folder that is empty now, and what is done with. */
+const tidying = 4;
+
+describe('writeAll', () => {
+  it('writes, replaces and removes, with folders that come and go, and leaves nothing else behind', () => {
+    writeAll(folder, writes);
+    expect(textsBelow(folder)).toEqual(after);
+    expect(names()).toEqual(namesAfter);
+    expect(statSync(join(folder, 'a/b/c')).mode & 0o111).toBe(0o111 & ~process.umask());
+    expect(settle(folder, true)).toBeUndefined();
+  });
+
+  it('makes the folder, and none where there is nothing to write', () => {
+    const other = join(folder, 'x/y');
+    writeAll(other, []);
+    expect(existsSync(other)).toBe(false);
+    writeAll(other, [{ path: 'a', before: undefined, after: 'new\n' }]);
+    expect(textsBelow(other)).toEqual({ a: 'new\n' });
+  });
+
+  it('keeps the mode of what it replaces, and a link to it', () => {
+    original.chmodSync(join(folder, 'Makefile'), 0o640);
+    original.renameSync(join(folder, 'README.md'), join(folder, 'gone/README.md'));
+    symlinkSync('gone/README.md', join(folder, 'README.md'));
+    writeAll(folder, writes.slice(0, 1).concat(writes.slice(-1)));
+    expect(statSync(join(folder, 'Makefile')).mode & 0o777).toBe(0o640);
+    expect(original.lstatSync(join(folder, 'README.md')).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(folder, 'gone/README.md'), 'utf8')).toBe('new\n');
+  });
+
+  it('never changes a file in place: who has it open reads on undisturbed', () => {
+    original.linkSync(join(folder, 'Makefile'), join(folder, 'gone/link'));
+    writeAll(folder, writes.slice(0, 1));
+    expect(readFileSync(join(folder, 'gone/link'), 'utf8')).toBe('old\n');
+  });
+
+  it.each(writes.map(({ path }) => path))('writes nothing where somebody wrote meanwhile: %s', path => {
+    mkdirSync(join(folder, 'a/b'), { recursive: true });
+    put(path, 'mine\n');
+    const edited = textsBelow(folder);
+    expect(() => writeAll(folder, writes)).toThrow(
+      `Nothing was written, for somebody changed ${path} meanwhile: run again.`,
+    );
+    expect(textsBelow(folder)).toEqual(edited);
+  });
+});
+
+describe('where one step fails', () => {
+  it.each(all)('all is as before, and the next run does it all: step %i', step => {
+    disk.fail(step, 'ENOSPC');
+    let refusal = '';
+    try {
+      writeAll(folder, writes);
+    } catch (error) {
+      refusal = (error as Error).message;
+    }
+    expect(disk.seen).toBeGreaterThanOrEqual(step);
+    disk.mend();
+    const isWritten = refusal === '';
+    expect(isWritten).toBe(step > all.length - tidying);
+    if (!isWritten) expect(refusal).toMatch(/^The disk that holds .* is full: .*; nothing was written\.$/);
+    expect(textsBelow(folder)).toMatchObject(isWritten ? after : before);
+    if (!isWritten) expect(names()).toEqual(namesBefore);
+    settle(folder, true);
+    if (!isWritten) writeAll(folder, writes);
+    expect(textsBelow(folder)).toEqual(after);
+  });
+});
+
+describe('where the process is killed', () => {
+  const kill = (step: number) => {
+    disk.fail(step, 'killed');
+    try {
+      writeAll(folder, writes);
+    } catch {
+      // A killed process says nothing.
+    }
+    expect(disk.seen).toBeGreaterThanOrEqual(step);
+    disk.mend();
+  };
+
+  it.each(all)(
+    'the next run finds all files old or all new, and nothing else is left: before step %i',
+    step => {
+      kill(step);
+      const said = settle(folder, true);
+      const isNew = readFileSync(join(folder, 'Makefile'), 'utf8') === 'new\n';
+      expect(textsBelow(folder)).toEqual(isNew ? after : before);
+      if (said)
+        expect(said).toBe('An earlier run was stopped while it wrote: all of its files are written now.');
+      if (isNew) expect(names()).toEqual(namesAfter);
+      expect(settle(folder, true)).toBeUndefined();
+    },
+  );
+
+  it.each(all)('what the owner edits before the next run stays: before step %i', step => {
+    for (const path of ['Makefile', 'README.md', 'a/b/c', 'gone/a']) {
+      begin();
+      kill(step);
+      mkdirSync(join(folder, 'a/b'), { recursive: true });
+      mkdirSync(join(folder, 'gone'), { recursive: true });
+      put(path, 'edited\n');
+      settle(folder, true);
+      const { [path]: edited, ...others } = textsBelow(folder);
+      expect(edited).toBe('edited\n');
+      const without = (texts: Record<string, string>) =>
+        Object.fromEntries(Object.entries(texts).filter(([name]) => name !== path));
+      expect([without(before), without(after)]).toContainEqual(others);
+    }
+  });
+
+  it.each(all)('the next run may be killed too, at any step: before step %i', step => {
+    for (let next = 1; ; next += 1) {
+      begin();
+      kill(step);
+      disk.fail(next, 'killed');
+      try {
+        settle(folder, true);
+      } catch {
+        // The same.
+      }
+      disk.mend();
+      const isDone = disk.seen < next;
+      settle(folder, true);
+      expect([before, after]).toContainEqual(textsBelow(folder));
+      if (isDone) break;
+    }
+  });
+
+  it('a dry run writes nothing either, and says that there is something to finish', () => {
+    kill(all.length - 6);
+    const left = textsBelow(folder);
+    expect(() => settle(folder, false)).toThrow(
+      /^An earlier run in .* was stopped while it wrote: run again without --dry-run/,
+    );
+    expect(textsBelow(folder)).toEqual(left);
+  });
+});
+
+describe('two runs at once', () => {
+  const sealed = () => join(folder, '.gitlab-runner-docker.new');
+  /** As a run of that process would leave the folder while it moves its files. */
+  function atWork(pid: number): void {
+    mkdirSync(sealed());
+    writeFileSync(join(sealed(), 'journal.json'), JSON.stringify({ pid, moves: [] }));
+  }
+
+  it('the second says who is at work, and writes nothing', () => {
+    atWork(process.ppid);
+    const why = `Another run, process ${process.ppid}, writes in ${folder} just now: nothing was written.`;
+    expect(() => settle(folder, true)).toThrow(why);
+    expect(() => writeAll(folder, writes)).toThrow(why);
+    expect(names().filter(name => !name.startsWith('.'))).toEqual(namesBefore);
+  });
+
+  it('a process of today that has the number of one of yesterday is not taken for it', () => {
+    atWork(process.ppid);
+    const yesterday = new Date(Date.now() - 86_400_000);
+    original.utimesSync(sealed(), yesterday, yesterday);
+    expect(settle(folder, true)).toMatch(/^An earlier run was stopped/);
+    expect(existsSync(sealed())).toBe(false);
+  });
+
+  it.each([
+    [
+      'that leads out of the folder',
+      JSON.stringify({ pid: 0, moves: [{ path: '../x', before: null, after: null }] }),
+    ],
+    ['that nobody can read', '{'],
+  ])('a folder with a journal %s is left as it is', (_, journal) => {
+    atWork(0);
+    writeFileSync(join(sealed(), 'journal.json'), journal);
+    const left = textsBelow(folder);
+    expect(() => settle(folder, true)).toThrow(/^\.\.\/x is not in |cannot be read, and says what/);
+    expect(textsBelow(folder)).toEqual(left);
+  });
+
+  it('what another run prepares is left to it', () => {
+    const other = join(folder, `.gitlab-runner-docker.tmp-${process.ppid}`);
+    mkdirSync(other);
+    expect(settle(folder, true)).toBeUndefined();
+    expect(existsSync(other)).toBe(true);
+  });
+});
