@@ -1,5 +1,5 @@
 import { checkChoice } from '../generators/ask/checks.ts';
-import { switches } from '../generators/ask/command-line.ts';
+import { fromOption, switches } from '../generators/ask/command-line.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
 import { Refusal } from '../generators/ask/refusal.ts';
 import { project } from '../generators/ask/runners.ts';
@@ -12,7 +12,7 @@ interface Option {
   readonly name: string;
   readonly help: string;
   /** What its value is; none for a switch. */
-  readonly value?: 'choice' | 'text';
+  readonly value?: 'choice' | 'text' | 'path';
   readonly choices: Readonly<Record<string, string>>;
 }
 
@@ -46,6 +46,8 @@ function allOptions(): Option[] {
   return [
     ...[...Object.values(questions), project].map(ofQuestion),
     { name: 'runner', help: ownOptions.runner, value: 'text', choices: {} },
+    { name: 'ci', help: ownOptions.ci, value: 'path', choices: {} },
+    { name: fromOption.option, help: fromOption.help, value: 'path', choices: {} },
     ...Object.entries(switches).map(isSwitch),
     ...Object.entries({ help: 'print the help', version: 'print the version' }).map(isSwitch),
     {
@@ -60,6 +62,8 @@ function allOptions(): Option[] {
 function forBash(options: readonly Option[]): string {
   const cases = options.flatMap(({ name, value, choices }) => {
     if (value === 'text') return [`    --${name}) ;;`];
+    if (value === 'path')
+      return [`    --${name}) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;`];
     const words = shell(Object.keys(choices).join(' '));
     return value === 'choice' ? [`    --${name}) COMPREPLY=($(compgen -W ${words} -- "$word")) ;;`] : [];
   });
@@ -86,7 +90,11 @@ complete -F _generator_gitlab_runner_docker ${command}`;
 function forZsh(options: readonly Option[]): string {
   const escaped = (text: string) => text.replace(/[\\\][:]/g, '\\$&');
   const specs = options.map(({ name, help, value }) => {
-    const values = { choice: `=[${escaped(help)}]:${name}:->${name}`, text: `=[${escaped(help)}]:${name}: ` };
+    const values = {
+      choice: `=[${escaped(help)}]:${name}:->${name}`,
+      text: `=[${escaped(help)}]:${name}: `,
+      path: `=[${escaped(help)}]:${name}:_files`,
+    };
     return `    ${shell(`--${name}${value ? values[value] : `[${escaped(help)}]`}`)} \\`;
   });
   const states = options.flatMap(({ name, choices }) => {
@@ -113,7 +121,7 @@ function forFish(options: readonly Option[]): string {
   const lines = options.map(({ name, help, value, choices }) => {
     // fish reads it a second time: words, each with a tab and what it means.
     const words = Object.entries(choices).map(([choice, what]) => `${choice}\\t${quoted(what)}`);
-    const values = { choice: ` -x -a ${quoted(words.join(' '))}`, text: ' -x' };
+    const values = { choice: ` -x -a ${quoted(words.join(' '))}`, text: ' -x', path: ' -r -F' };
     return `complete -c ${command} -l ${name}${value ? values[value] : ''} -d ${quoted(help)}`;
   });
   return [`complete -c ${command} -f -a '(__fish_complete_directories)'`, ...lines].join('\n');

@@ -1,7 +1,10 @@
+import { resolve } from 'node:path';
 import { completeAnswers, reconsider, refuseIdle } from './ask/answers.ts';
 import { prompts } from './ask/prompts.ts';
 import { type AnswerName, answerNames, questions, type TypedAnswers, typedFrom } from './ask/questions.ts';
+import { Refusal } from './ask/refusal.ts';
 import { defaultsInWords } from './ask/usage.ts';
+import type { RunnerRepository } from './plan/plan.ts';
 import type { Decision, Door, Scaffold } from './scaffold.ts';
 
 /** Asks what the repository should be, and writes it. */
@@ -16,7 +19,9 @@ export const repositoryDoor: Door<AnswerName> = {
 
 async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   const { asks, given } = scaffold.commandLine;
-  const { answers: saved, runners } = scaffold.writer.saved;
+  const moved = await movedIn(scaffold);
+  const saved = moved?.answers ?? scaffold.writer.saved.answers;
+  const runners = moved?.further ?? scaffold.writer.saved.runners;
   const typed: TypedAnswers = { ...reconsider(saved, given.builder), ...given };
   if (asks) {
     const engine = await scaffold.announceEngine();
@@ -24,5 +29,19 @@ async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   }
   const answers = completeAnswers(typed);
   refuseIdle(given, answers);
-  return [answers, runners];
+  return moved ? [answers, runners, moved.addTo] : [answers, runners];
+}
+
+/** @throws Refusal if an older runner is to come where a repository is already, or cannot be read */
+async function movedIn({ commandLine: { from }, writer: { isNew, folder }, cwd }: Scaffold<AnswerName>) {
+  if (from === undefined) return undefined;
+  if (!isNew) {
+    throw new Refusal(
+      `There is a repository in ${folder} already: name a new folder for what --from takes over. Nothing was written.`,
+    );
+  }
+  // Its parsers are loaded only where they are needed.
+  const { readOldRunner, additions } = await import('./from/old-runner.ts');
+  const moved = readOldRunner(resolve(cwd, from));
+  return { ...moved, addTo: (repository: RunnerRepository) => additions(repository, moved, from) };
 }

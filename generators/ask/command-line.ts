@@ -16,12 +16,30 @@ export const switches = {
   'dry-run': 'print what would change as a diff, write nothing',
 } as const;
 
+/** The option that names an older runner, and what it does. */
+export const fromOption = {
+  option: 'from',
+  help: 'take over an older runner: its config.toml, docker-compose.yml, a file with its "docker run" or "register" command, or their folder',
+} as const;
+
+/** The word of a command line that is no option. */
+export type Word = 'directory' | 'name' | 'project';
+
+/** How the own command says that word, which is the name of an option there. */
+const wordOptions: Readonly<Record<Word, readonly string[]>> = {
+  directory: [],
+  name: ['runner'],
+  project: ['ci'],
+};
+
 /** What a user asks for on the command line, where there are questions of those names. */
 export interface CommandLine<Name extends string> {
   /** The word that is no option. */
   readonly argument: string | undefined;
   /** The answers that options gave: checked, and kept as they were typed. */
   readonly given: { [N in Name]?: string };
+  /** Where the files of an older runner are. */
+  readonly from: string | undefined;
   /** Whether to ask, for answers and whether to replace files: there is a terminal, and --defaults was not given. */
   readonly asks: boolean;
   /** Whether to replace what the owner changed, where both do not go. */
@@ -42,7 +60,7 @@ export interface CommandLine<Name extends string> {
  */
 export function readCommandLine<Name extends string>(
   asked: Readonly<Record<Name, Question<unknown>>>,
-  what: 'directory' | 'name',
+  what: Word,
   args: readonly unknown[],
   options: Readonly<Record<string, unknown>>,
   words: readonly string[],
@@ -50,8 +68,8 @@ export function readCommandLine<Name extends string>(
   refuseUnknownOptions(words, [
     ...yeomanOptions,
     ...Object.keys(switches),
-    // How the command of this package says that name.
-    ...(what === 'name' ? ['runner'] : []),
+    ...wordOptions[what],
+    ...(what === 'directory' ? [fromOption.option] : []),
     ...namesOf(asked).map(name => asked[name].option),
   ]);
   const isOn = (option: string, camelCase: string = option) =>
@@ -61,6 +79,7 @@ export function readCommandLine<Name extends string>(
   const commandLine = {
     argument: argument === undefined ? undefined : String(argument),
     given: givenAnswers(asked, options, words),
+    from: options.from === undefined ? undefined : pathOf(options.from, words),
     asks: !isOn('defaults') && terminal,
     force: isOn('force'),
     dryRun: isOn('dry-run', 'dryRun'),
@@ -71,16 +90,30 @@ export function readCommandLine<Name extends string>(
   return commandLine;
 }
 
+/** @throws Refusal if there is no path in it */
+function pathOf(value: unknown, words: readonly string[]): string {
+  return naming(fromOption.option, () => {
+    const path = typedOption(fromOption.option, value, words);
+    if (path.trim() === '') throw new Refusal('it needs the path of a file or a folder.');
+    return path;
+  });
+}
+
 /** Declares each question as an option to Yeoman, whose --help shows them. */
 export function declareOptions<Name extends string>(
   generator: Generator,
   asked: Readonly<Record<Name, Question<unknown>>>,
   defaultInWords: (name: Name) => string,
+  word: Word,
 ): void {
   for (const name of namesOf(asked)) {
     const { option, help, yesNo } = asked[name];
     const description = `${help} (default: ${defaultInWords(name)})`;
     generator.option(option, { type: yesNo ? Boolean : String, description });
+  }
+  if (word === 'directory') {
+    const { option, help: description } = fromOption;
+    generator.option(option, { type: String, description });
   }
   for (const [option, description] of Object.entries(switches)) {
     generator.option(option, { type: Boolean, description });

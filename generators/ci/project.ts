@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
-import { readText, replaceFile, requireSpace, requireWritable } from '../write/files-on-disk.ts';
+import { readText, requireSpace, requireWritable } from '../write/files-on-disk.ts';
+import { diff } from '../write/summary.ts';
+import { settle, writeAll } from '../write/transaction.ts';
 import { addJob, type Sample } from './add-job.ts';
 import { findDockerfiles } from './dockerfiles.ts';
 import { type Facts, type PipelineFile, readPipeline } from './read-pipeline.ts';
@@ -19,24 +21,19 @@ export function addToProject(folder: string, sample: Sample, dryRun: boolean): s
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new Refusal(`There is no folder ${folder}: name that of the project whose pipeline gains the job.`);
   const file = join(folder, pipelinePath);
-  const pipeline = readPipeline(pipelinePath, readText(file) ?? '');
+  settle(folder, !dryRun);
+  const before = readText(file);
+  const pipeline = readPipeline(pipelinePath, before ?? '');
   const paths = filesOfProject(folder);
   const dockerfiles = findDockerfiles(paths, path => readText(join(folder, path)) ?? '');
   const { text, notes } = addJob({ file: pipeline, ...readIncluded(folder, pipeline), dockerfiles }, sample);
   if (text === pipeline.text) return [...notes];
-  if (dryRun) return [...addedLines(pipeline, text).map(line => `      + ${line}`), ...notes];
+  if (dryRun) return [diff(pipelinePath, before, text), ...notes];
   requireWritable(file);
   requireSpace(folder, Buffer.byteLength(text));
-  replaceFile(file, text);
+  writeAll(folder, [{ path: pipelinePath, before, after: text }]);
   const word = pipeline.text === '' ? 'create' : 'change';
   return [`  ${word} ${file}`, ...notes];
-}
-
-function addedLines({ text: before, end }: PipelineFile, after: string): string[] {
-  return after
-    .slice(end, after.length - (before.length - end))
-    .trimEnd()
-    .split(/\r?\n/);
 }
 
 /**

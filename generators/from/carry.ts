@@ -122,7 +122,7 @@ function merge(generated: readonly ConfigEntry[], older: TomlTable, leftOut: Lef
     if (mine && isDeepStrictEqual(mine.value, value)) continue;
     if (!mine) {
       const isFirst = entries.every(({ why }) => why !== fromHereOn);
-      entries.push({ key, value, why: isFirst ? fromHereOn : [] });
+      entries.push({ key, value, ...(isFirst ? { why: fromHereOn, isApart: true } : { why: [] }) });
     } else if (decided.test(key)) leftOut.push({ key, why: 'decided' });
     else if (unions.includes(key)) entries[at] = { ...mine, value: union(value, mine.value) };
     else entries[at] = { key, value, why: asBefore };

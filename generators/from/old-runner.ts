@@ -5,6 +5,7 @@ import { Refusal } from '../ask/refusal.ts';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { readText } from '../write/files-on-disk.ts';
 import { render } from '../write/render.ts';
+import type { Additions } from '../write/repository-writer.ts';
 import { loadAnswers } from '../write/saved-answers.ts';
 import { carryOver, type LeftOut, runnerOf } from './carry.ts';
 import { readFound } from './found.ts';
@@ -104,7 +105,7 @@ const carriedPaths = ['config/config.toml', 'scripts/settings.ts'];
  *
  * @param from where that was, for the words
  */
-export function additions(planned: RunnerRepository, moved: MovedIn, from: string) {
+export function additions(planned: RunnerRepository, moved: MovedIn, from: string): Additions {
   const { repository, leftOut } = carryOver(planned, moved.carried);
   const { text, unknown } = environmentFor(render({ path: '.env.example' }, planned), planned, moved);
   return {

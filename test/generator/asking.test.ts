@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createEnv } from 'yeoman-environment';
 import GitLabRunnerDocker from '../../generators/app/index.ts';
-import { switches } from '../../generators/ask/command-line.ts';
+import { fromOption, switches } from '../../generators/ask/command-line.ts';
 import { more } from '../../generators/ask/prompts.ts';
 import { answerNames, defaultFor, questions, typedAnswers } from '../../generators/ask/questions.ts';
 import { defaultsInWords } from '../../generators/ask/usage.ts';
@@ -169,7 +169,11 @@ describe('--help', () => {
       expect(help).toContain(`${what} (default: ${defaultsInWords(name)})`);
     }
     const options = [...help.matchAll(/^ +(?:-h, +)?--([\w-]+)/gm)].map(([, option]) => option);
-    const ours = [...answerNames.map(name => questions[name].option), ...Object.keys(switches)];
+    const ours = [
+      ...answerNames.map(name => questions[name].option),
+      fromOption.option,
+      ...Object.keys(switches),
+    ];
     expect(options.slice(0, ours.length)).toEqual(ours);
   });
 });

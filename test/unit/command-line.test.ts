@@ -12,6 +12,7 @@ describe('readCommandLine', () => {
     expect(read({ terminal: true })).toEqual({
       argument: undefined,
       given: {},
+      from: undefined,
       asks: true,
       force: false,
       dryRun: false,

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
+import { ciQuestions } from '../../generators/ask/ci.ts';
+import { fromOption } from '../../generators/ask/command-line.ts';
 import { answerNames, builders, hardenings, questions } from '../../generators/ask/questions.ts';
 import { runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from '../../generators/ask/runners.ts';
 import { defaultsInWords, exitCodes, optionsTable, usage } from '../../generators/ask/usage.ts';
@@ -67,6 +69,18 @@ describe('usage', () => {
     for (const { option } of Object.values(runnerQuestions)) {
       expect(usage().slice(usage().indexOf('To add a runner'))).toContain(`--${option}`);
     }
+  });
+
+  it('says how an older runner is taken over', () => {
+    expect(entries.find(entry => entry.startsWith(`  --${fromOption.option} <path>`))).toContain(
+      fromOption.help,
+    );
+  });
+
+  it('says how a project gains the job, and with which options', () => {
+    expect(usage()).toContain('yo gitlab-runner-docker:ci <project>');
+    const after = entries.slice(entries.findIndex(entry => entry.includes('--ci <project>'))).join(' ');
+    for (const { option } of Object.values(ciQuestions)) expect(after).toContain(`--${option}`);
   });
 
   it('fits into a terminal of 120 columns', () => {

@@ -53,8 +53,8 @@ describe('a project on the disk', () => {
     const folder = projectWith({ '.gitlab-ci.yml': 'a:\n  script: [x]\n...\n' });
     const lines = addToProject(folder, sample, true);
     expect(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8')).toBe('a:\n  script: [x]\n...\n');
-    expect(lines).toContain('      + build-image:');
-    expect(lines.join('\n')).not.toContain('...\n');
+    expect(lines[0]).toContain('\n+build-image:\n');
+    expect(lines[0]).not.toMatch(/^-(?!--)/m);
   });
 
   it('is looked into as far as its pipeline includes its own files, each once', () => {
