@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ciQuestions } from '../generators/ask/ci.ts';
-import { fromOption, outliveReaders, switches } from '../generators/ask/command-line.ts';
+import { outliveReaders, sources, switches } from '../generators/ask/command-line.ts';
 import { refuseUnknownOptions } from '../generators/ask/options.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
 import { Refusal } from '../generators/ask/refusal.ts';
@@ -33,7 +33,12 @@ const options = {
   ),
   runner: { type: 'string' },
   ci: { type: 'string' },
-  ...(isRunner || isCi ? {} : { [fromOption.option]: { type: 'string' } as const }),
+  ...(isRunner || isCi
+    ? {}
+    : {
+        ...Object.fromEntries(Object.keys(sources).map(name => [name, { type: 'string' } as const])),
+        'print-answers': { type: 'boolean' } as const,
+      }),
   ...Object.fromEntries(Object.keys(switches).map(name => [name, { type: 'boolean' } as const])),
   completion: { type: 'string' },
   help: { type: 'boolean', short: 'h' },

@@ -1,5 +1,6 @@
 import type Generator from 'yeoman-generator';
 import { refuseUnknownOptions, switchOption, typedOption } from './options.ts';
+import { presets } from './presets.ts';
 import type { Question } from './questions.ts';
 import { Refusal } from './refusal.ts';
 
@@ -16,18 +17,20 @@ export const switches = {
   'dry-run': 'print what would change as a diff, write nothing',
 } as const;
 
-/** The option that names an older runner, and what it does. */
-export const fromOption = {
-  option: 'from',
-  help: 'take over an older runner: its config.toml, docker-compose.yml, a file with its "docker run" or "register" command, or their folder',
+/** Options that bring several answers at once, and one that shows them all. Only a repository has them. */
+export const sources = {
+  preset: `several answers at once: ${Object.keys(presets).join(', ')}; options win`,
+  answers: 'a YAML file of answers, by the names of options; options win',
+  from: 'take over an older runner: its config.toml, docker-compose.yml, a file with its "docker run" or "register" command, or the folder with these',
 } as const;
+export const printAnswers = 'print all answers as such a file, write nothing';
 
 /** The word of a command line that is no option. */
 export type Word = 'directory' | 'name' | 'project';
 
-/** How the own command says that word, which is the name of an option there. */
-const wordOptions: Readonly<Record<Word, readonly string[]>> = {
-  directory: [],
+/** Options that go with that word: the own command says a name, and a project, by an option. */
+const optionsBeside: Readonly<Record<Word, readonly string[]>> = {
+  directory: [...Object.keys(sources), 'print-answers'],
   name: ['runner'],
   project: ['ci'],
 };
@@ -38,14 +41,18 @@ export interface CommandLine<Name extends string> {
   readonly argument: string | undefined;
   /** The answers that options gave: checked, and kept as they were typed. */
   readonly given: { [N in Name]?: string };
-  /** Where the files of an older runner are. */
-  readonly from: string | undefined;
   /** Whether to ask, for answers and whether to replace files: there is a terminal, and --defaults was not given. */
   readonly asks: boolean;
   /** Whether to replace what the owner changed, where both do not go. */
   readonly force: boolean;
   /** Whether to say what would change, and write nothing. */
   readonly dryRun: boolean;
+  /** The preset, the file of answers, and where the files of an older runner are, as they were typed. */
+  readonly preset: string | undefined;
+  readonly answersFile: string | undefined;
+  readonly from: string | undefined;
+  /** Whether to print the answers, and write nothing. */
+  readonly printsAnswers: boolean;
 }
 
 /**
@@ -68,19 +75,26 @@ export function readCommandLine<Name extends string>(
   refuseUnknownOptions(words, [
     ...yeomanOptions,
     ...Object.keys(switches),
-    ...wordOptions[what],
-    ...(what === 'directory' ? [fromOption.option] : []),
+    ...optionsBeside[what],
     ...namesOf(asked).map(name => asked[name].option),
   ]);
   const isOn = (option: string, camelCase: string = option) =>
     naming(option, () => switchOption(option, options[option] ?? options[camelCase] ?? false, words));
+  const source = (option: string) =>
+    options[option] === undefined
+      ? undefined
+      : naming(option, () => typedOption(option, options[option], words));
+  const printsAnswers = isOn('print-answers', 'printAnswers');
   const terminal = Boolean(options.terminal ?? (process.stdin.isTTY && process.stdout.isTTY));
   const argument = options[what] ?? args[0];
   const commandLine = {
     argument: argument === undefined ? undefined : String(argument),
     given: givenAnswers(asked, options, words),
-    from: options.from === undefined ? undefined : pathOf(options.from, words),
-    asks: !isOn('defaults') && terminal,
+    asks: !isOn('defaults') && !printsAnswers && terminal,
+    preset: source('preset'),
+    answersFile: source('answers'),
+    from: source('from'),
+    printsAnswers,
     force: isOn('force'),
     dryRun: isOn('dry-run', 'dryRun'),
   };
@@ -90,30 +104,22 @@ export function readCommandLine<Name extends string>(
   return commandLine;
 }
 
-/** @throws Refusal if there is no path in it */
-function pathOf(value: unknown, words: readonly string[]): string {
-  return naming(fromOption.option, () => {
-    const path = typedOption(fromOption.option, value, words);
-    if (path.trim() === '') throw new Refusal('it needs the path of a file or a folder.');
-    return path;
-  });
-}
-
 /** Declares each question as an option to Yeoman, whose --help shows them. */
 export function declareOptions<Name extends string>(
   generator: Generator,
   asked: Readonly<Record<Name, Question<unknown>>>,
   defaultInWords: (name: Name) => string,
-  word: Word,
 ): void {
   for (const name of namesOf(asked)) {
     const { option, help, yesNo } = asked[name];
     const description = `${help} (default: ${defaultInWords(name)})`;
     generator.option(option, { type: yesNo ? Boolean : String, description });
   }
-  if (word === 'directory') {
-    const { option, help: description } = fromOption;
-    generator.option(option, { type: String, description });
+  if ('gitlabUrl' in asked) {
+    for (const [option, description] of Object.entries(sources)) {
+      generator.option(option, { type: String, description });
+    }
+    generator.option('print-answers', { type: Boolean, description: printAnswers });
   }
   for (const [option, description] of Object.entries(switches)) {
     generator.option(option, { type: Boolean, description });

@@ -1,5 +1,6 @@
 import { ciQuestions } from './ci.ts';
-import { fromOption, switches } from './command-line.ts';
+import { printAnswers, sources, switches } from './command-line.ts';
+import { presets } from './presets.ts';
 import { type AnswerName, answerNames, builders, hardenings, type Question, questions } from './questions.ts';
 import { ownNames, project, runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from './runners.ts';
 
@@ -34,7 +35,8 @@ export function usage(): string {
   const ofRunner = optionsOf(ownNames.map(name => questions[name]));
   const lines = [
     ...answerNames.map(name => optionOf(questions[name], defaultsInWords(name))),
-    [`--${fromOption.option} <path>`, fromOption.help] as const,
+    ...Object.entries(sources).map(([option, help]) => [`--${option} <value>`, help] as const),
+    ['--print-answers', printAnswers] as const,
     ...Object.entries(switches).map(([option, help]) => [`--${option}`, help] as const),
     ['--completion <shell>', ownOptions.completion] as const,
     ['--help, --version', 'print this, or the version'] as const,
@@ -65,13 +67,23 @@ export function usage(): string {
     'What --hardening takes away:',
     ...Object.entries(hardenings).flatMap(([name, sentence]) => row(name, sentence)),
     '',
+    'The presets:',
+    ...Object.entries(presets).flatMap(([name, { means }]) => row(name, means)),
+    '',
     'Exit codes (NO_COLOR in the environment takes the colours of the prompts away):',
     ...Object.entries(exitCodes).flatMap(([code, sentence]) => row(code, sentence)),
   ].join('\n');
 }
 
+function presetRow([name, { means, answers }]: [string, (typeof presets)[string]]): string {
+  const options = answerNames.flatMap(one =>
+    answers[one] ? `\`--${questions[one].option} ${answers[one]}\`` : [],
+  );
+  return `| \`${name}\` | ${means}: ${options.join(', ')} |`;
+}
+
 function ciUsage(): string[] {
-  const options = optionsOf(ciQuestions);
+  const options = optionsOf(Object.values(ciQuestions));
   return [
     "To add the job that builds and pushes an image to a project's own .gitlab-ci.yml:",
     '  generator-gitlab-runner-docker [directory] --ci <project> [options]',
@@ -84,12 +96,8 @@ function ciUsage(): string[] {
 }
 
 /** Those options, in one line. */
-function optionsOf(
-  asked: Readonly<Record<string, Question<unknown>>> | readonly Question<unknown>[],
-): string {
-  return Object.values(asked)
-    .map(({ option }) => `--${option}`)
-    .join(', ');
+function optionsOf(asked: readonly Question<unknown>[]): string {
+  return asked.map(({ option }) => `--${option}`).join(', ');
 }
 
 /** The text in lines of at most so many characters, broken at spaces. */
@@ -120,6 +128,7 @@ export function optionsTable(): string {
     ...['| option | default | what it is |', '|---|---|---|', ...rows, ''],
     ...['| option of a further runner | default | what it is |', '|---|---|---|', ...furtherRows, ''],
     ...['| builder | what it means |', '|---|---|', ...sentences(builders), ''],
-    ...['| hardening | what it means |', '|---|---|', ...sentences(hardenings)],
+    ...['| hardening | what it means |', '|---|---|', ...sentences(hardenings), ''],
+    ...['| preset | what it is |', '|---|---|', ...Object.entries(presets).map(presetRow)],
   ].join('\n');
 }

@@ -30,5 +30,11 @@ export function render(
   const ofRunner = runner && { image: runner.executor.image, tags: runner.tags, pipeline: runner.pipeline };
   const paths = filesOf(repository).map(({ path }) => path);
   const data = { ...quoting, ...repository, paths, ...ofRunner };
-  return ejs.render(readFileSync(filename, 'utf8'), data, { filename, root: templates, cache: true });
+  // An error says the template, not its line: what would count lines is a third of the time to compile.
+  return ejs.render(readFileSync(filename, 'utf8'), data, {
+    filename,
+    root: templates,
+    cache: true,
+    compileDebug: false,
+  });
 }

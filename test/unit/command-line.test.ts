@@ -12,10 +12,13 @@ describe('readCommandLine', () => {
     expect(read({ terminal: true })).toEqual({
       argument: undefined,
       given: {},
-      from: undefined,
       asks: true,
       force: false,
       dryRun: false,
+      preset: undefined,
+      answersFile: undefined,
+      from: undefined,
+      printsAnswers: false,
     });
   });
 

@@ -2,8 +2,14 @@ import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
 import { ciQuestions } from '../../generators/ask/ci.ts';
-import { fromOption } from '../../generators/ask/command-line.ts';
-import { answerNames, builders, hardenings, questions } from '../../generators/ask/questions.ts';
+import { presets } from '../../generators/ask/presets.ts';
+import {
+  type AnswerName,
+  answerNames,
+  builders,
+  hardenings,
+  questions,
+} from '../../generators/ask/questions.ts';
 import { runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from '../../generators/ask/runners.ts';
 import { defaultsInWords, exitCodes, optionsTable, usage } from '../../generators/ask/usage.ts';
 
@@ -71,12 +77,6 @@ describe('usage', () => {
     }
   });
 
-  it('says how an older runner is taken over', () => {
-    expect(entries.find(entry => entry.startsWith(`  --${fromOption.option} <path>`))).toContain(
-      fromOption.help,
-    );
-  });
-
   it('says how a project gains the job, and with which options', () => {
     expect(usage()).toContain('yo gitlab-runner-docker:ci <project>');
     const after = entries.slice(entries.findIndex(entry => entry.includes('--ci <project>'))).join(' ');
@@ -93,8 +93,8 @@ describe('optionsTable', () => {
   const rowsOf = (table: unknown) =>
     (table as { rows: { text: string }[][] }).rows.map(cells => cells.map(({ text }) => text));
 
-  it('is a Markdown table with one row for each question, and one for the builders, and one for the levels of hardening', () => {
-    expect(tables.map(({ type }) => type)).toEqual(['table', 'table', 'table', 'table']);
+  it('is a Markdown table with one row for each question, and one for the builders, the levels of hardening, and the presets', () => {
+    expect(tables.map(({ type }) => type)).toEqual(Array(5).fill('table'));
     expect(rowsOf(tables[0])).toEqual(
       answerNames.map(name => [
         `\`--${questions[name].option}\``,
@@ -105,6 +105,19 @@ describe('optionsTable', () => {
     for (const [number, choices] of [builders, hardenings].entries()) {
       expect(rowsOf(tables[number + 2])).toEqual(
         Object.entries(choices).map(([name, sentence]) => [`\`${name}\``, sentence]),
+      );
+    }
+  });
+
+  it('has a table of presets, with the options that each stands for', () => {
+    for (const [at, [name, { means, answers }]] of Object.entries(presets).entries()) {
+      const [shown, words = ''] = rowsOf(tables[4])[at] ?? [];
+      expect([shown, words]).toEqual([`\`${name}\``, expect.stringContaining(means)]);
+      const typed = [...words.matchAll(/`--(\S+) (\S+)`/g)].map(([, option, value]) => [option, value]);
+      expect(typed.sort()).toEqual(
+        Object.entries(answers)
+          .map(([one, value]) => [questions[one as AnswerName].option, value])
+          .sort(),
       );
     }
   });
