@@ -129,7 +129,7 @@ function report(
   const [idle, decided] = [keysOf('default'), keysOf('decided')];
   const missed = [...new Set(notUnderstood), ...unknown.map(name => `${name} of .env`)];
   return [
-    `Taken over from ${from}: ${carried.runners.length} [[runners]], ${count} of them with a token, which goes to .env (0600).`,
+    `Taken over from ${from}: ${carried.runners.length} [[runners]], ${count === 0 ? 'none' : count} with a token${count === 0 ? '' : ', which goes to .env (0600)'}.`,
     ...(idle === '' ? [] : [`Left out, since they mean what is so without them: ${idle}.`]),
     ...(decided === ''
       ? []

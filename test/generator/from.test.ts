@@ -45,7 +45,7 @@ describe('--from', () => {
       runners: [{ limit: 2, docker: { cpu_shares: 512 } }],
     });
     expect(printed).toContain(
-      'Taken over from old: 1 [[runners]], 1 of them with a token, which goes to .env (0600).',
+      'Taken over from old: 1 [[runners]], 1 with a token, which goes to .env (0600).',
     );
     expect(printed).not.toContain('make register\n');
   });

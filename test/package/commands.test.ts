@@ -157,7 +157,7 @@ describe.each(normalUsers)('$name, without a terminal', way => {
     const { code, stdout, stderr } = await workplace.run(way, 'runner', '--from', 'old');
 
     expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: '' });
-    expect(stderr).toContain('Taken over from old: 1 [[runners]], 1 of them with a token');
+    expect(stderr).toContain('Taken over from old: 1 [[runners]], 1 with a token');
     expect(workplace.read('runner/.env')).toContain(`RUNNER_TOKEN=${token}`);
     const { 'runner/.env': _, 'old/config.toml': __, ...others } = workplace.texts();
     expect(stderr + JSON.stringify(others)).not.toContain(token);

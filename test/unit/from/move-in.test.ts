@@ -339,6 +339,7 @@ docker run --rm -v /srv/gitlab-runner/config:/etc/gitlab-runner gitlab/gitlab-ru
         'gitlab-runner register -n -u https://x.example.com -r GR1348941abcdefghijk --executor docker\n',
     });
     expect(environment).toContain('\nREGISTRATION_TOKEN=GR1348941abcdefghijk\n');
+    expect(said).toContain('1 [[runners]], none with a token.');
     expect(said).not.toContain('GR1348941');
   });
 });
