@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { defaultFor } from '../../generators/ask/questions.ts';
 import { usage } from '../../generators/ask/usage.ts';
+import { renderAll } from '../support/rendered.ts';
 import { newFolder, textsBelow } from '../support/run-generator.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -194,6 +195,19 @@ describe('the own command', () => {
     expect(textsBelow(folder)).toEqual({ Makefile: 'mine\n' });
     expect((await run(folder, '--force')).status).toBe(0);
     expect(textsBelow(folder).Makefile).not.toBe('mine\n');
+  });
+
+  it('writes all that one of them wants where two run at once, and the other says why it did not', async () => {
+    const folder = newFolder();
+    const both = await Promise.all(['5', '6'].map(count => run(folder, 'x', '--concurrent', count)));
+    expect(both.filter(({ status }) => status === 0)).not.toEqual([]);
+    for (const { status, stderr } of both) {
+      if (status !== 0) expect(stderr).toMatch(/Another run.* just now|somebody changed|are there already/);
+    }
+    const { '.yo-rc.json': _, ...texts } = textsBelow(join(folder, 'x'));
+    const { concurrent } = answers(join(folder, 'x'));
+    expect(['5', '6']).toContain(concurrent);
+    expect(texts).toEqual(renderAll({ concurrent: concurrent! }, 'x'));
   });
 
   it('ends with one line on stderr where .yo-rc.json cannot be read', async () => {
