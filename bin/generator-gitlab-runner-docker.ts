@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ciQuestions } from '../generators/ask/ci.ts';
 import { outliveReaders, sources, switches } from '../generators/ask/command-line.ts';
 import { refuseUnknownOptions } from '../generators/ask/options.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
@@ -13,9 +14,15 @@ import type { Door, Request } from '../generators/scaffold.ts';
 
 const words = process.argv.slice(2);
 
-/** With --runner the options are those of the generator that adds one. */
-const isRunner = words.some(word => /^--runner(=|$)/.test(word));
-const asked: Readonly<Record<string, Question<unknown>>> = isRunner ? runnerQuestions : questions;
+/** With --runner and with --ci the options are those of what they do. */
+const isGiven = (option: string) =>
+  words.some(word => word === `--${option}` || word.startsWith(`--${option}=`));
+const [isRunner, isCi] = ['runner', 'ci'].map(isGiven);
+const asked: Readonly<Record<string, Question<unknown>>> = isRunner
+  ? runnerQuestions
+  : isCi
+    ? ciQuestions
+    : questions;
 
 const options = {
   ...Object.fromEntries(
@@ -25,7 +32,8 @@ const options = {
     ]),
   ),
   runner: { type: 'string' },
-  ...(isRunner
+  ci: { type: 'string' },
+  ...(isRunner || isCi
     ? {}
     : {
         ...Object.fromEntries(Object.keys(sources).map(name => [name, { type: 'string' } as const])),
@@ -57,12 +65,18 @@ async function main(): Promise<void> {
   if (values.completion !== undefined) return printCompletion(String(values.completion));
 
   const request = { args: positionals, options: values, words, cwd: process.cwd() };
-  if (isRunner) {
+  if (isRunner && isCi) throw new Refusal('Give --runner or --ci, not both.');
+  if (isRunner || isCi) {
     const [directory = '.', ...more] = positionals;
     if (directory === '') throw new Refusal('The directory is an empty text: leave it out, or name one.');
     if (more.length > 0) throw new Refusal(`Give one directory, not ${positionals.length}.`);
+    const at = { ...request, destinationRoot: resolve(directory) };
+    if (isCi) {
+      const { ciDoor } = await import('../generators/scaffold-ci.ts');
+      return run(ciDoor, { ...at, args: [values.ci] });
+    }
     const { runnerDoor } = await import('../generators/scaffold-runner.ts');
-    await run(runnerDoor, { ...request, args: [values.runner], destinationRoot: resolve(directory) });
+    await run(runnerDoor, { ...at, args: [values.runner] });
   } else {
     const { repositoryDoor } = await import('../generators/scaffold-repository.ts');
     await run(repositoryDoor, request);

@@ -32,6 +32,8 @@ const { metafile } = await build({
   entryPoints: [
     'bin/generator-gitlab-runner-docker.ts',
     'generators/app/index.ts',
+    'generators/ci/index.ts',
+    'generators/ci/index.ts',
     'generators/runner/index.ts',
   ],
   outdir: 'dist',

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { completeAnswers, reconsider, refuseIdle } from './ask/answers.ts';
 import { presetNamed } from './ask/presets.ts';
 import { type Answered, type Basis, repositoryPrompts, rest } from './ask/prompts.ts';
 import { type AnswerName, answerNames, questions, type TypedAnswers, typedFrom } from './ask/questions.ts';
 import { Refusal } from './ask/refusal.ts';
 import { defaultsInWords } from './ask/usage.ts';
+import type { RunnerRepository } from './plan/plan.ts';
 import type { Decision, Door, Scaffold } from './scaffold.ts';
 
 /** Asks what the repository should be, and writes it. */
@@ -19,7 +21,9 @@ export const repositoryDoor: Door<AnswerName> = {
 
 async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   const { asks, answersFile, preset, ...commandLine } = scaffold.commandLine;
-  const { answers: saved, runners } = scaffold.writer.saved;
+  const moved = await movedIn(scaffold);
+  const saved = moved?.answers ?? scaffold.writer.saved.answers;
+  const runners = moved?.further ?? scaffold.writer.saved.runners;
   const given = { ...(answersFile === undefined ? {} : await answersIn(answersFile)), ...commandLine.given };
   const basis = { saved, given, preset: preset === undefined ? {} : presetOf(preset), engine: undefined };
   const answered: Answered = asks
@@ -28,7 +32,22 @@ async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   const answers = completeAnswers(together(basis, answered));
   // A file of all answers has idle ones too.
   refuseIdle(commandLine.given, answers);
-  return [answers, runners];
+  return moved ? [answers, runners, moved.addTo] : [answers, runners];
+}
+
+/** @throws Refusal if an older runner is to come where a repository is already, or cannot be read */
+async function movedIn({ commandLine: { from }, writer: { isNew, folder }, cwd }: Scaffold<AnswerName>) {
+  if (from === undefined) return undefined;
+  if (from.trim() === '') throw new Refusal('--from: it needs the path of a file or a folder.');
+  if (!isNew) {
+    throw new Refusal(
+      `There is a repository in ${folder} already: name a new folder for what --from takes over. Nothing was written.`,
+    );
+  }
+  // Its parsers are loaded only where they are needed.
+  const { readOldRunner, additions } = await import('./from/old-runner.ts');
+  const moved = readOldRunner(resolve(cwd, from));
+  return { ...moved, addTo: (repository: RunnerRepository) => additions(repository, moved, from) };
 }
 
 /** The answers of a run: what was answered counts most, then options, the preset, and the run before. */

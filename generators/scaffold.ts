@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { basename, resolve } from 'node:path';
-import { type CommandLine, readCommandLine } from './ask/command-line.ts';
+import { type CommandLine, readCommandLine, type Word } from './ask/command-line.ts';
 import { type Answered, type Prompt, sentenceAgainst } from './ask/prompts.ts';
 import type { Answers, Question } from './ask/questions.ts';
 import { Refusal } from './ask/refusal.ts';
 import { completeRunners, type TypedRunners } from './ask/runners.ts';
 import { type Engine, lookAtEngine } from './plan/engine.ts';
-import { planRepository } from './plan/plan.ts';
-import { RepositoryWriter } from './write/repository-writer.ts';
+import { planRepository, type RunnerRepository } from './plan/plan.ts';
+import { type Additions, RepositoryWriter } from './write/repository-writer.ts';
 import { settle } from './write/transaction.ts';
 
 /** Whom a run talks with: a terminal of its own, or Yeoman's. */
@@ -23,17 +23,18 @@ export interface Door<Name extends string> {
   readonly questions: Readonly<Record<Name, Question<unknown>>>;
   readonly defaultInWords: (name: Name) => string;
   /** The word that is no option. */
-  readonly word: 'directory' | 'name';
+  readonly word: Word;
   readonly wordHelp: string;
   /**
-   * Finds out what the repository is to be: from options, from the run before, and by asking.
+   * Finds out what the repository is to be: from options, from the run before, and by asking. What writes no repository
+   * does its work, and returns undefined.
    * @throws Refusal if that cannot be
    */
-  readonly decide: (scaffold: Scaffold<Name>) => Promise<Decision>;
+  readonly decide: (scaffold: Scaffold<Name>) => Promise<Decision | undefined>;
 }
 
-/** All answers of a repository, and those of its further runners. */
-export type Decision = readonly [Answers, TypedRunners];
+/** All answers of a repository, those of its further runners, and what an older runner has beyond them. */
+export type Decision = readonly [Answers, TypedRunners, ((repository: RunnerRepository) => Additions)?];
 
 /** What was typed, as its reader hands it over: see readCommandLine. */
 export interface Request {
@@ -62,7 +63,8 @@ export class Scaffold<Name extends string> {
   writer!: RepositoryWriter;
   readonly #folder: string;
   readonly #door: Door<Name>;
-  readonly #cwd: string;
+  /** Where the command was given. */
+  readonly cwd: string;
   readonly #dialogue: Dialogue;
   #engine: Promise<Engine | undefined> = Promise.resolve(undefined);
   #decision: Decision | undefined;
@@ -74,7 +76,7 @@ export class Scaffold<Name extends string> {
     const directory = door.word === 'directory' ? (this.commandLine.argument ?? '') : '';
     this.#folder = resolve(destinationRoot, directory);
     this.#door = door;
-    this.#cwd = cwd;
+    this.cwd = cwd;
     this.#dialogue = dialogue;
   }
 
@@ -97,8 +99,8 @@ export class Scaffold<Name extends string> {
    * @throws Refusal if that cannot go well: nothing is written then; or if the owner has still something to decide
    */
   async write(): Promise<void> {
-    if (!this.#decision) throw new Error('Nothing was decided yet.');
-    const [answers, runners] = this.#decision;
+    if (!this.#decision) return;
+    const [answers, runners, addTo] = this.#decision;
     const { asks, force, dryRun, printsAnswers } = this.commandLine;
     if (printsAnswers) {
       const { writeAnswers } = await import('./ask/answers-file.ts');
@@ -117,10 +119,12 @@ export class Scaffold<Name extends string> {
       ? (question: string, byDefault: boolean) => this.#mayWrite(question, byDefault)
       : undefined;
     const rules = { force, dryRun, mayWrite, print };
-    const undecided = await this.writer.write(repository, this.#decision, rules);
+    const added = addTo?.(repository);
+    const undecided = await this.writer.write(repository, [answers, runners], rules, added);
+    for (const line of added ? ['', ...added.lines] : []) print(line);
     const engine = await this.#engine;
     const isExamined = asks && !dryRun && undecided === undefined && (await this.#examine(engine));
-    const steps = dryRun ? [] : this.writer.steps(repository, this.#cwd, engine, isExamined);
+    const steps = dryRun ? [] : this.writer.steps(repository, this.cwd, engine, isExamined);
     for (const step of steps) print(step);
     if (undecided !== undefined) throw new Refusal(undecided);
   }
@@ -135,6 +139,10 @@ export class Scaffold<Name extends string> {
       );
     }
     return engine;
+  }
+
+  print(line: string): void {
+    this.#dialogue.print(line);
   }
 
   ask(prompts: readonly Prompt[]): Promise<Answered> {

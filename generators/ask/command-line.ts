@@ -17,12 +17,23 @@ export const switches = {
   'dry-run': 'print what would change as a diff, write nothing',
 } as const;
 
-/** Options that bring several answers at once, and one that shows them all. A further runner has none of them. */
+/** Options that bring several answers at once, and one that shows them all. Only a repository has them. */
 export const sources = {
   preset: `several answers at once: ${Object.keys(presets).join(', ')}; options win`,
   answers: 'a YAML file of answers, by the names of options; options win',
+  from: 'take over an older runner: its config.toml, docker-compose.yml, a file with its "docker run" or "register" command, or the folder with these',
 } as const;
 export const printAnswers = 'print all answers as such a file, write nothing';
+
+/** The word of a command line that is no option. */
+export type Word = 'directory' | 'name' | 'project';
+
+/** Options that go with that word: the own command says a name, and a project, by an option. */
+const optionsBeside: Readonly<Record<Word, readonly string[]>> = {
+  directory: [...Object.keys(sources), 'print-answers'],
+  name: ['runner'],
+  project: ['ci'],
+};
 
 /** What a user asks for on the command line, where there are questions of those names. */
 export interface CommandLine<Name extends string> {
@@ -36,9 +47,10 @@ export interface CommandLine<Name extends string> {
   readonly force: boolean;
   /** Whether to say what would change, and write nothing. */
   readonly dryRun: boolean;
-  /** The preset, and the file of answers, as they were typed. */
+  /** The preset, the file of answers, and where the files of an older runner are, as they were typed. */
   readonly preset: string | undefined;
   readonly answersFile: string | undefined;
+  readonly from: string | undefined;
   /** Whether to print the answers, and write nothing. */
   readonly printsAnswers: boolean;
 }
@@ -55,7 +67,7 @@ export interface CommandLine<Name extends string> {
  */
 export function readCommandLine<Name extends string>(
   asked: Readonly<Record<Name, Question<unknown>>>,
-  what: 'directory' | 'name',
+  what: Word,
   args: readonly unknown[],
   options: Readonly<Record<string, unknown>>,
   words: readonly string[],
@@ -63,8 +75,7 @@ export function readCommandLine<Name extends string>(
   refuseUnknownOptions(words, [
     ...yeomanOptions,
     ...Object.keys(switches),
-    // How the command of this package says that name.
-    ...(what === 'name' ? ['runner'] : [...Object.keys(sources), 'print-answers']),
+    ...optionsBeside[what],
     ...namesOf(asked).map(name => asked[name].option),
   ]);
   const isOn = (option: string, camelCase: string = option) =>
@@ -82,6 +93,7 @@ export function readCommandLine<Name extends string>(
     asks: !isOn('defaults') && !printsAnswers && terminal,
     preset: source('preset'),
     answersFile: source('answers'),
+    from: source('from'),
     printsAnswers,
     force: isOn('force'),
     dryRun: isOn('dry-run', 'dryRun'),

@@ -74,6 +74,8 @@ export function refuseUnknownOptions(words: readonly string[], known: readonly s
 export function closestTo(name: string, known: readonly string[]): string | undefined {
   const [closest] = known
     .map(candidate => ({ candidate, far: distance(name, candidate) }))
+    // Of a short one some letters have to be the same.
+    .filter(({ candidate, far }) => far < candidate.length)
     .filter(({ candidate, far }) => far <= Math.max(2, candidate.length / 3) || candidate.startsWith(name))
     .sort((one, other) => one.far - other.far);
   return closest?.candidate;

@@ -1,3 +1,4 @@
+import { ciQuestions } from './ci.ts';
 import { printAnswers, sources, switches } from './command-line.ts';
 import { presets } from './presets.ts';
 import { type AnswerName, answerNames, builders, hardenings, type Question, questions } from './questions.ts';
@@ -9,6 +10,7 @@ export const completionShells = ['bash', 'zsh', 'fish'] as const;
 /** Options of the command that are no questions, and not for `yo`. */
 export const ownOptions = {
   runner: 'add a runner of this name to the repository',
+  ci: 'add the job that builds and pushes an image to the pipeline of the project in this folder',
   completion: `print what completes these options in a shell: ${completionShells.join(', ')}`,
 } as const;
 
@@ -30,7 +32,7 @@ export function defaultsInWords(name: AnswerName): string {
 export function usage(): string {
   const optionOf = ({ option, help, yesNo }: Question<unknown>, byDefault: string) =>
     [`--${option}${yesNo ? '' : ' <value>'}`, `${help} (default: ${byDefault})`] as const;
-  const own = ownNames.map(name => `--${questions[name].option}`).join(', ');
+  const ofRunner = optionsOf(ownNames.map(name => questions[name]));
   const lines = [
     ...answerNames.map(name => optionOf(questions[name], defaultsInWords(name))),
     ...Object.entries(sources).map(([option, help]) => [`--${option} <value>`, help] as const),
@@ -54,8 +56,10 @@ export function usage(): string {
     'To add a runner to a repository, in the same container and with tags and a token of its own:',
     '  generator-gitlab-runner-docker [directory] --runner <name> [options]',
     '  yo gitlab-runner-docker:runner <name> [options]',
-    ...wrapped(`It takes ${own}, and what follows; for all else it has what the repository has.`, 120),
+    ...wrapped(`It takes ${ofRunner}, and what follows; for all else it has what the repository has.`, 120),
     ...row(...optionOf(project, project.default)),
+    '',
+    ...ciUsage(),
     '',
     'The builders:',
     ...Object.entries(builders).flatMap(([name, sentence]) => row(name, sentence)),
@@ -76,6 +80,24 @@ function presetRow([name, { means, answers }]: [string, (typeof presets)[string]
     answers[one] ? `\`--${questions[one].option} ${answers[one]}\`` : [],
   );
   return `| \`${name}\` | ${means}: ${options.join(', ')} |`;
+}
+
+function ciUsage(): string[] {
+  const options = optionsOf(Object.values(ciQuestions));
+  return [
+    "To add the job that builds and pushes an image to a project's own .gitlab-ci.yml:",
+    '  generator-gitlab-runner-docker [directory] --ci <project> [options]',
+    '  yo gitlab-runner-docker:ci <project> [options]',
+    ...wrapped(
+      `The project is a folder. It takes ${options}; where none is given, what the repository in the directory has counts.`,
+      120,
+    ),
+  ];
+}
+
+/** Those options, in one line. */
+function optionsOf(asked: readonly Question<unknown>[]): string {
+  return asked.map(({ option }) => `--${option}`).join(', ');
 }
 
 /** The text in lines of at most so many characters, broken at spaces. */

@@ -5,6 +5,8 @@ export interface ConfigEntry {
   readonly key: string;
   readonly value: string | number | boolean | readonly string[];
   readonly why: readonly string[];
+  /** Whether an empty line is before it, so that changes on the two sides of that go together. */
+  readonly isApart?: true;
 }
 
 /** A variable of the pipeline; `why` is a comment above it, and may stand for those that follow it too. */

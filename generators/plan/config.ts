@@ -11,6 +11,8 @@ export interface RunnerConfig {
   readonly docker: readonly ConfigEntry[];
   readonly cache: readonly ConfigEntry[];
   readonly s3: readonly ConfigEntry[];
+  /** Further tables, as text: those that an older runner had. */
+  readonly tables?: string;
 }
 
 /** What of the surroundings shows in config.toml. */

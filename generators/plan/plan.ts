@@ -1,5 +1,5 @@
 import { type Answers, type BuilderName, usesHostEngine } from '../ask/questions.ts';
-import type { Names } from './builder.ts';
+import type { ConfigEntry, Names } from './builder.ts';
 import { planOfBuilder } from './builders.ts';
 import { type Compose, planNetworks, planVolumes } from './compose.ts';
 import { planConfig, type RunnerConfig, volumesOf } from './config.ts';
@@ -25,6 +25,11 @@ export interface Runner {
   readonly runUntagged: boolean;
   /** Which branches and tags GitLab lets it serve. */
   readonly accessLevel: Hardening['accessLevel'];
+  /** Whether it stays with the project that it was created for. */
+  readonly locked: boolean;
+  /** Seconds after which a job is stopped. */
+  readonly maximumTimeout: number;
+  readonly paused: boolean;
   readonly builder: BuilderName;
   /** The variable of .env with its token. */
   readonly tokenVariable: string;
@@ -51,6 +56,8 @@ export interface RunnerRepository {
   /** The ways to build images, each once. */
   readonly builders: readonly BuilderName[];
   readonly concurrent: number;
+  /** What an older config.toml had above its first runner, and no answer says. */
+  readonly carried?: { readonly entries: readonly ConfigEntry[]; readonly tables: string };
   readonly logLevel: Answers['logLevel'];
   /** Days after their last use that caches are kept; undefined where nothing is removed by itself. */
   readonly cleanUp: number | undefined;
@@ -177,6 +184,9 @@ function planRunner(answers: Answers, names: Names, own: Own) {
     // GitLab refuses a runner that has no tags and takes no untagged jobs: it could never run anything.
     runUntagged: answers.runUntagged || answers.tags.length === 0,
     accessLevel,
+    locked: true,
+    maximumTimeout: 3600,
+    paused: false,
     builder: answers.builder,
     executor: {
       image: answers.dockerImage,

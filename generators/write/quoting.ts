@@ -30,6 +30,12 @@ function isPlainText(text: string): boolean {
 
 /** A TOML value; a number is a whole one. JSON's strings are TOML's basic strings too, but for DEL, which no answer holds (TOML 1.0). */
 export function toml(value: string | number | boolean | readonly string[]): string {
+  // Of several lines, as scripts are, where they need no escapes.
+  if (
+    typeof value === 'string' &&
+    /^[^\p{Cc}'](?:[^\p{Cc}']|[\n\t]|'(?!''))*\n(?:[^\p{Cc}']|[\n\t])*$/u.test(value)
+  )
+    return `'''\n${value}'''`;
   return typeof value === 'object' ? `[${value.map(item => toml(item)).join(', ')}]` : JSON.stringify(value);
 }
 

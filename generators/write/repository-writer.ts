@@ -39,6 +39,16 @@ export interface Rules {
   readonly print: (line: string) => void;
 }
 
+/** What a run writes beyond what the answers say: it counts as edited by the owner from then on. */
+export interface Additions {
+  /** Whole texts of some of the files, by their paths. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** The text of .env, which holds secrets. */
+  readonly environment: string;
+  /** What its owner has to know of it. */
+  readonly lines: readonly string[];
+}
+
 /** The repository in one folder: what was answered there before, and how a new one is written over it. */
 export class RepositoryWriter {
   readonly folder: string;
@@ -72,6 +82,7 @@ export class RepositoryWriter {
     repository: RunnerRepository,
     [answers, runners]: readonly [Answers, TypedRunners],
     rules: Rules,
+    additions?: Additions,
   ): Promise<string | undefined> {
     const { dryRun, force, print } = rules;
     const texts = textsOf(repository);
@@ -86,14 +97,18 @@ export class RepositoryWriter {
     for (const { kind, path, place, before } of changes) {
       if (kind === 'unknown') print(diff(place, before, texts.get(path)));
     }
+    if (additions) this.#requireNoEnvironment();
     const writes = [
-      ...writesOf(repository, changes),
+      ...writesOf(repository, changes).map(write => ({
+        ...write,
+        after: additions?.texts.get(write.path) ?? write.after,
+      })),
       ...(store.before === store.after ? [] : [{ path: storeName, ...store }]),
     ];
     if (dryRun) for (const { path, before, after } of writes) print(diff(path, before, after));
     else {
       await requireConsent(changes, rules);
-      writeAll(this.folder, writes);
+      writeAll(this.folder, [...writes, ...secretsOf(additions)]);
     }
     return unresolved(changes, dryRun);
   }
@@ -119,6 +134,14 @@ export class RepositoryWriter {
     if (paths.length === 0 || this.saved.written !== undefined) return;
     throw new Refusal(
       `Nothing was written, for version ${this.saved.version ?? '0.1.0'} of this generator wrote them, so what you changed is not known: ${paths.join(', ')}. Commit what you have, run again with --force, which takes the new lines, and look at "git diff".`,
+    );
+  }
+
+  /** @throws Refusal if there is a .env: what is in it may be nowhere else */
+  #requireNoEnvironment(): void {
+    if (!existsSync(join(this.folder, '.env'))) return;
+    throw new Refusal(
+      `There is a .env in ${this.folder}, which --from would replace: move it away, or name a new folder. Nothing was written.`,
     );
   }
 
@@ -187,6 +210,12 @@ function writesOf(repository: RunnerRepository, changes: readonly Change[]): Wri
   return changes.filter(isWritten).map(({ path, place, before, text }) => ({
     ...{ path: place, before, after: text, executable: executables.has(path) },
   }));
+}
+
+/** No diff shows these, and no summary. */
+function secretsOf(additions: Additions | undefined): Write[] {
+  if (!additions) return [];
+  return [{ path: '.env', before: undefined, after: additions.environment, secret: true }];
 }
 
 function isInGit(folder: string): boolean {

@@ -26,6 +26,8 @@ export interface Write {
   readonly after: string | undefined;
   /** Whether a new file may be executed; one that exists keeps its mode. */
   readonly executable?: boolean;
+  /** Whether only its owner may read it. */
+  readonly secret?: boolean;
 }
 
 /** A file by its path from the folder's real one, with Git's blob ids of both texts; null where there is none. */
@@ -113,14 +115,16 @@ export function settle(folder: string, mayWrite: boolean): string | undefined {
 }
 
 function stage(root: string, staging: string, writes: readonly Write[]): void {
-  const moves = writes.map(({ path, before, after, executable = false }, at): Move => {
+  // Some of it may be secret, and a killed run leaves it where "git add" finds it.
+  writeFileSync(join(staging, '.gitignore'), '*\n');
+  const moves = writes.map(({ path, before, after, executable = false, secret = false }, at): Move => {
     const file = join(root, path);
     // A link stays, and what it leads to is replaced.
     const target = existsSync(file) ? realpathSync(file) : file;
     if (before !== undefined) copyFileSync(target, join(staging, `old-${at}`));
     if (after !== undefined) {
       const draft = join(staging, `new-${at}`);
-      writeFileSync(draft, after, { mode: executable ? 0o777 : 0o666, flush: true });
+      writeFileSync(draft, after, { mode: secret ? 0o600 : executable ? 0o777 : 0o666, flush: true });
       if (before !== undefined) chmodSync(draft, statSync(target).mode & 0o7777);
     }
     return { path: relative(root, target), before: idOrNull(before), after: idOrNull(after) };

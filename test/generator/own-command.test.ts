@@ -160,6 +160,11 @@ describe('the own command', () => {
       '--builder: There is no "dnd" here: choose one of socket, dind, buildkit, buildah.',
     ],
     ['an empty directory', [''], 'Give one directory, not 2.'],
+    ['a project that is not there', ['--ci', '../gone'], 'There is no folder'],
+    ['--ci without a project', ['--ci'], "'--ci <value>' argument missing"],
+    ['a runner and a project at once', ['--ci', 'a', '--runner', 'b'], 'Give --runner or --ci, not both.'],
+    ['an older runner that is not there', ['--from', 'gone'], 'There is no '],
+    ['an older runner for a further one', ['--runner', 'a', '--from', 'b'], 'There is no option --from'],
     ['an unknown short option', ['-x'], 'There is no option -x.'],
     ['a value for a switch', ['--force=maybe'], "'--force' does not take an argument"],
     [

@@ -138,6 +138,32 @@ describe.each(normalUsers)('$name, without a terminal', way => {
     expect(workplace.texts()).toEqual(before);
   });
 
+  test('adds the job of a repository to the pipeline of a project', async () => {
+    const workplace = new Workplace(way);
+    await workplace.run(way, 'runner', '--builder', 'buildah', '--tags', 'mine');
+    workplace.project('app', { '.gitlab-ci.yml': 'a:\n  script: [x]\n', Dockerfile: 'FROM scratch\n' });
+    const { code, stdout, stderr } = await workplace.addJob(way, 'runner', '../app');
+
+    expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toContain('The job build-image, in stage build, builds Dockerfile.');
+    expect(workplace.read('app/.gitlab-ci.yml')).toMatch(/^a:\n {2}script: \[x\]\n\n#.*\nbuild-image:\n/);
+    expect(workplace.read('app/.gitlab-ci.yml')).toContain('tags: [mine]');
+  });
+
+  test('takes an older runner over, and shows its token nowhere', async () => {
+    const workplace = new Workplace(way);
+    const token = 'glrt-t1_aBcDeFgHiJkLmNoPqRsT';
+    const config = `[[runners]]\nname = "a"\nurl = "https://x.example.com"\ntoken = "${token}"\nexecutor = "docker"\n`;
+    workplace.project('old', { 'config.toml': config });
+    const { code, stdout, stderr } = await workplace.run(way, 'runner', '--from', 'old');
+
+    expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toContain('Taken over from old: 1 [[runners]], 1 with a token');
+    expect(workplace.read('runner/.env')).toContain(`RUNNER_TOKEN=${token}`);
+    const { 'runner/.env': _, 'old/config.toml': __, ...others } = workplace.texts();
+    expect(stderr + JSON.stringify(others)).not.toContain(token);
+  });
+
   test.each(['007', 'a<%b'])('writes to the folder %s, named exactly so', async name => {
     const workplace = new Workplace(way);
     expect((await workplace.run(way, name)).code).toBe(0);

@@ -13,6 +13,7 @@ import type { Mock } from 'node:test';
 import { afterEach, vi } from 'vitest';
 import { RunContext } from 'yeoman-test';
 import GitLabRunnerDocker from '../../generators/app/index.ts';
+import type GitLabRunnerDockerCi from '../../generators/ci/index.ts';
 import type GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 
 export interface Run {
@@ -22,7 +23,10 @@ export interface Run {
   /** Answers to prompts by their names; without one a prompt takes its default. */
   readonly answers?: Record<string, unknown>;
   /** Another generator than that of the repository. */
-  readonly generator?: typeof GitLabRunnerDocker | typeof GitLabRunnerDockerRunner;
+  readonly generator?:
+    | typeof GitLabRunnerDocker
+    | typeof GitLabRunnerDockerRunner
+    | typeof GitLabRunnerDockerCi;
   /** The engine's version, API and minimum API, as `docker version` prints them; without it no engine answers. */
   readonly engine?: string;
 }

@@ -17,6 +17,7 @@ describe('readCommandLine', () => {
       dryRun: false,
       preset: undefined,
       answersFile: undefined,
+      from: undefined,
       printsAnswers: false,
     });
   });

@@ -13,7 +13,16 @@ describe.each(['bash', 'zsh', 'fish'])('completion for %s', shell => {
   });
 
   it('has the options that are no questions', () => {
-    for (const option of [...Object.keys(switches), 'project', 'runner', 'help', 'version', 'completion']) {
+    for (const option of [
+      ...Object.keys(switches),
+      'project',
+      'runner',
+      'ci',
+      'from',
+      'help',
+      'version',
+      'completion',
+    ]) {
       expect(text).toMatch(new RegExp(`[ '](--|-l )${option}(?![\\w-])`));
     }
   });

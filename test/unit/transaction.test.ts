@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settle, type Write, writeAll } from '../../generators/write/transaction.ts';
-import { temporaryFolder } from '../support/rendered.ts';
+import { run, temporaryFolder } from '../support/rendered.ts';
 import { textsBelow } from '../support/run-generator.ts';
 
 /** Counts the steps that change the file system, and lets one fail; or, as where the process was killed, all from one on. */
@@ -106,6 +106,26 @@ describe('writeAll', () => {
     expect(statSync(join(folder, 'Makefile')).mode & 0o777).toBe(0o640);
     expect(original.lstatSync(join(folder, 'README.md')).isSymbolicLink()).toBe(true);
     expect(readFileSync(join(folder, 'gone/README.md'), 'utf8')).toBe('new\n');
+  });
+
+  it('lets only its owner read a secret, and Git take nothing of what a killed run leaves', () => {
+    const secret = { path: '.env', before: undefined, after: 'TOKEN=x\n', secret: true };
+    writeAll(folder, [secret]);
+    expect(statSync(join(folder, '.env')).mode & 0o777).toBe(0o600);
+    run(folder, ['git', 'init', '--quiet']);
+    const moved = { ...secret, path: 'other.env' };
+    // Each step is the last one, once.
+    for (let step = 1; step < 20; step += 1) {
+      disk.fail(step, 'killed');
+      try {
+        writeAll(folder, [moved]);
+      } catch {}
+      disk.mend();
+      const { stdout } = run(folder, ['git', 'status', '--porcelain', '--untracked-files=all']);
+      expect(stdout.split('\n').filter(line => line.includes('gitlab-runner-docker'))).toEqual([]);
+      settle(folder, true);
+      original.rmSync(join(folder, 'other.env'), { force: true });
+    }
   });
 
   it('never changes a file in place: who has it open reads on undisturbed', () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
+import { ciQuestions } from '../../generators/ask/ci.ts';
 import { presets } from '../../generators/ask/presets.ts';
 import {
   type AnswerName,
@@ -74,6 +75,12 @@ describe('usage', () => {
     for (const { option } of Object.values(runnerQuestions)) {
       expect(usage().slice(usage().indexOf('To add a runner'))).toContain(`--${option}`);
     }
+  });
+
+  it('says how a project gains the job, and with which options', () => {
+    expect(usage()).toContain('yo gitlab-runner-docker:ci <project>');
+    const after = entries.slice(entries.findIndex(entry => entry.includes('--ci <project>'))).join(' ');
+    for (const { option } of Object.values(ciQuestions)) expect(after).toContain(`--${option}`);
   });
 
   it('fits into a terminal of 120 columns', () => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -27,6 +27,8 @@ export interface Way {
   readonly command: readonly string[];
   /** The same for adding a runner; its name follows. */
   readonly addRunner: readonly string[];
+  /** The same for adding a job to a project; its folder follows. */
+  readonly addJob: readonly string[];
   /** What the command itself prints before an error's sentence. */
   readonly beforeError: RegExp;
 }
@@ -39,6 +41,7 @@ export const own: Way = {
   exists: true,
   command: asNormalUser(ownCommand),
   addRunner: asNormalUser([...ownCommand, '--runner']),
+  addJob: asNormalUser([...ownCommand, '--ci']),
   beforeError: ownName,
 };
 export const ownAsRoot: Way = {
@@ -46,6 +49,7 @@ export const ownAsRoot: Way = {
   exists: isRoot,
   command: ownCommand,
   addRunner: [...ownCommand, '--runner'],
+  addJob: [...ownCommand, '--ci'],
   beforeError: ownName,
 };
 export const realYo: Way = {
@@ -53,6 +57,7 @@ export const realYo: Way = {
   exists: yo !== '',
   command: asNormalUser([process.execPath, yo, 'gitlab-runner-docker']),
   addRunner: asNormalUser([process.execPath, yo, 'gitlab-runner-docker:runner']),
+  addJob: asNormalUser([process.execPath, yo, 'gitlab-runner-docker:ci']),
   // yo repeats its arguments in a line of its own.
   beforeError: /^Error gitlab-runner-docker .*\n\s*\n/,
 };
@@ -71,7 +76,10 @@ export class Workplace {
   /** That of a terminal that is opened here. */
   terminalSize = { columns: 120, rows: 50 };
 
+  readonly #way: Way;
+
   constructor(way: Way, engine: FakeEngine = 'absent') {
+    this.#way = way;
     const top = mkdtempSync(join(tmpdir(), 'workplace-'));
     onTestFinished(() => rmSync(top, { recursive: true, force: true }));
     chmodSync(top, 0o755);
@@ -96,6 +104,11 @@ export class Workplace {
   /** The same, to add a runner to the repository in that folder. */
   addRunner(way: Way, path: string, ...words: readonly string[]): Promise<Outcome> {
     return this.#run(join(this.folder, path), [...way.addRunner, ...words]);
+  }
+
+  /** The same, to add a job to a project by the repository in that folder. */
+  addJob(way: Way, path: string, ...words: readonly string[]): Promise<Outcome> {
+    return this.#run(join(this.folder, path), [...way.addJob, ...words]);
   }
 
   #run(cwd: string, [program = '', ...rest]: readonly string[]): Promise<Outcome> {
@@ -140,6 +153,15 @@ export class Workplace {
 
   read(path: string): string {
     return readFileSync(join(this.folder, path), 'utf8');
+  }
+
+  /** Makes a folder with these files, in which Git is at work. */
+  project(path: string, files: Readonly<Record<string, string>>): void {
+    const folder = join(this.folder, path);
+    mkdirSync(folder);
+    spawnSync('git', ['init', '--quiet', folder]);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    if (this.#way !== ownAsRoot) giveToNormalUser(folder);
   }
 
   /** Adds a text at the end of a file. */

@@ -1,0 +1,203 @@
+import { parse, type TomlTable } from 'smol-toml';
+import { Refusal } from '../ask/refusal.ts';
+import { type Container, readCompose, readDockerRun } from './container.ts';
+import { type FoundRunner, type Registered, type Reserved, readRegister } from './register-command.ts';
+import { commandsIn, isKnown, type Variables } from './shell.ts';
+
+/** What files of an older runner say, before it is decided what becomes of it. */
+export interface Found {
+  /** config.toml without its runners. */
+  readonly global: TomlTable;
+  readonly runners: readonly FoundRunner[];
+  readonly containers: readonly Container[];
+  /** Services of docker-compose.yml that are no GitLab Runner. */
+  readonly services: readonly string[];
+  /** A registration token, where a script has one. */
+  readonly registrationToken: string | undefined;
+  /** What could not be read, each with its file. Nothing of it is a secret. */
+  readonly notUnderstood: readonly string[];
+}
+
+/**
+ * Reads the files of an older runner.
+ *
+ * @param texts their texts by their paths: config.toml, docker-compose.yml, scripts/settings.ts, shell scripts
+ * @param variables those of the .env beside them
+ * @throws Refusal if one of them is broken
+ */
+export function readFound(texts: ReadonlyMap<string, string>, variables: Variables): Found {
+  const parts = [...texts].map(([path, text]) => readFile(path, text, variables));
+  const configs = parts.flatMap(({ config }) => (config ? [config] : []));
+  const registered = parts.flatMap(part => part.registered ?? []);
+  const settings = parts.flatMap(part => part.settings ?? []);
+  const notUnderstood = parts.flatMap(part => part.notUnderstood ?? []);
+  const [{ runners = [], ...global } = {}, ...more] = configs;
+  if (more.length > 0) throw new Refusal('There are several files config.toml: name the one that counts.');
+  const inConfig = (runners as TomlTable[]).map(table => ({ table, reserved: {} }));
+  const paired = pair(inConfig, registered, notUnderstood);
+  return {
+    global,
+    runners: paired.map(runner => withSettings(runner, settings, paired.length)),
+    containers: parts.flatMap(part => part.containers ?? []),
+    services: parts.flatMap(part => part.services ?? []),
+    registrationToken: registered.find(({ registrationToken }) => registrationToken)?.registrationToken,
+    notUnderstood,
+  };
+}
+
+interface Part {
+  readonly config?: TomlTable;
+  readonly registered?: Registered[];
+  readonly settings?: [name: string, reserved: Reserved][];
+  readonly containers?: Container[];
+  readonly services?: string[];
+  readonly notUnderstood?: string[];
+}
+
+function readFile(path: string, text: string, variables: Variables): Part {
+  if (path.endsWith('.toml')) return { config: readToml(path, text) };
+  if (path.endsWith('.ts')) return { settings: readSettings(text) };
+  if (/\.ya?ml$/.test(path)) {
+    const { containers, others } = readCompose(path, text, variables);
+    return { ...withRegistrations(path, containers, [], []), services: others };
+  }
+  return readScript(path, text, variables);
+}
+
+/** @throws Refusal if it is no TOML */
+function readToml(path: string, text: string): TomlTable {
+  try {
+    return parse(text);
+  } catch (error) {
+    // The lines that the parser shows may hold a token.
+    const [reason = ''] = (error as Error).message.split('\n');
+    throw new Refusal(`${path} is not valid TOML (${reason}): nothing was written.`);
+  }
+}
+
+/** Whether it is there to register a runner, and not to be one. */
+export const isRegistering = ({ command }: Container): boolean => command.includes('register');
+
+/** A shell script, or no more than a command: what it registers, and the containers that it starts. */
+function readScript(path: string, text: string, variables: Variables): Part {
+  const [containers, commands, notUnderstood]: [Container[], string[][], string[]] = [[], [], []];
+  for (const words of commandsIn(text, { ...variables })) {
+    const container = readDockerRun(words);
+    const at = words.findIndex((word, at) => at > 0 && word === 'register');
+    if (container) containers.push(container);
+    else if (at > 0 && words.slice(0, at).some(word => /runner/.test(word)))
+      commands.push(words.slice(at + 1));
+    else if (/(^|\/)(docker|podman|gitlab-runner)$/.test(words[0] ?? '') && words.includes('run'))
+      notUnderstood.push(`${path}: a command that runs another container, or one that only the script knows`);
+  }
+  return withRegistrations(path, containers, commands, notUnderstood);
+}
+
+/** What the containers of a file register, beside its commands that do. */
+function withRegistrations(
+  path: string,
+  all: readonly Container[],
+  commands: readonly string[][],
+  notUnderstood: string[],
+): Part {
+  const registered = [
+    ...commands.map(words => readRegister(words)),
+    ...all
+      .filter(isRegistering)
+      .map(({ command, environment }) =>
+        readRegister(command.slice(command.indexOf('register') + 1), environment),
+      ),
+  ];
+  const options = registered.flatMap(one => one.notUnderstood);
+  return {
+    registered,
+    containers: all.map(one => knownPart(path, one, notUnderstood)),
+    notUnderstood: [...notUnderstood, ...options.map(option => `${path}: ${option} of register`)],
+  };
+}
+
+/** The container without what only running the script would tell. */
+function knownPart(path: string, container: Container, notUnderstood: string[]): Container {
+  const { volumes, extraHosts, networks, environment } = container;
+  const known = (list: readonly string[]) => list.filter(isKnown);
+  const variables = Object.entries(environment).filter(([, value]) => isKnown(value));
+  const [before, after] = [
+    [...volumes, ...extraHosts, ...networks, ...Object.keys(environment)],
+    [...known(volumes), ...known(extraHosts), ...known(networks), ...variables],
+  ];
+  if (before.length > after.length)
+    notUnderstood.push(`${path}: options of docker run whose values the script makes`);
+  return {
+    ...container,
+    volumes: known(volumes),
+    extraHosts: known(extraHosts),
+    networks: known(networks),
+    environment: Object.fromEntries(variables),
+  };
+}
+
+/**
+ * The runners of config.toml, each with what its registration says beside; without a config.toml those that are registered.
+ * What both say, config.toml says.
+ */
+function pair(
+  runners: readonly FoundRunner[],
+  registered: readonly Registered[],
+  notUnderstood: string[],
+): FoundRunner[] {
+  if (runners.length === 0) return [...registered];
+  const isOnly = runners.length === 1 && registered.length === 1;
+  const others = registered.filter(
+    one => !isOnly && runners.every(({ table }) => table.name !== one.table.name),
+  );
+  notUnderstood.push(
+    ...others.map(
+      ({ table }) =>
+        `a registration of a runner that config.toml does not have: ${table.name ?? 'it has no name'}`,
+    ),
+  );
+  return runners.map(({ table }) => ({
+    table,
+    reserved: registered.find(one => isOnly || one.table.name === table.name)?.reserved ?? {},
+  }));
+}
+
+/** What scripts/settings.ts of a repository of this generator says of each runner, where that is a plain value. */
+function readSettings(text: string): [name: string, reserved: Reserved][] {
+  return [...text.matchAll(/^ {2}\{\n((?: {4}.*\n)+) {2}\},?$/gm)].map(([, lines = '']) => {
+    const fields = Object.fromEntries(
+      [...lines.matchAll(/^ {4}(\w+): (.+),$/gm)].flatMap(([, name = '', value = '']) => {
+        const json = value.replace(/'((?:[^'\\])*)'/g, (_, inner: string) => JSON.stringify(inner));
+        try {
+          return [[name, JSON.parse(json) as unknown]];
+        } catch {
+          return [];
+        }
+      }),
+    );
+    const { description, locked, paused } = fields;
+    // Version 0.1.0 had names of its own for what GitLab's API has.
+    const reserved = {
+      tags: fields.tag_list ?? fields.tags,
+      runUntagged: fields.run_untagged ?? fields.runUntagged,
+      accessLevel: fields.access_level ?? fields.accessLevel,
+      maximumTimeout: fields.maximum_timeout ?? fields.maximumTimeout,
+      locked,
+      paused,
+    };
+    return [
+      String(description),
+      Object.fromEntries(Object.entries(reserved).filter(([, value]) => value !== undefined)),
+    ];
+  });
+}
+
+function withSettings(
+  { table, reserved }: FoundRunner,
+  settings: readonly [name: string, reserved: Reserved][],
+  count: number,
+): FoundRunner {
+  const isOnly = count === 1 && settings.length === 1;
+  const own = settings.find(([name]) => isOnly || name === table.name)?.[1] ?? {};
+  return { table, reserved: { ...reserved, ...own } };
+}

@@ -1,0 +1,180 @@
+import type { TomlTable } from 'smol-toml';
+import { isKnown } from './shell.ts';
+
+/** What GitLab keeps of a runner, and not config.toml; undefined where nothing says. */
+export interface Reserved {
+  readonly tags?: readonly string[];
+  readonly runUntagged?: boolean;
+  readonly locked?: boolean;
+  readonly accessLevel?: 'not_protected' | 'ref_protected';
+  /** In seconds. */
+  readonly maximumTimeout?: number;
+  readonly paused?: boolean;
+}
+
+/** A runner as it was found. */
+export interface FoundRunner {
+  /** In the shape of one [[runners]] of config.toml. */
+  readonly table: TomlTable;
+  readonly reserved: Reserved;
+}
+
+/** A runner as `gitlab-runner register` describes it, in the shape that config.toml has. */
+export interface Registered extends FoundRunner {
+  readonly registrationToken: string | undefined;
+  /** Options that mean nothing here, by their names. */
+  readonly notUnderstood: readonly string[];
+}
+
+// Options of `gitlab-runner register` by what they take; all others take text. test/facts/register-flags.json has all.
+const yesNo = new Set(
+  'run-untagged locked paused non-interactive leave-runner strict-check-interval proxy-exec debug-trace-disabled safe-directory-checkout clean-git-config custom-build-dir-enabled use-slot-cgroups docker-privileged docker-services-privileged docker-disable-entrypoint-overwrite docker-oom-kill-disable docker-disable-cache docker-volume-keep docker-enable-ipv6 docker-tls-verify cache-shared cache-s3-insecure'.split(
+    ' ',
+  ),
+);
+const numbers = new Set(
+  'maximum-timeout limit output-limit request-concurrency unhealthy-requests-limit job-status-final-update-retry-limit docker-cpu-shares docker-service-cpu-shares docker-oom-score-adjust docker-services-limit docker-wait-for-services-timeout docker-shm-size docker-network-mtu cache-max-uploaded-archive-size'.split(
+    ' ',
+  ),
+);
+const lists = new Set(
+  'env docker-dns docker-dns-search docker-allowed-users docker-group-add docker-cap-add docker-cap-drop docker-security-opt docker-services-security-opt docker-devices docker-device-cgroup-rules docker-volumes docker-extra-hosts docker-volumes-from docker-links docker-allowed-images docker-allowed-privileged-images docker-allowed-privileged-services docker-allowed-pull-policies docker-allowed-services docker-pull-policy'.split(
+    ' ',
+  ),
+);
+/** Without a place in config.toml that text could take: parts of tables, and files that were not read. */
+const noPlace =
+  /^(template-config|maintenance-note|feature-flags|runner-monitoring|docker-(name|alias|command|entrypoint|env|services|.*tmpfs|services-devices|volume-driver-ops|sysctls|container-labels|ulimit|log-options)|(docker-machine|machine|kubernetes|ssh|custom-(config|prepare|run|cleanup)|parallels|virtualbox|autoscaler|instance|cache-(gcs|azure))-.*)$/;
+/** What has its place elsewhere. */
+const elsewhere: Readonly<Record<string, string>> = {
+  name: 'description',
+  n: 'non-interactive',
+  u: 'url',
+  t: 'token',
+  r: 'registration-token',
+  c: 'config',
+  'template-config-file': 'template-config',
+  'docker-ipc-mode': 'docker-ipcmode',
+};
+
+/**
+ * Reads the words after `gitlab-runner register`.
+ * @param environment variables that the command has: each option can be one too
+ */
+export function readRegister(
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Registered {
+  const notUnderstood: string[] = [];
+  const given = new Map<string, string[]>();
+  for (const [name, value] of [...fromEnvironment(environment), ...optionsIn(words, notUnderstood)]) {
+    const isLevel = name !== 'access-level' || /^(not|ref)_protected$/.test(value);
+    const isNumber = !numbers.has(name) || /^-?\d+$/.test(value);
+    if (noPlace.test(name) || !isKnown(value) || !isLevel || !isNumber) notUnderstood.push(`--${name}`);
+    else given.set(name, [...(given.get(name) ?? []), value]);
+  }
+  const table: TomlTable = {};
+  for (const [name, values] of given) {
+    const path = placeOf(name);
+    if (path) put(table, path, typedValue(name, values));
+  }
+  return {
+    table,
+    reserved: reservedIn(given),
+    registrationToken: given.get('registration-token')?.at(-1),
+    notUnderstood,
+  };
+}
+
+function optionsIn(words: readonly string[], notUnderstood: string[]): [name: string, value: string][] {
+  const options: [string, string][] = [];
+  for (let at = 0; at < words.length; at += 1) {
+    const [, typed = '', value] = /^--?([a-zA-Z][\w-]*)(?:=(.*))?$/s.exec(words[at]!) ?? [];
+    const name = elsewhere[typed] ?? typed.replaceAll('_', '-');
+    // What it is stays unsaid: it may be a token.
+    if (name === '') notUnderstood.push('a word that is no option');
+    else if (value !== undefined) options.push([name, value]);
+    else if (yesNo.has(name)) options.push([name, 'true']);
+    else {
+      at += 1;
+      options.push([name, words[at] ?? '']);
+    }
+  }
+  return options;
+}
+
+/** The variables of `gitlab-runner register`, by the names that test/facts/register-flags.json has. */
+function fromEnvironment(environment: Readonly<Record<string, string>>): [name: string, value: string][] {
+  return Object.entries(environment).flatMap(([variable, value]) => {
+    const [, name = ''] =
+      /^(?:CI_SERVER_(URL|TOKEN|TLS_.*)|REGISTER_(.+)|(REGISTRATION_TOKEN|CLONE_URL|FEATURE_FLAGS|TEMPLATE_CONFIG_FILE|STEP_RUNNER_IMAGE|CUSTOM_BUILD_DIR_ENABLED)|RUNNER_(.+)|(DOCKER_.+|CACHE_.+))$/
+        .exec(variable)
+        ?.filter(Boolean) ?? [];
+    const option = name.toLowerCase().replaceAll('_', '-');
+    const isNone = ['', 'docker-host', 'docker-cert-path', 'docker-tls-certdir', 'docker-config'].includes(
+      option,
+    );
+    return isNone ? [] : [[elsewhere[option] ?? option, value]];
+  });
+}
+
+/** Where config.toml has it; undefined for what GitLab keeps, and for what only the command is told. */
+function placeOf(name: string): string[] | undefined {
+  const none =
+    /^(tag-list|run-untagged|locked|access-level|maximum-timeout|paused|registration-token|non-interactive|leave-runner|config)$/;
+  if (none.test(name)) return undefined;
+  const camel = (text: string) =>
+    text.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase());
+  const s3 = /^cache-s3-(.+)$/.exec(name)?.[1];
+  if (s3) return ['cache', 's3', camel(s3)];
+  const cache = /^cache-(type|path|shared|max-uploaded-archive-size)$/.exec(name)?.[1];
+  if (cache) return ['cache', camel(cache)];
+  if (name === 'custom-build-dir-enabled') return ['custom_build_dir', 'enabled'];
+  if (name === 'docker-userns') return ['docker', 'userns_mode'];
+  if (name.startsWith('docker-')) return ['docker', name.slice(7).replaceAll('-', '_')];
+  if (name === 'description') return ['name'];
+  if (name === 'env') return ['environment'];
+  return [name.startsWith('tls-') ? name : name.replaceAll('-', '_')];
+}
+
+function typedValue(name: string, values: readonly string[]): string | number | boolean | string[] {
+  const last = values.at(-1)!;
+  if (yesNo.has(name)) return isYes(last);
+  if (numbers.has(name)) return Number(last);
+  // A list is several options, or one with commas; environment and mounts may have commas of their own.
+  if (lists.has(name))
+    return values.flatMap(value => (/^(env|docker-volumes)$/.test(name) ? value : value.split(',')));
+  return last;
+}
+
+const isYes = (value: string): boolean => /^(true|t|1)$/i.test(value);
+
+function put(table: TomlTable, [key = '', ...below]: readonly string[], value: TomlTable[string]): void {
+  if (below.length === 0) table[key] = value;
+  else {
+    table[key] ??= {};
+    put(table[key] as TomlTable, below, value);
+  }
+}
+
+function reservedIn(given: ReadonlyMap<string, readonly string[]>): Reserved {
+  const last = (name: string) => given.get(name)?.at(-1);
+  const [tags, untagged, locked, level, timeout, paused] = [
+    ...['tag-list', 'run-untagged', 'locked', 'access-level', 'maximum-timeout', 'paused'],
+  ].map(last);
+  return {
+    ...(tags === undefined
+      ? {}
+      : {
+          tags: tags
+            .split(',')
+            .map(tag => tag.trim())
+            .filter(Boolean),
+        }),
+    ...(untagged === undefined ? {} : { runUntagged: isYes(untagged) }),
+    ...(locked === undefined ? {} : { locked: isYes(locked) }),
+    ...(level === undefined ? {} : { accessLevel: level as 'not_protected' | 'ref_protected' }),
+    ...(timeout === undefined ? {} : { maximumTimeout: Number(timeout) }),
+    ...(paused === undefined ? {} : { paused: isYes(paused) }),
+  };
+}

@@ -1,0 +1,130 @@
+/** Variables that a script has set so far. */
+export type Variables = Record<string, string>;
+
+/**
+ * Stands in a word for what only running the script would tell: an unknown variable, the output of a command.
+ * No file has it.
+ */
+const unknown = '\uffff';
+
+/** Whether a word is in the script as a whole. */
+export const isKnown = (word: string): boolean => !word.includes(unknown);
+
+const separators = ['\n', ';', '&', '|', '(', ')'];
+
+/**
+ * The commands of a shell script, each as its words: with quotes taken away, and the variables put in that are known.
+ * What decides whether a command is run, as `if` and `&&`, is passed over.
+ *
+ * @param variables those that are known beforehand; it gains what the script sets
+ */
+export function commandsIn(script: string, variables: Variables = {}): string[][] {
+  const text = script.replace(/\r\n/g, '\n').replace(/\\\n/g, ' ');
+  const commands: string[][] = [];
+  let words: string[] = [];
+  const end = () => {
+    const command = withoutAssignments(words, variables);
+    if (command.length > 0) commands.push(command);
+    words = [];
+  };
+  for (let at = 0; at < text.length; ) {
+    const [sign, before] = [text[at]!, text[at - 1] ?? '\n'];
+    if (separators.includes(sign)) {
+      end();
+      at += 1;
+    } else if (/\s/.test(sign)) at += 1;
+    else if (sign === '#' && /[\s;&|()]/.test(before)) at = lineEnd(text, at);
+    else {
+      const [word, next] = readWord(text, at, variables);
+      words.push(word);
+      at = next;
+    }
+  }
+  end();
+  return commands;
+}
+
+function lineEnd(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end;
+}
+
+/** The word that starts there, and where it ends. */
+function readWord(text: string, start: number, variables: Variables): [word: string, end: number] {
+  let [word, at] = ['', start];
+  while (at < text.length && !/\s/.test(text[at]!) && !separators.includes(text[at]!)) {
+    const [part, next] = readPart(text, at, variables);
+    word += part;
+    at = next;
+  }
+  return [word, at];
+}
+
+function readPart(text: string, at: number, variables: Variables): [part: string, end: number] {
+  const sign = text[at]!;
+  if (sign === '\\') return [text[at + 1] ?? '', at + 2];
+  if (sign === "'") {
+    const end = endOf(text, "'", at + 1);
+    return [text.slice(at + 1, end), end + 1];
+  }
+  if (sign === '"') return readQuoted(text, at + 1, variables);
+  if (sign === '$' || sign === '`') {
+    const [part, end] = readDollar(text, at, variables);
+    // Out of quotes a shell makes several words of it.
+    return [/\s/.test(part) ? unknown : part, end];
+  }
+  return [sign, at + 1];
+}
+
+function readQuoted(text: string, start: number, variables: Variables): [part: string, end: number] {
+  let [part, at] = ['', start];
+  while (at < text.length && text[at] !== '"') {
+    const isEscape = text[at] === '\\' && /[$`"\\\n]/.test(text[at + 1] ?? '');
+    const [piece, next] = isEscape
+      ? [text[at + 1]!, at + 2]
+      : /[$`]/.test(text[at]!)
+        ? readDollar(text, at, variables)
+        : [text[at]!, at + 1];
+    part += piece;
+    at = next;
+  }
+  return [part, at + 1];
+}
+
+/** What a variable or a command stands for there. */
+function readDollar(text: string, at: number, variables: Variables): [part: string, end: number] {
+  const rest = text.slice(at);
+  if (rest.startsWith('`')) return [unknown, endOf(text, '`', at + 1) + 1];
+  if (rest.startsWith('$(')) return [unknown, closing(text, at + 1)];
+  const braced = /^\$\{(\w+)(?::?-([^{}$]*))?\}/.exec(rest);
+  const [whole = '', name = '', byDefault] = braced ?? /^\$(\w+)/.exec(rest) ?? [];
+  if (whole === '') return rest.startsWith('${') ? [unknown, endOf(text, '}', at) + 1] : ['$', at + 1];
+  return [variables[name] || (byDefault ?? unknown), at + whole.length];
+}
+
+function endOf(text: string, sign: string, from: number): number {
+  const end = text.indexOf(sign, from);
+  return end < 0 ? text.length : end;
+}
+
+/** Where the bracket ends that opens there. */
+function closing(text: string, open: number): number {
+  let depth = 0;
+  for (let at = open; at < text.length; at += 1) {
+    if (text[at] === '(') depth += 1;
+    if (text[at] === ')') depth -= 1;
+    if (depth === 0) return at + 1;
+  }
+  return text.length;
+}
+
+/** The command, and what stands before it noted: `NAME=value`, with `export` too. */
+function withoutAssignments(words: readonly string[], variables: Variables): string[] {
+  const isExport = /^(export|readonly|local|declare)$/.test(words[0] ?? '');
+  const rest = isExport ? words.slice(1) : [...words];
+  while (/^\w+=/.test(rest[0] ?? '')) {
+    const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(rest.shift()!) ?? [];
+    variables[name] = value;
+  }
+  return isExport ? [] : rest;
+}

@@ -1,0 +1,128 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'smol-toml';
+import { describe, expect, it, vi } from 'vitest';
+import { changes, rest } from '../../generators/ask/prompts.ts';
+import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
+
+const token = 'glrt-t1_aBcDeFgHiJkLmNoPqRsT';
+const config = `concurrent = 3
+[[runners]]
+  name = "an old one"
+  url = "https://gitlab.example.com"
+  token = "${token}"
+  executor = "docker"
+  limit = 2
+  [runners.docker]
+    image = "ruby:3.1"
+    volumes = ["/var/run/docker.sock:/var/run/docker.sock"]
+    cpu_shares = 512
+`;
+
+/** A folder with an older runner in `old`. */
+function folderWith(files: Readonly<Record<string, string>> = { 'config.toml': config }): string {
+  const folder = newFolder();
+  mkdirSync(join(folder, 'old'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'old', name), text);
+  return folder;
+}
+
+const read = (folder: string, path: string) => readFileSync(join(folder, 'new', path), 'utf8');
+const configIn = (folder: string) => parse(read(folder, 'config/config.toml')) as Record<string, unknown>;
+
+describe('--from', () => {
+  it('writes the repository of an older runner, its token into .env alone, and says what was done', async () => {
+    const folder = folderWith();
+    const { refusal, printed } = await runGenerator(folder, { args: ['new'], options: { from: 'old' } });
+    expect(refusal).toBeUndefined();
+    expect(statSync(join(folder, 'new/.env')).mode & 0o777).toBe(0o600);
+    expect(read(folder, '.env')).toContain(`\nRUNNER_TOKEN=${token}\n`);
+    const { 'new/.env': _, 'old/config.toml': old, ...others } = textsBelow(folder);
+    expect(old).toBe(config);
+    expect(JSON.stringify(others) + printed).not.toContain(token);
+    expect(configIn(folder)).toMatchObject({
+      concurrent: 3,
+      runners: [{ limit: 2, docker: { cpu_shares: 512 } }],
+    });
+    expect(printed).toContain(
+      'Taken over from old: 1 [[runners]], 1 with a token, which goes to .env (0600).',
+    );
+    expect(printed).not.toContain('make register\n');
+  });
+
+  it('takes answers of options before those of the older runner', async () => {
+    const folder = folderWith();
+    await runGenerator(folder, {
+      args: ['new'],
+      options: { from: 'old', concurrent: '7', builder: 'buildkit' },
+    });
+    expect(configIn(folder)).toMatchObject({ concurrent: 7 });
+    expect(read(folder, 'config/config.toml')).not.toContain('docker.sock');
+  });
+
+  it('offers its answers as defaults in a terminal', async () => {
+    const folder = folderWith();
+    const { refusal } = await runGenerator(folder, {
+      args: ['new'],
+      options: { from: 'old', terminal: true },
+      answers: { [rest]: 'change', [changes]: ['runner'], tags: 'a,b' },
+    });
+    expect(refusal).toBeUndefined();
+    const { description, tags } = JSON.parse(read(folder, '.yo-rc.json'))['generator-gitlab-runner-docker'];
+    expect({ description, tags }).toEqual({ description: 'an old one', tags: 'a,b' });
+  });
+
+  it('is kept by later runs, as what the owner edited is', async () => {
+    const folder = folderWith();
+    await runGenerator(folder, { args: ['new'], options: { from: 'old' } });
+    const before = textsBelow(folder);
+    expect((await runGenerator(folder, { args: ['new'] })).refusal).toBeUndefined();
+    expect(textsBelow(folder)).toEqual(before);
+    expect(
+      (await runGenerator(folder, { args: ['new'], options: { concurrent: '9' } })).refusal,
+    ).toBeUndefined();
+    expect(configIn(folder)).toMatchObject({
+      concurrent: 9,
+      runners: [{ limit: 2, docker: { image: 'ruby:3.1' } }],
+    });
+    expect(read(folder, '.env')).toContain(token);
+  });
+
+  it('shows in a dry run what it would write, and never the token', async () => {
+    const folder = folderWith();
+    const before = textsBelow(folder);
+    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    const options = { from: 'old', 'dry-run': true };
+    const { refusal, printed } = await runGenerator(folder, { args: ['new'], options });
+    const shown = log.mock.calls.flat().join('\n');
+    log.mockRestore();
+    expect(refusal).toBeUndefined();
+    expect(shown).toContain('+    cpu_shares = 512');
+    expect(shown).toContain('Taken over from old');
+    expect(shown + printed).not.toContain(token);
+    expect(textsBelow(folder)).toEqual(before);
+  });
+
+  it('writes nothing over a repository, or over a .env', async () => {
+    const folder = folderWith();
+    await runGenerator(folder, { args: ['new'] });
+    const before = textsBelow(folder);
+    const again = await runGenerator(folder, { args: ['new'], options: { from: 'old', force: true } });
+    expect(again.refusal).toContain('There is a repository in');
+    mkdirSync(join(folder, 'other'));
+    writeFileSync(join(folder, 'other/.env'), 'MINE=1\n');
+    const beside = await runGenerator(folder, { args: ['other'], options: { from: 'old' } });
+    expect(beside.refusal).toContain('There is a .env in');
+    expect(textsBelow(folder)).toEqual({ ...before, 'other/.env': 'MINE=1\n' });
+  });
+
+  it.each([
+    ['a path where nothing is', { from: 'gone' }, 'There is no '],
+    ['an empty text', { from: ' ' }, '--from: it needs the path of a file or a folder.'],
+  ])('refuses %s', async (_, options, sentence) => {
+    const folder = folderWith();
+    const { refusal } = await runGenerator(folder, { args: ['new'], options });
+    expect(refusal).toContain(sentence);
+    expect(Object.keys(textsBelow(folder))).toEqual(['old/config.toml']);
+  });
+});

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { commandsIn, isKnown, type Variables } from '../../../generators/from/shell.ts';
+import { run } from '../../support/rendered.ts';
+
+describe('the words of a script', () => {
+  it.each([
+    `a 'b c' "d e" f\\ g`,
+    `a "it's" 'x"y' "q\\"r" "\\$HOME"`,
+    'N=1; M="$N 2"; a $N "$M" ${N} ${N:-3} ${NONE:-4} pre$N-post',
+    'a \\\n  --b=1 \\\n  --c "two\nlines"',
+    'a # nothing\nb#c d',
+    'export N=x\na "$N"',
+    'a && b || c; d | e &',
+    'a \'\' ""',
+    'if a; then\n  b $X\nfi',
+    'a --x="1 2"',
+  ])('are those that a shell gives a program: %j', script => {
+    const known = { X: 'known' };
+    const names = ['a', 'b', 'b#c', 'c', 'd', 'e'];
+    // Each of these is a function that notes its words; "if" and "then" are the shell's.
+    const functions = names
+      .filter(name => /^\w$/.test(name))
+      .map(name => `${name}() { printf '%s\\1' ${name} "$@" >>words; printf '\\2' >>words; }\n`);
+    const shell = run(
+      '.',
+      ['sh', '-c', `cd "$(mktemp -d)"; ${functions.join('')} ${script}\nwait; cat words; rm -r "$PWD"`],
+      '',
+      { ...process.env, ...known },
+    );
+    const seen = shell.stdout
+      .split('\u0002')
+      .slice(0, -1)
+      .map(words => words.split('\u0001').slice(0, -1));
+    const read = commandsIn(script, { ...known })
+      .map(words => words.filter(word => !['if', 'then', 'fi'].includes(word)))
+      .filter(([name]) => names.includes(name ?? '') && name !== 'b#c');
+    // Of alternatives a shell runs some; each that it ran was read, and so in its order.
+    for (const words of seen) expect(read).toContainEqual(words);
+    expect(seen.length).toBeGreaterThan(0);
+  });
+
+  it.each(['"$(cat token)"', '`cat token`', '$UNKNOWN', '${NAME%x}', 'a$(echo $(x))b', '$TWO'])(
+    'are known not to be known where only running it tells: %s',
+    word => {
+      const [[, one, last] = []] = commandsIn(`TWO='b c'; a ${word} z`);
+      expect(isKnown(one!)).toBe(false);
+      expect(last).toBe('z');
+    },
+  );
+
+  it('leave what they set to whoever reads on', () => {
+    const variables: Variables = {};
+    commandsIn('A=1\nB="$A$A"\n', variables);
+    expect(variables).toEqual({ A: '1', B: '11' });
+  });
+});
