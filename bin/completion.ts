@@ -1,5 +1,6 @@
 import { checkChoice } from '../generators/ask/checks.ts';
-import { switches } from '../generators/ask/command-line.ts';
+import { printAnswers, sources, switches } from '../generators/ask/command-line.ts';
+import { presets } from '../generators/ask/presets.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
 import { Refusal } from '../generators/ask/refusal.ts';
 import { project } from '../generators/ask/runners.ts';
@@ -45,8 +46,15 @@ function allOptions(): Option[] {
   const isSwitch = ([name, help]: [string, string]): Option => ({ name, help, choices: {} });
   return [
     ...[...Object.values(questions), project].map(ofQuestion),
+    {
+      name: 'preset',
+      help: sources.preset,
+      value: 'choice',
+      choices: Object.fromEntries(Object.entries(presets).map(([name, { means }]) => [name, means])),
+    },
+    { name: 'answers', help: sources.answers, value: 'text', choices: {} },
     { name: 'runner', help: ownOptions.runner, value: 'text', choices: {} },
-    ...Object.entries(switches).map(isSwitch),
+    ...Object.entries({ ...switches, 'print-answers': printAnswers }).map(isSwitch),
     ...Object.entries({ help: 'print the help', version: 'print the version' }).map(isSwitch),
     {
       name: 'completion',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { outliveReaders, switches } from '../generators/ask/command-line.ts';
+import { outliveReaders, sources, switches } from '../generators/ask/command-line.ts';
 import { refuseUnknownOptions } from '../generators/ask/options.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
 import { Refusal } from '../generators/ask/refusal.ts';
@@ -25,6 +25,12 @@ const options = {
     ]),
   ),
   runner: { type: 'string' },
+  ...(isRunner
+    ? {}
+    : {
+        ...Object.fromEntries(Object.keys(sources).map(name => [name, { type: 'string' } as const])),
+        'print-answers': { type: 'boolean' } as const,
+      }),
   ...Object.fromEntries(Object.keys(switches).map(name => [name, { type: 'boolean' } as const])),
   completion: { type: 'string' },
   help: { type: 'boolean', short: 'h' },

@@ -1,3 +1,4 @@
+import checkbox from '@inquirer/checkbox';
 import confirm from '@inquirer/confirm';
 import input from '@inquirer/input';
 import select from '@inquirer/select';
@@ -8,14 +9,14 @@ import type { Answered, Prompt } from '../generators/ask/prompts.ts';
  * @throws ExitPromptError at Ctrl-C
  */
 export async function ask(prompts: readonly Prompt[]): Promise<Answered> {
-  const answered: Record<string, string | boolean> = {};
+  const answered: Record<string, string | boolean | string[]> = {};
   for (const prompt of prompts) {
     if (prompt.when?.(answered) ?? true) answered[prompt.name] = await askOne(prompt, answered);
   }
   return answered;
 }
 
-function askOne(prompt: Prompt, answered: Answered): Promise<string | boolean> {
+function askOne(prompt: Prompt, answered: Answered): Promise<string | boolean | string[]> {
   const now = (value: unknown) => (typeof value === 'function' ? value(answered) : value);
   const message: string = now(prompt.message);
   const byDefault = now(prompt.default);
@@ -23,6 +24,7 @@ function askOne(prompt: Prompt, answered: Answered): Promise<string | boolean> {
   if (prompt.type === 'select') {
     return select({ message, default: byDefault, choices: prompt.choices?.(answered) ?? [] });
   }
+  if (prompt.type === 'checkbox') return checkbox({ message, choices: prompt.choices?.(answered) ?? [] });
   const validate = (typed: string) => prompt.validate?.(typed, answered) ?? true;
   return input({ message, default: byDefault, validate });
 }

@@ -47,7 +47,7 @@ async function decide(scaffold: Scaffold<RunnerAnswerName>): Promise<Decision> {
     if (forProject === undefined) {
       typed.project = await scaffold.askText('project', project.message, savedProject, project.check);
     }
-    const answered = await scaffold.ask(prompts(known, given, engine, ownNames));
+    const answered = await scaffold.ask(prompts({ saved: known, given, engine }, ownNames));
     Object.assign(typed, typedFrom(ownNames, answered));
   }
   const runner = completeRunner(name, answers, typed);

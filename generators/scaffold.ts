@@ -89,7 +89,11 @@ export class Scaffold<Name extends string> {
   async write(): Promise<void> {
     if (!this.#decision) throw new Error('Nothing was decided yet.');
     const [answers, runners] = this.#decision;
-    const { asks, force, dryRun } = this.commandLine;
+    const { asks, force, dryRun, printsAnswers } = this.commandLine;
+    if (printsAnswers) {
+      const { writeAnswers } = await import('./ask/answers-file.ts');
+      return void process.stdout.write(writeAnswers(answers));
+    }
     // What would be written is what is asked for in a dry run: it goes where it can be kept.
     const print = dryRun ? (line: string) => console.log(line) : this.#dialogue.print;
     const { folder, saved } = this.writer;

@@ -1,5 +1,6 @@
 import type Generator from 'yeoman-generator';
 import { refuseUnknownOptions, switchOption, typedOption } from './options.ts';
+import { presets } from './presets.ts';
 import type { Question } from './questions.ts';
 import { Refusal } from './refusal.ts';
 
@@ -16,6 +17,13 @@ export const switches = {
   'dry-run': 'print what would change as a diff, write nothing',
 } as const;
 
+/** Options that bring several answers at once, and one that shows them all. A further runner has none of them. */
+export const sources = {
+  preset: `several answers at once: ${Object.keys(presets).join(', ')}; options win`,
+  answers: 'a YAML file of answers, by the names of options; options win',
+} as const;
+export const printAnswers = 'print all answers as such a file, write nothing';
+
 /** What a user asks for on the command line, where there are questions of those names. */
 export interface CommandLine<Name extends string> {
   /** The word that is no option. */
@@ -28,6 +36,11 @@ export interface CommandLine<Name extends string> {
   readonly force: boolean;
   /** Whether to say what would change, and write nothing. */
   readonly dryRun: boolean;
+  /** The preset, and the file of answers, as they were typed. */
+  readonly preset: string | undefined;
+  readonly answersFile: string | undefined;
+  /** Whether to print the answers, and write nothing. */
+  readonly printsAnswers: boolean;
 }
 
 /**
@@ -51,17 +64,25 @@ export function readCommandLine<Name extends string>(
     ...yeomanOptions,
     ...Object.keys(switches),
     // How the command of this package says that name.
-    ...(what === 'name' ? ['runner'] : []),
+    ...(what === 'name' ? ['runner'] : [...Object.keys(sources), 'print-answers']),
     ...namesOf(asked).map(name => asked[name].option),
   ]);
   const isOn = (option: string, camelCase: string = option) =>
     naming(option, () => switchOption(option, options[option] ?? options[camelCase] ?? false, words));
+  const source = (option: string) =>
+    options[option] === undefined
+      ? undefined
+      : naming(option, () => typedOption(option, options[option], words));
+  const printsAnswers = isOn('print-answers', 'printAnswers');
   const terminal = Boolean(options.terminal ?? (process.stdin.isTTY && process.stdout.isTTY));
   const argument = options[what] ?? args[0];
   const commandLine = {
     argument: argument === undefined ? undefined : String(argument),
     given: givenAnswers(asked, options, words),
-    asks: !isOn('defaults') && terminal,
+    asks: !isOn('defaults') && !printsAnswers && terminal,
+    preset: source('preset'),
+    answersFile: source('answers'),
+    printsAnswers,
     force: isOn('force'),
     dryRun: isOn('dry-run', 'dryRun'),
   };
@@ -81,6 +102,12 @@ export function declareOptions<Name extends string>(
     const { option, help, yesNo } = asked[name];
     const description = `${help} (default: ${defaultInWords(name)})`;
     generator.option(option, { type: yesNo ? Boolean : String, description });
+  }
+  if ('gitlabUrl' in asked) {
+    for (const [option, description] of Object.entries(sources)) {
+      generator.option(option, { type: String, description });
+    }
+    generator.option('print-answers', { type: Boolean, description: printAnswers });
   }
   for (const [option, description] of Object.entries(switches)) {
     generator.option(option, { type: Boolean, description });

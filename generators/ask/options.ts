@@ -64,13 +64,19 @@ export function refuseUnknownOptions(words: readonly string[], known: readonly s
     // A number such as -1 is a value.
     const [, dashes = '', name = ''] = /^(-(?![\d.])|--(?:no-)?)([^-=][^=]*)/.exec(word) ?? [];
     if (name === '' || known.includes(name) || word === '-h') continue;
-    const [closest] = known
-      .map(candidate => ({ candidate, far: distance(name, candidate) }))
-      .filter(({ candidate, far }) => far <= Math.max(2, candidate.length / 3) || candidate.startsWith(name))
-      .sort((one, other) => one.far - other.far);
-    const hint = closest ? `; did you mean --${closest.candidate}?` : '.';
+    const closest = closestTo(name, known);
+    const hint = closest ? `; did you mean --${closest}?` : '.';
     throw new Refusal(`There is no option ${dashes.slice(0, 2)}${name}${hint} See --help for all of them.`);
   }
+}
+
+/** The known name that was meant, if one is near enough. */
+export function closestTo(name: string, known: readonly string[]): string | undefined {
+  const [closest] = known
+    .map(candidate => ({ candidate, far: distance(name, candidate) }))
+    .filter(({ candidate, far }) => far <= Math.max(2, candidate.length / 3) || candidate.startsWith(name))
+    .sort((one, other) => one.far - other.far);
+  return closest?.candidate;
 }
 
 /** Letters to add, take away, change, or swap with the next, until one word is the other. */

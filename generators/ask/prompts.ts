@@ -7,22 +7,24 @@ import {
   asTyped,
   deciding,
   defaultFor,
+  type Group,
+  groups,
   questions,
   type TypedAnswers,
   usesHostEngine,
 } from './questions.ts';
 
-/** What was answered so far, by the names of the prompts: text, or yes and no as booleans. */
-export type Answered = Readonly<Record<string, string | boolean | undefined>>;
+/** What was answered so far, by the names of the prompts: text, yes and no as booleans, and several texts as a list. */
+export type Answered = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
-type Choice = { readonly value: string; readonly name: string; readonly description: string };
+type Choice = { readonly value: string; readonly name: string; readonly description?: string };
 
 /** One prompt, as Inquirer of Yeoman takes it too; what is a function depends on the answers so far. */
 export interface Prompt {
   readonly name: string;
-  readonly type: 'input' | 'confirm' | 'select';
+  readonly type: 'input' | 'confirm' | 'select' | 'checkbox';
   readonly message: string | ((answered: Answered) => string);
-  readonly default: string | boolean | undefined | ((answered: Answered) => unknown);
+  readonly default?: string | boolean | undefined | ((answered: Answered) => unknown);
   readonly choices?: (answered: Answered) => Choice[];
   /** Whether it comes up; without this it does. */
   readonly when?: (answered: Answered) => boolean;
@@ -30,55 +32,116 @@ export interface Prompt {
   readonly validate?: (typed: string, answered?: Answered) => true | string;
 }
 
-/** The name of the one prompt that is no question: whether to ask the rarer ones too. */
-export const more = 'more';
+/** The name of the prompt that asks what becomes of the other answers, and its choices. */
+export const rest = 'rest';
+export const restChoices = { usual: 'as it is', change: 'change more', last: 'like last time' } as const;
+
+/** The name of the prompt that asks what to change. */
+export const changes = 'changes';
+
+/** What a run goes by, beside what is answered in it. */
+export interface Basis {
+  /** Answers that an earlier run saved; they are offered as defaults. */
+  readonly saved: TypedAnswers;
+  /** Answers of a preset, which count where no question is asked. */
+  readonly preset?: TypedAnswers;
+  /** Answers that options gave; they are not asked for. */
+  readonly given: TypedAnswers;
+  /** The local engine, if one answers: an image that it refuses is asked for, and not the default. */
+  readonly engine: Engine | undefined;
+}
+
+/** Each of those questions that is still open, as a prompt. */
+export function prompts(basis: Basis, names: readonly AnswerName[]): Prompt[] {
+  return openOf(basis, names).map(name => promptFor(name, basis, () => true));
+}
 
 /**
- * The questions that are still open, as prompts.
- *
- * @param known answers that an earlier run saved; they are offered as defaults
- * @param given answers that options gave; they are not asked for
- * @param engine the local engine, if one answers: an image that it refuses is marked, and not the default
- * @param names what is asked for at all
+ * The questions of a repository that are still open, as prompts: the basics, then the others where they are wanted. A
+ * second run asks what is to change, and nothing else.
  */
-export function prompts(
-  known: TypedAnswers,
-  given: TypedAnswers,
-  engine: Engine | undefined,
-  names: readonly AnswerName[] = answerNames,
-): Prompt[] {
-  const open = names.filter(name => given[name] === undefined);
-  const usual = open.filter(name => !questions[name].rare);
-  const rare = open.filter(name => questions[name].rare);
-  const gate: Prompt = {
-    name: more,
-    type: 'confirm',
-    message: `More questions? (${rare.flatMap(name => questions[name].topic ?? []).join(', ')})`,
-    default: false,
+export function repositoryPrompts(basis: Basis): Prompt[] {
+  const isSecond = Object.keys(basis.saved).length > 0;
+  const open = openOf(basis, answerNames);
+  const isWanted = (name: AnswerName, answered: Answered) => {
+    if (isBasic(name) && (!isSecond || answered[rest] === 'usual')) return true;
+    return answered[rest] === 'change' && [answered[changes]].flat().includes(questions[name].group);
   };
-  return [...usual, ...(rare.length > 0 ? [gate] : []), ...rare].map(item =>
-    typeof item === 'string' ? promptFor(item, usable(known), given, engine) : item,
-  );
+  const ask = (name: AnswerName) => promptFor(name, basis, answered => isWanted(name, answered));
+  const basics = open.filter(isBasic).map(ask);
+  const others = open.filter(name => !isBasic(name)).map(ask);
+  const offered = (answered: Answered) => {
+    const names = open.filter(name => (isSecond || !isBasic(name)) && matters(name, basis, answered));
+    return (Object.keys(groups) as Group[]).filter(group =>
+      names.some(name => questions[name].group === group),
+    );
+  };
+  const gate: Prompt[] = [
+    { ...restPrompt(isSecond, basis, open), when: answered => offered(answered).length > 0 },
+    {
+      ...{ name: changes, type: 'checkbox', message: 'What to change' },
+      choices: answered => offered(answered).map(value => ({ value, name: groups[value] })),
+      when: answered => answered[rest] === 'change' && offered(answered).length > 0,
+    },
+  ];
+  return isSecond ? [...gate, ...basics, ...others] : [...basics, ...gate, ...others];
+}
+
+const isBasic = (name: AnswerName) => questions[name].group === 'basics';
+
+function openOf({ given }: Basis, names: readonly AnswerName[]): AnswerName[] {
+  return names.filter(name => given[name] === undefined);
+}
+
+function matters(name: AnswerName, basis: Basis, answered: Answered): boolean {
+  return questions[name].matters?.(new Standing(name, basis).checked(deciding, answered)) ?? true;
+}
+
+/** The prompt for all that is not asked by itself; it shows what the usual answers are. */
+function restPrompt(isSecond: boolean, basis: Basis, open: readonly AnswerName[]): Prompt {
+  const usual = (name: AnswerName, answered: Answered) =>
+    new Standing(name, basis).byDefault({ ...answered, [rest]: 'usual' });
+  const words = (answered: Answered) =>
+    open
+      .filter(name => !isBasic(name) && matters(name, basis, { ...answered, [rest]: 'usual' }))
+      .map(name => [questions[name].option, usual(name, answered)])
+      .filter(([, value = '']) => !['', 'no', 'none', 'host', ','].includes(value))
+      .map(pair => pair.join(' '));
+  const names = isSecond ? (['last', 'change', 'usual'] as const) : (['usual', 'change'] as const);
+  return {
+    ...{ name: rest, type: 'select', default: names[0] },
+    message: isSecond ? 'The answers' : 'All else',
+    choices: answered =>
+      names.map(value => ({
+        ...{ value, name: restChoices[value] },
+        ...(value === 'usual' ? { description: words(answered).join(', ') } : {}),
+      })),
+  };
 }
 
 /** The answers that there are when one question comes up, whichever way each was given. */
 class Standing {
   readonly #name: AnswerName;
   readonly #known: TypedAnswers;
-  readonly #given: TypedAnswers;
+  readonly #basis: Basis;
 
-  constructor(name: AnswerName, known: TypedAnswers, given: TypedAnswers) {
+  constructor(name: AnswerName, basis: Basis) {
     this.#name = name;
-    this.#known = known;
-    this.#given = given;
+    this.#known = usable(basis.saved);
+    this.#basis = basis;
   }
 
   /** The answer to a question, as it would be typed. */
   answer(name: AnswerName, answered: Answered): string {
-    const [given, known] = [this.#given, this.#known];
-    const builder = String(answered.builder ?? given.builder ?? known.builder ?? questions.builder.default);
-    const saved = reconsider(known, builder);
-    return asTyped(name, answered[name] ?? given[name] ?? saved[name] ?? defaultFor(name, builder));
+    const { given, preset = {} } = this.#basis;
+    const saved = this.#known;
+    const builder = String(
+      answered.builder ?? given.builder ?? preset.builder ?? saved.builder ?? questions.builder.default,
+    );
+    const isUsual = answered[rest] === 'usual' && questions[name].group !== 'basics';
+    const before = isUsual ? {} : reconsider(saved, builder);
+    const answer = answered[name] ?? given[name] ?? preset[name] ?? before[name];
+    return asTyped(name, answer ?? defaultFor(name, builder));
   }
 
   /** The default of the question. */
@@ -100,17 +163,18 @@ class Standing {
   }
 }
 
-function promptFor(
-  name: AnswerName,
-  known: TypedAnswers,
-  given: TypedAnswers,
-  engine: Engine | undefined,
-): Prompt {
-  const { message, choices, yesNo, check, rare, matters } = questions[name];
-  const standing = new Standing(name, known, given);
+function promptFor(name: AnswerName, basis: Basis, isWanted: (answered: Answered) => boolean): Prompt {
+  const { message, choices, yesNo, check } = questions[name];
+  const standing = new Standing(name, basis);
   const byDefault = (answered: Answered) => standing.byDefault(answered);
+  const isRefused = (answered: Answered) =>
+    name === 'dockerImage' &&
+    basis.engine !== undefined &&
+    usesHostEngine(standing.checked(['builder'], answered).builder) &&
+    refuses(basis.engine, byDefault(answered));
   const when = (answered: Answered) =>
-    (!rare || answered[more] === true) && (matters?.(standing.checked(deciding, answered)) ?? true);
+    (isWanted(answered) || (isRefused(answered) && answered[rest] !== 'last')) &&
+    matters(name, basis, answered);
   if (choices) {
     const open = (answered: Answered) =>
       Object.entries(choices)
@@ -123,16 +187,11 @@ function promptFor(
     return { name, message, type: 'confirm', default: isYes, when };
   }
   const validate = (typed: string, answered: Answered = {}) => standing.goes(typed, answered);
-  const isRefused = (answered: Answered) =>
-    name === 'dockerImage' &&
-    engine !== undefined &&
-    usesHostEngine(standing.checked(['builder'], answered).builder) &&
-    refuses(engine, byDefault(answered));
   return {
     ...{ name, type: 'input', validate, when },
     message: (answered: Answered) =>
       isRefused(answered)
-        ? `${message} (${byDefault(answered)} is refused by this engine: its client is older than API ${engine?.minApiVersion})`
+        ? `${message} (${byDefault(answered)} is refused by this engine: its client is older than API ${basis.engine?.minApiVersion})`
         : message,
     default: (answered: Answered) => (isRefused(answered) ? 'docker:cli' : byDefault(answered)),
   };

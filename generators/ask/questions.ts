@@ -68,25 +68,39 @@ const logLevels = {
   panic: 'what breaks the runner',
 } as const;
 
+/** What questions are about. The basics are asked of everybody, and of the others those that the user wants to see. */
+export const groups = {
+  basics: 'GitLab, how jobs build, and how many at once',
+  runner: 'tags and description of the runner',
+  images: 'registry, images and platforms',
+  safety: 'what is taken from jobs',
+  upkeep: 'clean-up, monitoring, log level, Renovate',
+  cache: 'caches, and a mirror of Docker Hub',
+  network: 'private CA, proxy, plain HTTP, hosts, Docker network',
+} as const;
+
+export type Group = keyof typeof groups;
+
 /** What is known once every question is answered. */
 export interface Answers {
   readonly gitlabUrl: string;
-  readonly registry: string;
+  readonly builder: BuilderName;
+  readonly dindCache: keyof typeof dindCaches;
+  readonly concurrent: number;
   readonly tags: readonly string[];
   readonly runUntagged: boolean;
   readonly description: string;
-  readonly concurrent: number;
-  /** Days that what jobs leave is kept; without it nothing is removed by itself. */
-  readonly cleanUp: number | undefined;
-  readonly builder: BuilderName;
-  readonly dindCache: keyof typeof dindCaches;
-  readonly hardening: keyof typeof hardenings;
+  readonly registry: string;
   readonly dockerImage: string;
   readonly runnerImage: string;
-  readonly monitoring: boolean;
-  readonly logLevel: keyof typeof logLevels;
   /** None: that of the host. */
   readonly platforms: readonly string[];
+  readonly hardening: keyof typeof hardenings;
+  /** Days that what jobs leave is kept; without it nothing is removed by itself. */
+  readonly cleanUp: number | undefined;
+  readonly monitoring: boolean;
+  readonly logLevel: keyof typeof logLevels;
+  readonly renovate: boolean;
   readonly cache: keyof typeof caches;
   /** `here`, or `https://host[:port]`. */
   readonly cacheServer: string;
@@ -99,7 +113,6 @@ export interface Answers {
   readonly extraHosts: readonly string[];
   /** The network of Docker on which alone GitLab is known by its name. */
   readonly dockerNetwork: string | undefined;
-  readonly renovate: boolean;
 }
 
 export type AnswerName = keyof Answers;
@@ -116,6 +129,7 @@ export type Deciding = Pick<Answers, (typeof deciding)[number]>;
 export interface Question<T> {
   /** The command-line option, without its dashes. */
   readonly option: string;
+  readonly group: Group;
   readonly message: string;
   /** What the option does, in half a sentence. */
   readonly help: string;
@@ -129,10 +143,6 @@ export interface Question<T> {
   readonly choices?: Readonly<Record<string, string>>;
   /** A yes-or-no question; as an option it takes no value. */
   readonly yesNo?: true;
-  /** Asked only if the user wants to see the rarer questions too. */
-  readonly rare?: true;
-  /** What a rare question is about, in a word or two; without this, what the one before it is about. */
-  readonly topic?: string;
   /** Whether other answers leave anything to answer here; each was checked. */
   readonly matters?: (answers: Deciding) => boolean;
   /** For whom it matters, in the words of a refusal. */
@@ -144,61 +154,19 @@ export interface Question<T> {
   readonly check: (text: string) => T;
 }
 
-/** Every question, in the order in which it is asked: the likeliest to be changed first. */
+/** Every question, in the order in which it is asked. */
 export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]> } = {
   gitlabUrl: {
     option: 'gitlab-url',
+    group: 'basics',
     message: 'URL of your GitLab',
     help: 'the GitLab instance that sends the jobs; a sub-path is fine',
     default: 'https://gitlab.com',
     check: checkGitLabUrl,
   },
-  registry: {
-    option: 'registry',
-    message: 'Registry that images are pushed to ("gitlab", or host[:port][/path])',
-    help: '"gitlab" for the container registry of the project, or host[:port][/path]',
-    default: 'gitlab',
-    check: checkRegistry,
-  },
-  tags: {
-    option: 'tags',
-    message: 'Tags of the runner, comma-separated (a single comma: none)',
-    help: 'comma-separated; a job must ask for tags that the runner has',
-    default: 'docker',
-    none: ',',
-    check: checkTags,
-  },
-  runUntagged: {
-    option: 'run-untagged',
-    message: 'Also run jobs that ask for no tag?',
-    help: 'also run jobs that ask for no tag',
-    default: 'no',
-    yesNo: true,
-    check: checkYesNo,
-  },
-  description: {
-    option: 'description',
-    message: 'Description of the runner',
-    help: 'the name that GitLab shows for the runner',
-    default: 'My Docker Runner',
-    check: checkDescription,
-  },
-  concurrent: {
-    option: 'concurrent',
-    message: 'Jobs to run at the same time',
-    help: 'how many jobs run at the same time, from 1',
-    default: '2',
-    check: checkConcurrent,
-  },
-  cleanUp: {
-    option: 'clean-up',
-    message: 'Days that what jobs leave is kept ("none": no clean-up)',
-    help: 'days that stopped containers and networks of jobs and the build cache are kept, or "none" for no clean-up',
-    default: '7',
-    check: checkCleanUp,
-  },
   builder: {
     option: 'builder',
+    group: 'basics',
     message: 'How jobs build images',
     help: `how jobs build images: ${Object.keys(builders).join(', ')}`,
     default: 'socket',
@@ -207,6 +175,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   },
   dindCache: {
     option: 'dind-cache',
+    group: 'basics',
     message: 'Where that engine keeps layers from one job to the next',
     help: `for dind: ${Object.keys(dindCaches).join(' (an engine for each job) or ')} (one engine for all)`,
     default: 'registry',
@@ -215,16 +184,51 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     mattersFor: '--builder dind',
     check: text => checkChoice(dindCaches, text),
   },
-  hardening: {
-    option: 'hardening',
-    message: 'What to take from jobs and from the runner',
-    help: `what to take from jobs and from the runner: ${Object.keys(hardenings).join(', ')}`,
-    default: 'recommended',
-    choices: hardenings,
-    check: text => checkChoice(hardenings, text),
+  concurrent: {
+    option: 'concurrent',
+    group: 'basics',
+    message: 'Jobs to run at the same time',
+    help: 'how many jobs run at the same time, from 1',
+    default: '2',
+    check: checkConcurrent,
+  },
+  tags: {
+    option: 'tags',
+    group: 'runner',
+    message: 'Tags of the runner, comma-separated (a single comma: none)',
+    help: 'comma-separated; a job must ask for tags that the runner has',
+    default: 'docker',
+    none: ',',
+    check: checkTags,
+  },
+  runUntagged: {
+    option: 'run-untagged',
+    group: 'runner',
+    message: 'Also run jobs that ask for no tag?',
+    help: 'also run jobs that ask for no tag',
+    default: 'no',
+    yesNo: true,
+    check: checkYesNo,
+  },
+  description: {
+    option: 'description',
+    group: 'runner',
+    message: 'Description of the runner',
+    help: 'the name that GitLab shows for the runner',
+    default: 'My Docker Runner',
+    check: checkDescription,
+  },
+  registry: {
+    option: 'registry',
+    group: 'images',
+    message: 'Registry that images are pushed to ("gitlab", or host[:port][/path])',
+    help: '"gitlab" for the container registry of the project, or host[:port][/path]',
+    default: 'gitlab',
+    check: checkRegistry,
   },
   dockerImage: {
     option: 'docker-image',
+    group: 'images',
     message: 'Image that jobs run in, with the program that builds',
     help: 'the image, with a Docker client (or Buildah), that jobs run in',
     default: 'docker:stable',
@@ -237,13 +241,41 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   },
   runnerImage: {
     option: 'runner-image',
+    group: 'images',
     message: 'Image of GitLab Runner',
     help: 'the image of GitLab Runner itself',
     default: 'gitlab/gitlab-runner:alpine',
     check: checkImage,
   },
+  platforms: {
+    option: 'platforms',
+    group: 'images',
+    message: 'Platforms of the images, comma-separated ("host": that of this host)',
+    help: 'platforms of the images, such as linux/amd64,linux/arm64; "host" for that of the host',
+    default: 'host',
+    none: 'host',
+    check: checkPlatforms,
+  },
+  hardening: {
+    option: 'hardening',
+    group: 'safety',
+    message: 'What to take from jobs and from the runner',
+    help: `what to take from jobs and from the runner: ${Object.keys(hardenings).join(', ')}`,
+    default: 'recommended',
+    choices: hardenings,
+    check: text => checkChoice(hardenings, text),
+  },
+  cleanUp: {
+    option: 'clean-up',
+    group: 'upkeep',
+    message: 'Days that what jobs leave is kept ("none": no clean-up)',
+    help: 'days that stopped containers and networks of jobs and the build cache are kept, or "none" for no clean-up',
+    default: '7',
+    check: checkCleanUp,
+  },
   monitoring: {
     option: 'monitoring',
+    group: 'upkeep',
     message: 'Also run Prometheus and Grafana, which watch the runner?',
     help: 'also run Prometheus and Grafana, which watch the runner',
     default: 'no',
@@ -252,131 +284,112 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   },
   logLevel: {
     option: 'log-level',
-    topic: 'log level',
+    group: 'upkeep',
     message: 'How much the runner writes into its log',
     help: `how much the runner writes into its log: ${Object.keys(logLevels).join(', ')}`,
     default: 'info',
     choices: logLevels,
-    rare: true,
     check: text => checkChoice(logLevels, text),
   },
-  platforms: {
-    option: 'platforms',
-    topic: 'platforms',
-    message: 'Platforms of the images, comma-separated ("host": that of this host)',
-    help: 'platforms of the images, such as linux/amd64,linux/arm64; "host" for that of the host',
-    default: 'host',
-    none: 'host',
-    rare: true,
-    check: checkPlatforms,
+  renovate: {
+    option: 'renovate',
+    group: 'upkeep',
+    message: 'Also a configuration of Renovate, which proposes newer images?',
+    help: 'also a renovate.json, for newer images by merge requests',
+    default: 'no',
+    yesNo: true,
+    check: checkYesNo,
   },
   cache: {
     option: 'cache',
-    topic: 'cache',
+    group: 'cache',
     message: 'Where "cache:" of a pipeline keeps files from one job to the next',
     help: `where "cache:" of a pipeline keeps files: ${Object.keys(caches).join(', ')}`,
     default: 'local',
     choices: caches,
-    rare: true,
     check: text => checkChoice(caches, text),
   },
   cacheServer: {
     option: 'cache-server',
+    group: 'cache',
     message: 'S3 server of the cache ("here": one in docker-compose.yml, or https://host[:port])',
     help: 'for s3: "here" for a server in docker-compose.yml, or https://host[:port]',
     default: 'here',
-    rare: true,
     matters: ({ cache }) => cache === 's3',
     mattersFor: '--cache s3',
     check: checkCacheServer,
   },
   cacheBucket: {
     option: 'cache-bucket',
+    group: 'cache',
     message: 'Bucket of the cache',
     help: 'for s3: the bucket that holds the caches',
     default: 'runner-cache',
-    rare: true,
     matters: ({ cache }) => cache === 's3',
     mattersFor: '--cache s3',
     check: checkBucket,
   },
   mirror: {
     option: 'mirror',
-    topic: 'mirror',
+    group: 'cache',
     message: 'Keep a mirror of Docker Hub here, so that its pull limits are met less often?',
     help: 'also run a pull-through cache of Docker Hub',
     default: 'no',
     yesNo: true,
-    rare: true,
     check: checkYesNo,
   },
   privateCa: {
     option: 'private-ca',
-    topic: 'private CA',
+    group: 'network',
     message: 'Does GitLab or the registry have a certificate of a private authority?',
     help: 'trust the certificate authority in config/certs/ca.crt everywhere',
     default: 'no',
     yesNo: true,
-    rare: true,
     check: checkYesNo,
   },
   httpProxy: {
     option: 'http-proxy',
-    topic: 'proxy',
+    group: 'network',
     message: 'HTTP proxy to the outside ("none", or http://host:port)',
     help: 'the HTTP proxy to the outside, as http://host:port, or "none"',
     default: 'none',
-    rare: true,
     check: checkProxy,
   },
   proxyExceptions: {
     option: 'proxy-exceptions',
+    group: 'network',
     message: 'Hosts and domains to reach without that proxy, comma-separated ("none")',
     help: 'hosts, .domains and addresses to reach without the proxy, comma-separated, or "none"',
     default: 'none',
     none: 'none',
-    rare: true,
     matters: ({ httpProxy }) => httpProxy !== undefined,
     mattersFor: '--http-proxy',
     check: checkHosts,
   },
   insecureRegistry: {
     option: 'insecure-registry',
-    topic: 'plain HTTP',
+    group: 'network',
     message: 'Registry that speaks plain HTTP ("none", or host[:port])',
     help: 'a registry that speaks plain HTTP, as host[:port], or "none"',
     default: 'none',
-    rare: true,
     check: checkInsecureRegistry,
   },
   extraHosts: {
     option: 'extra-hosts',
-    topic: 'hosts',
+    group: 'network',
     message: 'Names that DNS does not know, as name:address, comma-separated ("none")',
     help: 'names that DNS does not know, as name:address, comma-separated, or "none"',
     default: 'none',
     none: 'none',
-    rare: true,
     check: checkExtraHosts,
   },
   dockerNetwork: {
     option: 'docker-network',
-    topic: 'Docker network',
+    group: 'network',
     message: 'Docker network on which alone GitLab is known by its name ("none")',
     help: 'for a GitLab in a container of this host: the Docker network that knows its name, or "none"',
     default: 'none',
-    rare: true,
     check: checkDockerNetwork,
-  },
-  renovate: {
-    option: 'renovate',
-    topic: 'Renovate',
-    message: 'Also a configuration of Renovate, which proposes newer images?',
-    help: 'also a renovate.json, for newer images by merge requests',
-    default: 'no',
-    yesNo: true,
-    rare: true,
-    check: checkYesNo,
   },
 };
 
@@ -405,7 +418,7 @@ export function typedAnswers(answers: Answers): { [Name in AnswerName]: string }
 /** Of those answers to prompts, the ones to these questions, as a user would type them. */
 export function typedFrom(
   names: readonly AnswerName[],
-  answered: Readonly<Record<string, string | boolean | undefined>>,
+  answered: Readonly<Record<string, string | boolean | readonly string[] | undefined>>,
 ): TypedAnswers {
   const values = names.map(name => [name, answered[name]] as const);
   return Object.fromEntries(

@@ -19,6 +19,7 @@ export type OwnName = (typeof ownNames)[number] & AnswerName;
 /** What only a further runner is asked. */
 export const project: Question<string | undefined> = {
   option: 'project',
+  group: 'runner',
   message: 'Project that it is created for, as path or number ("none": as .env says)',
   help: 'the project that an access token creates it for, as path or number; "none": as .env says',
   default: 'none',

@@ -1,4 +1,5 @@
-import { switches } from './command-line.ts';
+import { printAnswers, sources, switches } from './command-line.ts';
+import { presets } from './presets.ts';
 import { type AnswerName, answerNames, builders, hardenings, type Question, questions } from './questions.ts';
 import { ownNames, project, runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from './runners.ts';
 
@@ -32,6 +33,8 @@ export function usage(): string {
   const own = ownNames.map(name => `--${questions[name].option}`).join(', ');
   const lines = [
     ...answerNames.map(name => optionOf(questions[name], defaultsInWords(name))),
+    ...Object.entries(sources).map(([option, help]) => [`--${option} <value>`, help] as const),
+    ['--print-answers', printAnswers] as const,
     ...Object.entries(switches).map(([option, help]) => [`--${option}`, help] as const),
     ['--completion <shell>', ownOptions.completion] as const,
     ['--help, --version', 'print this, or the version'] as const,
@@ -60,9 +63,19 @@ export function usage(): string {
     'What --hardening takes away:',
     ...Object.entries(hardenings).flatMap(([name, sentence]) => row(name, sentence)),
     '',
+    'The presets:',
+    ...Object.entries(presets).flatMap(([name, { means }]) => row(name, means)),
+    '',
     'Exit codes (NO_COLOR in the environment takes the colours of the prompts away):',
     ...Object.entries(exitCodes).flatMap(([code, sentence]) => row(code, sentence)),
   ].join('\n');
+}
+
+function presetRow([name, { means, answers }]: [string, (typeof presets)[string]]): string {
+  const options = answerNames.flatMap(one =>
+    answers[one] ? `\`--${questions[one].option} ${answers[one]}\`` : [],
+  );
+  return `| \`${name}\` | ${means}: ${options.join(', ')} |`;
 }
 
 /** The text in lines of at most so many characters, broken at spaces. */
@@ -93,6 +106,7 @@ export function optionsTable(): string {
     ...['| option | default | what it is |', '|---|---|---|', ...rows, ''],
     ...['| option of a further runner | default | what it is |', '|---|---|---|', ...furtherRows, ''],
     ...['| builder | what it means |', '|---|---|', ...sentences(builders), ''],
-    ...['| hardening | what it means |', '|---|---|', ...sentences(hardenings)],
+    ...['| hardening | what it means |', '|---|---|', ...sentences(hardenings), ''],
+    ...['| preset | what it is |', '|---|---|', ...Object.entries(presets).map(presetRow)],
   ].join('\n');
 }

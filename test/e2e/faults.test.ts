@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../support/needs.ts';
 import { Bench } from './support/bench.ts';
 import { engine } from './support/engines.ts';
+import { InnerEngine } from './support/inner-engine.ts';
 import { eventually, output, run, signalGroup } from './support/program.ts';
 
 // docs/faults.md names these tests.
@@ -113,6 +114,60 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
       const count = () => bench.repository.docker('inspect', '--format', '{{.RestartCount}}', id);
       await eventually(async () => expect((await count()).trim()).toBe('1'));
       await bench.startJob(1, 'success');
+    });
+  },
+);
+
+/** In a container, since no other test could go on meanwhile. */
+describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
+  'where the engine is restarted',
+  () => {
+    let bench: Bench;
+    let inner: InnerEngine;
+    const make = (words: string) => bench.repository.make(words, inner.env);
+    const restart = async () => {
+      await bench.repository.docker('restart', '--time', '20', inner.name);
+      await inner.find();
+    };
+    const takesJobs = async () => {
+      const job = bench.gitlab.jobs.get(bench.gitlab.queueJob({ seconds: 1 }))!;
+      await eventually(() => expect(job.state).toBe('success'), 60);
+    };
+
+    beforeAll(async () => {
+      bench = await Bench.open(modern!, ['--clean-up', 'none'], { name: 'restart-' });
+      const { folder } = bench.repository;
+      inner = await InnerEngine.start(bench.repository, ['gitlab/gitlab-runner:alpine'], {
+        container: ['--volume', `${folder}:${folder}`],
+      });
+      bench.repository.writeEnv({ RUNNER_TOKEN: bench.gitlab.addRunner({ tagList: ['docker'] }).token });
+    });
+    afterAll(async () => {
+      await inner?.remove();
+      await bench?.close();
+    });
+
+    it('make up is at work: it says so or has ended well, and the next one does', async () => {
+      const before = bench.repository.read('.env');
+      const running = bench.repository.startMake('up', inner.env);
+      await running.shows(/^Starting /m);
+      await restart();
+      const { code, output: text } = await running.ended;
+      expect(text).toMatch(code === 0 ? /^Started\./m : /^\S.*\n {2}\S/m);
+      const again = await make('up');
+      expect(again.code, again.output).toBe(0);
+      expect(bench.repository.read('.env')).toBe(before);
+      await takesJobs();
+    });
+
+    it('a job runs: the runner comes back by itself, and takes the next one', async () => {
+      const job = bench.gitlab.jobs.get(bench.gitlab.queueJob({ seconds: 600 }))!;
+      await eventually(() => expect(job.state).toBe('running'), 60);
+      await restart();
+      await takesJobs();
+      const left = await inner.docker('ps', '--quiet', '--filter', 'label=com.gitlab.gitlab-runner.managed');
+      expect(left).toBe('');
+      expect((await make('status')).output).toMatch(/running since .*; jobs: 0$/m);
     });
   },
 );

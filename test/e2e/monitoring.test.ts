@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../support/needs.ts';
 import { Bench } from './support/bench.ts';
 import { engine } from './support/engines.ts';
+import { derive } from './support/global-setup.ts';
 import { eventually, run } from './support/program.ts';
 import { hasImages, imagesLoaded } from './support/surroundings.ts';
 
@@ -9,6 +10,20 @@ const modern = engine('modern');
 const able =
   needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)') &&
   needs(await hasImages(modern), 'the images of .ci/images');
+
+/** Runs as Grafana's user, takes the password of its file, and shows the data source of its folders to who has it. */
+const grafana = `FROM node:24-alpine
+RUN mkdir -p /var/lib/grafana && chown 472:0 /var/lib/grafana
+USER 472:0
+CMD ["node", "--eval", "const fs = require('node:fs'); \\
+  const password = fs.readFileSync(process.env.GF_SECURITY_ADMIN_PASSWORD__FILE, 'utf8').trim(); \\
+  for (const path of ['provisioning/datasources', 'provisioning/dashboards']) fs.readdirSync('/etc/grafana/' + path); \\
+  JSON.parse(fs.readFileSync(process.env.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH)); \\
+  fs.writeFileSync('/var/lib/grafana/grafana.db', ''); \\
+  const wanted = 'Basic ' + btoa('admin:' + password); \\
+  require('node:http').createServer(({ headers }, answer) => \\
+    answer.writeHead(headers.authorization === wanted ? 200 : 401).end('Main Org.')).listen(3000);"]
+`;
 
 describe.skipIf(!able)('with monitoring, and most taken away', () => {
   let bench: Bench;
@@ -32,6 +47,9 @@ describe.skipIf(!able)('with monitoring, and most taken away', () => {
     bench.repository.writeEnv({ RUNNER_TOKEN: runner.token });
     await bench.succeed('register');
     bench.repository.edit('prometheus/prometheus.yml', '30s', '1s');
+    const image = /image: (grafana\/\S+)/.exec(bench.repository.read('docker-compose.yml'))![1]!;
+    await derive(modern!, image, grafana);
+    await bench.succeed('up');
   });
   afterAll(async () => {
     await compose('down', '--volumes', '--timeout', '1');
@@ -40,16 +58,27 @@ describe.skipIf(!able)('with monitoring, and most taken away', () => {
 
   it('has the metrics of the runner, of the disks, and when the token expires, but no token', async () => {
     expect(bench.repository.environment().RUNNER_TOKEN_EXPIRES).toBeTruthy();
-    // Grafana's image is not here.
-    const services = ['runner', 'prometheus', 'node-exporter', 'token-metrics'];
-    const { code, output } = await compose('up', '-d', ...services);
-    expect(code, output).toBe(0);
     expect((await soon('gitlab_runner_concurrent == 2')).metric.job).toBe('runner');
     expect((await soon('up{job="node"} == 1')).metric.job).toBe('node');
     const token = await soon('gitlab_runner_token_expires_timestamp_seconds');
     expect(Number(token.value[1])).toBe(expires.getTime() / 1000);
     expect(JSON.stringify(token)).not.toContain('glrt-');
     expect(await soon('ALERTS{alertname="TokenExpiring",alertstate="pending"}')).toBeDefined();
+  });
+
+  it('has Grafana at a port of this host alone, with the password that make up made, as its own user', async () => {
+    const password = bench.repository.read('config/grafana-password').trim();
+    const ask = (user: string) =>
+      compose('exec', '-T', 'grafana', 'wget', '-q', '-O', '-', `http://${user}@127.0.0.1:3000/api/org`);
+    const answer = await eventually(async () => {
+      const outcome = await ask(`admin:${password}`);
+      expect(outcome.code, outcome.output).toBe(0);
+      return outcome.stdout;
+    });
+    expect(answer).toContain('Main Org.');
+    expect((await ask('admin:admin')).code).not.toBe(0);
+    const published = await bench.repository.docker('port', await bench.repository.container('grafana'));
+    expect(published.trim()).toBe('3000/tcp -> 127.0.0.1:3000');
   });
 
   it('is healthy once GitLab accepts the token, and shows its metrics at no port of the host', async () => {

@@ -4,7 +4,17 @@ import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { needs } from '../support/needs.ts';
 import { type Engine, engine } from './support/engines.ts';
-import { ColdHost, canRunPipelines, onBranch, onTag, Project, page, steps } from './support/pipeline.ts';
+import {
+  ColdHost,
+  canRunPipelines,
+  jobToken,
+  onBranch,
+  onTag,
+  ownRegistry,
+  Project,
+  page,
+  steps,
+} from './support/pipeline.ts';
 import { type Outcome, output } from './support/program.ts';
 import { Repository } from './support/repository.ts';
 
@@ -19,23 +29,6 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** docker:stable is Docker 19.03. */
 const asStable = { DOCKER_API_VERSION: '1.40' };
-
-/** A token that every pipeline gets from GitLab. */
-const jobToken = 'glcbt-64_not-to-be-seen';
-
-/** A project whose images go to its own container registry, as GitLab tells it to each job. */
-const ownRegistry =
-  ({ registry, user, password }: Engine) =>
-  (path: string) => ({
-    image: `${registry}/${path}`,
-    variables: {
-      CI_REGISTRY: registry,
-      CI_REGISTRY_IMAGE: `${registry}/${path}`,
-      CI_REGISTRY_USER: user,
-      CI_REGISTRY_PASSWORD: password,
-      CI_JOB_TOKEN: jobToken,
-    },
-  });
 
 /** A project made with `--registry HOST/images`. */
 const otherRegistry =

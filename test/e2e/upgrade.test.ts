@@ -3,13 +3,14 @@ import { needs } from '../support/needs.ts';
 import { Bench } from './support/bench.ts';
 import { type EngineName, engine } from './support/engines.ts';
 import { derive } from './support/global-setup.ts';
-import { output } from './support/program.ts';
+import { output, sequential } from './support/program.ts';
 
-describe.each<EngineName>(['modern', 'old'])('make upgrade on the %s engine', name => {
+describe.concurrent.each<EngineName>(['modern', 'old', 'podman'])('make upgrade on the %s engine', name => {
   const found = engine(name);
 
   describe.skipIf(!needs(found !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
     'of a runner that runs',
+    sequential,
     () => {
       const image = `${found?.registry}/gitlab/gitlab-runner:upgraded`;
       let bench: Bench;

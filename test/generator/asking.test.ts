@@ -3,16 +3,23 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createEnv } from 'yeoman-environment';
 import GitLabRunnerDocker from '../../generators/app/index.ts';
-import { switches } from '../../generators/ask/command-line.ts';
-import { more } from '../../generators/ask/prompts.ts';
-import { answerNames, defaultFor, questions, typedAnswers } from '../../generators/ask/questions.ts';
+import { sources, switches } from '../../generators/ask/command-line.ts';
+import { changes, rest } from '../../generators/ask/prompts.ts';
+import {
+  type AnswerName,
+  answerNames,
+  defaultFor,
+  groups,
+  questions,
+  typedAnswers,
+} from '../../generators/ask/questions.ts';
 import { defaultsInWords } from '../../generators/ask/usage.ts';
 import { allTogether, answersWith } from '../support/answers.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
-/** The questions that come up by themselves, with their defaults. */
-const open = answerNames.filter(name => !questions[name].rare && !questions[name].matters);
-const rare = answerNames.filter(name => questions[name].rare);
+/** The questions that come up by themselves, and the prompt for the rest. */
+const basics = answerNames.filter(name => questions[name].group === 'basics' && !questions[name].matters);
+const all = { [rest]: 'change', [changes]: Object.keys(groups) };
 const terminal = { terminal: true };
 const saved = (folder: string): Record<string, string> =>
   JSON.parse(readFileSync(join(folder, '.yo-rc.json'), 'utf8'))['generator-gitlab-runner-docker'];
@@ -26,24 +33,41 @@ describe('in a terminal', () => {
     const { asked } = await runGenerator(asking, {
       options: terminal,
       args: ['x'],
-      answers: { ...answers, [more]: true },
+      answers: { ...answers, ...all },
     });
-    const usual = answerNames.filter(name => !questions[name].rare);
-    expect(asked).toEqual([...usual, more, ...rare, 'write']);
+    const isBasic = (name: AnswerName) => questions[name].group === 'basics';
+    expect(asked).toEqual([
+      ...answerNames.filter(isBasic),
+      ...[rest, changes],
+      ...answerNames.filter(name => !isBasic(name)),
+      'write',
+    ]);
     const telling = newFolder();
     const told = Object.fromEntries(answerNames.map(name => [questions[name].option, answers[name]]));
     await runGenerator(telling, { options: told, args: ['x'] });
     expect(textsBelow(asking)).toEqual(textsBelow(telling));
   });
 
-  it('asks the rare questions only where the user wants them, and else leaves them at their defaults', async () => {
+  it('asks three questions and what becomes of the rest, which is left at its defaults', async () => {
     const folder = newFolder();
     const { asked } = await runGenerator(folder, { options: terminal });
-    expect(asked).toEqual([...open, more, 'write']);
+    expect(asked).toEqual([...basics, rest, 'write']);
     expect(saved(folder)).toMatchObject(typedAnswers(answersWith()));
   });
 
-  it('keeps rare answers of the run before where nobody asks for them', async () => {
+  it('forgets the rest of the answers of the run before only where it is to be as it is', async () => {
+    const folder = newFolder();
+    await runGenerator(folder, { options: { tags: 'linux', concurrent: '7' } });
+    const answers = { [rest]: 'usual' };
+    expect((await runGenerator(folder, { options: terminal, answers })).asked).toEqual([
+      rest,
+      ...basics,
+      'write',
+    ]);
+    expect(saved(folder)).toMatchObject({ tags: 'docker', concurrent: '7' });
+  });
+
+  it('keeps answers of the run before where nobody asks for them', async () => {
     const folder = newFolder();
     await runGenerator(folder, { options: { 'extra-hosts': 'git.local:10.0.0.5', 'private-ca': true } });
     const { refusal } = await runGenerator(folder, { options: terminal });
@@ -59,8 +83,8 @@ describe('in a terminal', () => {
     const folder = newFolder();
     const { asked } = await runGenerator(folder, { options: terminal, answers: { builder } });
     expect(asked).toEqual([
-      ...answerNames.filter(name => open.includes(name) || (names as string[]).includes(name)),
-      ...[more, 'write'],
+      ...answerNames.filter(name => basics.includes(name) || (names as string[]).includes(name)),
+      ...[rest, 'write'],
     ]);
     expect(saved(folder)).toMatchObject({ builder, dockerImage: defaultFor('dockerImage', builder) });
   });
@@ -70,7 +94,7 @@ describe('in a terminal', () => {
     await runGenerator(folder, { options: { builder: 'buildah' } });
     const { refusal } = await runGenerator(folder, {
       options: { ...terminal, force: true },
-      answers: { builder: 'buildkit' },
+      answers: { [rest]: 'change', [changes]: ['basics'], builder: 'buildkit' },
     });
     expect(refusal).toBeUndefined();
     expect(saved(folder)).toMatchObject({ builder: 'buildkit', dockerImage: 'docker:29.10.0-cli' });
@@ -78,9 +102,10 @@ describe('in a terminal', () => {
 
   it('does not ask for what an option gave', async () => {
     const { asked } = await runGenerator(newFolder(), {
-      options: { ...terminal, tags: 'a', 'run-untagged': false },
+      options: { ...terminal, concurrent: '1', tags: 'a', 'run-untagged': false },
+      answers: { [rest]: 'change', [changes]: ['runner'] },
     });
-    expect(asked).toEqual([...open.filter(name => name !== 'tags' && name !== 'runUntagged'), more, 'write']);
+    expect(asked).toEqual(['gitlabUrl', 'builder', rest, changes, 'description', 'write']);
   });
 
   it('asks nothing with --defaults', async () => {
@@ -92,11 +117,11 @@ describe('in a terminal', () => {
     expect(saved(folder)).toMatchObject({ concurrent: '9', tags: questions.tags.default });
   });
 
-  it('offers the answers of the run before', async () => {
+  it('asks one question in a second run, which is like the first unless something is to change', async () => {
     const folder = newFolder();
     await runGenerator(folder, { options: { tags: 'linux', 'run-untagged': true } });
     const { asked, refusal } = await runGenerator(folder, { options: terminal });
-    expect(asked).toEqual([...open, more]);
+    expect(asked).toEqual([rest]);
     expect(refusal).toBeUndefined();
     expect(saved(folder)).toMatchObject({ tags: 'linux', runUntagged: 'yes' });
   });
@@ -169,7 +194,10 @@ describe('--help', () => {
       expect(help).toContain(`${what} (default: ${defaultsInWords(name)})`);
     }
     const options = [...help.matchAll(/^ +(?:-h, +)?--([\w-]+)/gm)].map(([, option]) => option);
-    const ours = [...answerNames.map(name => questions[name].option), ...Object.keys(switches)];
+    const ours = [
+      ...answerNames.map(name => questions[name].option),
+      ...[...Object.keys(sources), 'print-answers', ...Object.keys(switches)],
+    ];
     expect(options.slice(0, ours.length)).toEqual(ours);
   });
 });

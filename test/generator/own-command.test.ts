@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { defaultFor } from '../../generators/ask/questions.ts';
 import { usage } from '../../generators/ask/usage.ts';
 import { newFolder, textsBelow } from '../support/run-generator.ts';
 
@@ -65,6 +66,37 @@ describe('the own command', () => {
     const folder = newFolder();
     expect((await run(folder, ...words)).status).toBe(0);
     expect(answers(folder)).toMatchObject({ monitoring });
+  });
+
+  it('takes a preset and a file of answers, and an option before either', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'answers.yml'), 'concurrent: 9\ntags: [linux]\nbuilder: dind\n');
+    const words = ['--preset', 'team', '--answers', 'answers.yml', '--tags', 'mine'];
+    expect((await run(folder, 'my-runner', ...words)).status).toBe(0);
+    expect(answers(join(folder, 'my-runner'))).toMatchObject({
+      ...{ tags: 'mine', builder: 'dind', concurrent: '9', monitoring: 'yes' },
+      dockerImage: defaultFor('dockerImage', 'dind'),
+    });
+  });
+
+  it.each([
+    [['--preset', 'articel'], '--preset: There is no "articel" here: choose one of article'],
+    [['--answers', 'none.yml'], '--answers: none.yml cannot be read (ENOENT).'],
+    [['--runner', 'x', '--preset', 'team'], 'There is no option --preset'],
+  ])('refuses %j', async (words, sentence) => {
+    const folder = newFolder();
+    const { status, stderr } = await run(folder, ...words);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(sentence)]);
+    expect(textsBelow(folder)).toEqual({});
+  });
+
+  it('prints the answers as a file that it takes back, and writes nothing', async () => {
+    const folder = newFolder();
+    const { status, stdout } = await run(folder, '--preset', 'hardened', '--tags', 'a,b', '--print-answers');
+    expect([status, textsBelow(folder)]).toEqual([0, {}]);
+    writeFileSync(join(folder, 'answers.yml'), stdout);
+    expect((await run(folder, '--answers', 'answers.yml', '--print-answers')).stdout).toBe(stdout);
+    expect(stdout).toContain('hardening: strict\n');
   });
 
   it('writes all of it where whoever reads what it prints goes away', async () => {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { answerNames, asTyped, builders, questions } from '../../generators/ask/questions.ts';
+import { restChoices } from '../../generators/ask/prompts.ts';
+import {
+  answerNames,
+  asTyped,
+  builders,
+  type Group,
+  groups,
+  questions,
+} from '../../generators/ask/questions.ts';
 import { project } from '../../generators/ask/runners.ts';
 import { consentQuestion } from '../../generators/write/repository-writer.ts';
 import { version } from '../../generators/write/saved-answers.ts';
@@ -16,10 +24,25 @@ const messages = Object.fromEntries(answerNames.map(name => [name, questions[nam
   string
 >;
 
-/** Whether to ask the rarer questions too; its message is longer than a line. */
-async function answerMore(terminal: Dialogue, answer = ''): Promise<void> {
-  await terminal.shows(/More questions\? [^?]*\(y\/N\)$/);
-  if (answer) terminal.type(answer);
+/** What becomes of the rest of the answers, by the arrow keys. */
+async function rest(terminal: Dialogue, ...choices: (keyof typeof restChoices)[]): Promise<void> {
+  for (const [at, choice] of choices.entries()) {
+    if (at > 0) terminal.press('Down');
+    await terminal.chooses('All else', restChoices[choice]);
+  }
+  terminal.press('Enter');
+}
+
+/** Ticks groups of questions that are to change, of those that a first run offers. */
+async function change(terminal: Dialogue, ...wanted: Group[]): Promise<void> {
+  for (const group of Object.keys(groups).slice(1) as Group[]) {
+    await terminal.shows(new RegExp(`❯[◯◉] ${groups[group]}$`, 'm'));
+    if (wanted.includes(group)) {
+      terminal.press('Space');
+      await terminal.shows(new RegExp(`❯◉ ${groups[group]}$`, 'm'));
+    }
+    if (group !== 'network') terminal.press('Down');
+  }
   terminal.press('Enter');
 }
 
@@ -28,9 +51,9 @@ const defaults = Object.fromEntries(
   answerNames.map(name => [name, asTyped(name, questions[name].check(questions[name].default))]),
 );
 
-/** An option with the default for each question that comes up by itself. */
+/** An option with the default for each question that matters. */
 const every = answerNames
-  .filter(name => !questions[name].rare && !questions[name].matters)
+  .filter(name => !questions[name].matters)
   .map(name => {
     const { option, yesNo, default: byDefault } = questions[name];
     return yesNo ? `--no-${option}` : `--${option}=${byDefault}`;
@@ -52,23 +75,21 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.shows(/> The GitLab URL must start with https:\/\/ or http:\/\/, .*\.$/);
     terminal.press('C-u');
     await terminal.answer(messages.gitlabUrl, 'gitlab.example.com');
-    await terminal.answer(`${messages.registry} (gitlab)`, 'registry.example.com:5000');
-    await terminal.answer(`${messages.tags} (docker)`, 'docker,big');
-    await terminal.answer(`${messages.runUntagged} (y/N)`, 'y');
-    await terminal.answer(`${messages.description} (My Docker Runner)`, 'Ours');
+    await terminal.chooses(messages.builder, 'socket');
+    terminal.press('Enter');
     await terminal.answer(`${messages.concurrent} (2)`, '0');
     await terminal.shows(/> The number of concurrent jobs must be a whole number from 1\b.*\.$/);
     terminal.press('C-u');
     await terminal.answer(messages.concurrent, '4');
-    await terminal.answer(`${messages.cleanUp} (7)`);
-    await terminal.chooses(messages.builder, 'socket');
-    terminal.press('Enter');
-    await terminal.chooses(messages.hardening, 'recommended');
-    terminal.press('Enter');
+    await rest(terminal, 'usual', 'change');
+    await change(terminal, 'runner', 'images');
+    await terminal.answer(`${messages.tags} (docker)`, 'docker,big');
+    await terminal.answer(`${messages.runUntagged} (y/N)`, 'y');
+    await terminal.answer(`${messages.description} (My Docker Runner)`, 'Ours');
+    await terminal.answer(`${messages.registry} (gitlab)`, 'registry.example.com:5000');
     await terminal.answer(`${messages.dockerImage} (docker:stable)`);
     await terminal.answer(`${messages.runnerImage} (gitlab/gitlab-runner:alpine)`);
-    await terminal.answer(`${messages.monitoring} (y/N)`);
-    await answerMore(terminal);
+    await terminal.answer(`${messages.platforms} (host)`);
     await terminal.answer(`${consentQuestion} (Y/n)`);
 
     expect(await terminal.exitCode()).toBe(0);
@@ -92,27 +113,23 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     expect(workplace.read('runner/.gitlab-ci.yml')).toContain('tags: [docker, big]');
   });
 
-  test('offers what a builder chosen by arrow keys needs, and asks the rarer questions where they are wanted', async () => {
+  test('offers what a builder chosen by arrow keys needs, and asks the other questions where they are wanted', async () => {
     const workplace = new Workplace(way);
     const terminal = new Dialogue(workplace, way, 'runner');
 
-    for (const name of answerNames.slice(0, answerNames.indexOf('builder'))) {
-      await terminal.answer(messages[name]);
-    }
+    await terminal.answer(messages.gitlabUrl);
     await terminal.chooses(messages.builder, 'socket');
     for (const next of Object.keys(builders).slice(1)) {
       terminal.press('Down');
       await terminal.chooses(messages.builder, next);
     }
     terminal.press('Enter');
-    await terminal.chooses(messages.hardening, 'recommended');
-    terminal.press('Enter');
+    await terminal.answer(messages.concurrent);
+    await rest(terminal, 'usual', 'change');
+    await change(terminal, 'images', 'cache', 'network');
+    await terminal.answer(messages.registry);
     await terminal.answer(`${messages.dockerImage} (quay.io/buildah/stable:latest)`);
     await terminal.answer(messages.runnerImage);
-    await terminal.answer(`${messages.monitoring} (y/N)`);
-    await answerMore(terminal, 'y');
-    await terminal.chooses(messages.logLevel, 'info');
-    terminal.press('Enter');
     await terminal.answer(`${messages.platforms} (host)`, 'amd64');
     await terminal.shows(/> .*amd64.*\.$/);
     terminal.press('C-u');
@@ -133,7 +150,6 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     await terminal.answer(`${messages.insecureRegistry} (none)`);
     await terminal.answer(`${messages.extraHosts} (none)`, 'git.example.org:10.0.0.5');
     await terminal.answer(`${messages.dockerNetwork} (none)`);
-    await terminal.answer(`${messages.renovate} (y/N)`);
     await terminal.answer(`${consentQuestion} (Y/n)`);
 
     expect(await terminal.exitCode()).toBe(0);
@@ -175,7 +191,6 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
       for (const path of ['runner/Makefile', 'runner/README.md']) workplace.edit(path, 'mine\n');
       const before = workplace.texts();
       const terminal = new Dialogue(workplace, way, 'runner', ...every);
-      await answerMore(terminal);
       await terminal.answer(`${consentQuestion} (y/N)`, said);
       expect(await terminal.exitCode()).toBe(code);
       expect(workplace.read('runner/Makefile').includes('mine')).toBe(said === 'n');
@@ -186,21 +201,23 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
   test('shows what it is about to do before it asks for the one yes, and writes nothing at Ctrl-C there', async () => {
     const workplace = new Workplace(way);
     const terminal = new Dialogue(workplace, way, 'runner', ...every);
-    await answerMore(terminal);
     await terminal.asks(`${consentQuestion} (Y/n)`);
     expect(terminal.text()).toMatch(
-      /\nIn \S+\/runner:\n {2}create [\s\S]*\n {2}create scripts\/settings\.ts\nDeveloper who can push, with the builder socket, can start any/,
+      /^In \S+\/runner:\n {2}create [\s\S]*\n {2}create scripts\/settings\.ts\nDeveloper who can push, with the builder socket, can start any/m,
     );
     terminal.press('C-c');
     expect(await terminal.exitCode()).not.toBe(0);
     expect(workplace.paths()).toEqual([]);
   });
 
-  test.each([0, 3])('writes nothing when interrupted after %i answers, not even a folder', async answered => {
+  test.each([0, 1])('writes nothing when interrupted after %i answers, not even a folder', async answered => {
     const workplace = new Workplace(way);
     const terminal = new Dialogue(workplace, way, 'runner');
-    for (const name of answerNames.slice(0, answered)) await terminal.answer(messages[name]);
-    await terminal.asks(messages[answerNames[answered]!]);
+    await terminal.asks(messages.gitlabUrl);
+    if (answered > 0) {
+      terminal.press('Enter');
+      await terminal.chooses(messages.builder, 'socket');
+    }
     terminal.press('C-c');
     expect(await terminal.exitCode()).toBe(way === own ? 130 : 1);
     expect(workplace.paths()).toEqual([]);
@@ -208,16 +225,20 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
 });
 
 describe.skipIf(!tmux)('the question for the image of the jobs', () => {
-  const untilIt = [
-    ...['--gitlab-url=https://gitlab.com', '--registry=gitlab', '--tags=docker', '--run-untagged'],
-    ...['--description=x', '--concurrent=1', '--clean-up=7', '--hardening=recommended'],
-  ];
+  const given = ['--gitlab-url=https://gitlab.com', '--registry=gitlab', '--concurrent=1'];
   const open = (workplace: Workplace, builder = 'socket') =>
-    new Dialogue(workplace, own, 'runner', ...untilIt, `--builder=${builder}`);
+    new Dialogue(workplace, own, 'runner', ...given, `--builder=${builder}`);
+  const openIt = async (workplace: Workplace, builder?: string) => {
+    const terminal = open(workplace, builder);
+    await rest(terminal, 'usual', 'change');
+    await change(terminal, 'images');
+    return terminal;
+  };
 
-  test('says that docker:stable is refused by an engine that asks for API 1.44, and offers docker:cli', async () => {
+  test('comes by itself where an engine asks for API 1.44 and refuses docker:stable, and offers docker:cli', async () => {
     const workplace = new Workplace(own, { version: '29.1.0', minApiVersion: '1.44' });
     const terminal = open(workplace);
+    await rest(terminal, 'usual');
     await terminal.shows(/ \(docker:cli\)$/);
     // The question is longer than a line.
     expect(terminal.text().replaceAll('\n', '')).toContain(
@@ -225,31 +246,30 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     );
     expect(terminal.text()).toContain('The local Docker Engine is 29.1.0; it speaks API 1.44 to 1.51.');
     terminal.press('Enter');
-    await terminal.answer(messages.runnerImage);
-    await terminal.answer(`${messages.monitoring} (y/N)`);
-    await answerMore(terminal);
     await terminal.answer(`${consentQuestion} (Y/n)`);
     expect(await terminal.exitCode()).toBe(0);
     expect(workplace.read('runner/.gitlab-ci.yml')).toMatch(/image: docker:cli\b/);
   });
 
   test('offers docker:stable where the engine still takes API 1.40', async () => {
-    const terminal = open(new Workplace(own, { version: '29.3.0', minApiVersion: '1.40' }));
+    const terminal = await openIt(new Workplace(own, { version: '29.3.0', minApiVersion: '1.40' }));
     await terminal.asks(`${messages.dockerImage} (docker:stable)`);
     expect(terminal.text()).toContain('The local Docker Engine is 29.3.0; it speaks API 1.40 to 1.51.');
   });
 
   test('offers what the builder needs where jobs do not talk to that engine', async () => {
-    const terminal = open(new Workplace(own, { version: '29.1.0', minApiVersion: '1.44' }), 'buildkit');
+    const terminal = await openIt(
+      new Workplace(own, { version: '29.1.0', minApiVersion: '1.44' }),
+      'buildkit',
+    );
     await terminal.asks(`${messages.dockerImage} (${questions.dockerImage.defaultOf?.buildkit})`);
     expect(terminal.text()).not.toContain('refused');
   });
 
   test('comes without an engine, and where one does not answer', async () => {
-    await open(new Workplace(own)).asks(`${messages.dockerImage} (docker:stable)`);
-    const started = performance.now();
-    await open(new Workplace(own, 'silent')).asks(`${messages.dockerImage} (docker:stable)`);
-    expect(performance.now() - started).toBeLessThan(20_000);
+    const question = `${messages.dockerImage} (docker:stable)`;
+    await (await openIt(new Workplace(own))).asks(question);
+    await (await openIt(new Workplace(own, 'silent'))).asks(question);
   });
 });
 

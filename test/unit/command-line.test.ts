@@ -15,6 +15,9 @@ describe('readCommandLine', () => {
       asks: true,
       force: false,
       dryRun: false,
+      preset: undefined,
+      answersFile: undefined,
+      printsAnswers: false,
     });
   });
 

@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { type Answered, more, type Prompt, prompts } from '../../generators/ask/prompts.ts';
+import {
+  type Answered,
+  changes,
+  type Prompt,
+  repositoryPrompts,
+  rest,
+} from '../../generators/ask/prompts.ts';
 import {
   type AnswerName,
   answerNames,
   type BuilderName,
   builders,
   defaultFor,
+  groups,
   questions,
   type TypedAnswers,
 } from '../../generators/ask/questions.ts';
@@ -22,14 +29,17 @@ interface Shown {
   validate?: (typed: string) => true | string;
 }
 
+/** Answers to the prompts that are no questions, after which each question comes up that matters. */
+const all = { [rest]: 'change', [changes]: Object.keys(groups) };
+
 /** The prompts that come up, by their names, where those answers were given to the ones before. */
 function ask(
   known: TypedAnswers = {},
   given: TypedAnswers = {},
-  { engine, answered = {} }: { engine?: Engine; answered?: Answered } = {},
+  { engine, answered = all }: { engine?: Engine; answered?: Answered } = {},
 ): Record<string, Shown | undefined> {
   const at = (value: unknown) => (typeof value === 'function' ? value(answered) : value);
-  const shown = prompts(known, given, engine)
+  const shown = repositoryPrompts({ saved: known, given, engine })
     .filter(({ when }) => when?.(answered) ?? true)
     .map(({ when, validate, ...prompt }) => ({
       ...prompt,
@@ -41,8 +51,9 @@ function ask(
 }
 
 const builderNames = Object.keys(builders) as BuilderName[];
-const usual = answerNames.filter(name => !questions[name].rare && !questions[name].matters);
-const rare = answerNames.filter(name => questions[name].rare);
+const basics = answerNames.filter(name => questions[name].group === 'basics');
+const others = answerNames.filter(name => questions[name].group !== 'basics');
+const always = (names: readonly AnswerName[]) => names.filter(name => !questions[name].matters);
 const engineFrom = (minApiVersion: string): Engine => ({
   version: '29.1.0',
   apiVersion: '1.52',
@@ -50,28 +61,56 @@ const engineFrom = (minApiVersion: string): Engine => ({
 });
 
 describe('prompts', () => {
-  it('come in the order of the questions, with their defaults, and the rare ones only if asked for', () => {
-    const open = ask();
-    expect(Object.keys(open)).toEqual([...usual, more]);
-    for (const name of usual.filter(name => !questions[name].yesNo && !questions[name].choices)) {
-      expect(open[name]).toMatchObject({
-        type: 'input',
-        message: questions[name].message,
-        default: questions[name].default,
-      });
-    }
-    expect(open.runUntagged).toMatchObject({ type: 'confirm', default: false });
-    expect(open[more]).toMatchObject({ type: 'confirm', default: false });
+  it('are of a first run the basics, and what becomes of the rest: three questions and one', () => {
+    const open = ask({}, {}, { answered: {} });
+    expect(Object.keys(open)).toEqual([...always(basics), rest]);
+    expect(open.gitlabUrl).toMatchObject({
+      ...{ type: 'input', message: questions.gitlabUrl.message, default: questions.gitlabUrl.default },
+    });
+    expect(open[rest]).toMatchObject({ type: 'select', default: 'usual' });
+    const [usual, change, ...more] = open[rest]?.choices?.({}) ?? [];
+    expect([usual?.name, change?.name, more]).toEqual(['as it is', 'change more', []]);
+    expect(usual?.description).toContain('hardening recommended');
   });
 
-  it('come for the rare questions too where the user says yes, but for those that do not matter', () => {
-    expect(Object.keys(ask({}, {}, { answered: { [more]: true } }))).toEqual([
-      ...usual,
-      more,
-      ...rare.filter(name => !questions[name].matters),
-    ]);
-    const answered = { [more]: true, httpProxy: 'http://proxy:3128', cache: 's3' };
-    expect(Object.keys(ask({}, {}, { answered }))).toEqual([...usual, more, ...rare]);
+  it('are of a second run whether it is like last time, and nothing else where it is', () => {
+    const known = { tags: 'a' };
+    expect(Object.keys(ask(known, {}, { answered: {} }))).toEqual([rest]);
+    expect(Object.keys(ask(known, {}, { answered: { [rest]: 'last' } }))).toEqual([rest]);
+    expect(
+      ask(known)
+        [rest]?.choices?.({})
+        .map(({ name }) => name),
+    ).toEqual([...['like last time', 'change more', 'as it is']]);
+  });
+
+  it.each(Object.keys(groups))('ask for the group %s where it is to change, and for no other', group => {
+    const answered = { [rest]: 'change', [changes]: [group] };
+    const names = always(answerNames).filter(name => questions[name].group === group);
+    expect(Object.keys(ask({ tags: 'a' }, {}, { answered }))).toEqual([rest, changes, ...names]);
+  });
+
+  it('take the usual answers for the rest, and not those of last time, where it is to be as it is', () => {
+    const known = { tags: 'a', builder: 'dind', dockerImage: 'me/dind:1' };
+    const answered = { [rest]: 'usual' };
+    const open = ask(known, {}, { answered });
+    expect(Object.keys(open)).toEqual([rest, ...always(basics).slice(0, 2), 'dindCache', 'concurrent']);
+    expect(open.builder?.default).toBe('dind');
+  });
+
+  it('come for the image of jobs where the engine refuses what it would be', () => {
+    const engine = engineFrom('1.44');
+    expect(ask({}, {}, { engine, answered: { [rest]: 'usual' } })).toHaveProperty('dockerImage');
+    expect(ask({}, {}, { engine, answered: { [rest]: 'usual', builder: 'dind' } })).not.toHaveProperty(
+      'dockerImage',
+    );
+  });
+
+  it('come for each question that matters where all is to change', () => {
+    expect(Object.keys(ask())).toEqual([...always(basics), rest, changes, ...always(others)]);
+    const answered = { ...all, httpProxy: 'http://proxy:3128', cache: 's3' };
+    const open = others.filter(name => name !== 'dindCache');
+    expect(Object.keys(ask({}, {}, { answered }))).toEqual([...always(basics), rest, changes, ...open]);
   });
 
   it.each<[Answered, AnswerName[]]>([
@@ -87,29 +126,24 @@ describe('prompts', () => {
   it('go by the builder of an option, or of the run before, as by the one that was just chosen', () => {
     expect(ask({}, { builder: 'dind' })).toHaveProperty('dindCache');
     expect(ask({ builder: 'dind' })).toHaveProperty('dindCache');
-    expect(ask({ builder: 'dind' }, {}, { answered: { builder: 'socket' } })).not.toHaveProperty('dindCache');
-    expect(ask({}, { httpProxy: 'http://proxy:3128' }, { answered: { [more]: true } })).toHaveProperty(
-      'proxyExceptions',
+    expect(ask({ builder: 'dind' }, {}, { answered: { ...all, builder: 'socket' } })).not.toHaveProperty(
+      'dindCache',
     );
+    expect(ask({}, { httpProxy: 'http://proxy:3128' })).toHaveProperty('proxyExceptions');
   });
 
-  it('do not come for what an option gave', () => {
-    expect(Object.keys(ask({}, { tags: 'a', runUntagged: 'no', description: '' }))).toEqual([
-      ...usual.filter(name => !['tags', 'runUntagged', 'description'].includes(name)),
-      more,
-    ]);
-  });
-
-  it('ask for no rare questions where options answered them all', () => {
-    const given = Object.fromEntries(rare.map(name => [name, otherAnswers[name]]));
-    expect(ask({}, given)).not.toHaveProperty(more);
-    const { mirror, ...others } = given;
-    expect(ask({}, others)).toHaveProperty(more);
+  it('do not come for what an option gave, nor a group that is answered whole', () => {
+    const given = Object.fromEntries(others.map(name => [name, otherAnswers[name]]));
+    expect(Object.keys(ask({}, given))).toEqual(always(basics));
+    const { mirror, ...most } = given;
+    const open = ask({}, most);
+    expect(Object.keys(open)).toEqual([...always(basics), rest, changes, 'mirror']);
+    expect(open[changes]?.choices?.({}).map(({ value }) => value)).toEqual(['cache']);
   });
 
   it('offer saved answers as defaults, an empty one too', () => {
     const known = { tags: '', runUntagged: 'yes', concurrent: '9', builder: 'dind', mirror: 'yes' };
-    const open = ask(known, {}, { answered: { [more]: true } });
+    const open = ask(known);
     expect(open.tags?.default).toBe('');
     expect(open.runUntagged?.default).toBe(true);
     expect(open.concurrent?.default).toBe('9');
@@ -123,7 +157,7 @@ describe('prompts', () => {
 
   it('pass over saved answers that are none, also where another question goes by them', () => {
     const known = Object.fromEntries(answerNames.map(name => [name, '$']));
-    const answered = { [more]: true };
+    const answered = all;
     const defaults = (saved: TypedAnswers) =>
       Object.entries(ask(saved, {}, { answered })).map(([name, prompt]) => [name, prompt?.default]);
     // A description may be anything.
@@ -142,19 +176,12 @@ describe('prompts', () => {
     );
   });
 
-  it('name in one the topics of all rare questions', () => {
-    const { message } = ask()[more] as { message: string };
-    expect(message).toBe(
-      'More questions? (log level, platforms, cache, mirror, private CA, proxy, plain HTTP, hosts, Docker network, Renovate)',
-    );
-  });
-
   it.each(answerNames.filter(name => !questions[name].yesNo && !questions[name].choices))(
     'check what is typed for %s as its option is checked',
     name => {
       // Where every question comes up.
       const answered = {
-        [more]: true,
+        ...all,
         builder: name === 'dockerNetwork' ? 'socket' : 'dind',
         dindCache: 'volume',
         cache: 's3',
@@ -172,7 +199,7 @@ describe('prompts', () => {
 describe('the question for the cache', () => {
   /** The choices, which depend on what was answered before. */
   const offered = (answered: Answered) => {
-    const { choices } = ask({}, {}, { answered: { [more]: true, ...answered } }).cache!;
+    const { choices } = ask({}, {}, { answered: { ...all, ...answered } }).cache!;
     return (choices?.(answered) ?? []).map(({ value }) => value);
   };
 
@@ -186,7 +213,7 @@ describe('the question for the cache', () => {
 describe('the question for the image of the jobs', () => {
   it.each(builderNames)('offers one with the program that %s builds with', builder => {
     const image = defaultFor('dockerImage', builder);
-    expect(ask({}, {}, { answered: { builder } }).dockerImage?.default).toBe(image);
+    expect(ask({}, {}, { answered: { ...all, builder } }).dockerImage?.default).toBe(image);
     expect(ask({}, { builder }).dockerImage?.default).toBe(image);
     expect(ask({ builder }).dockerImage?.default).toBe(image);
   });
@@ -195,7 +222,10 @@ describe('the question for the image of the jobs', () => {
     'offers that of the new builder where the builder was %s and is %s now, and the image was the default',
     (from, to) => {
       const known = { builder: from, dockerImage: defaultFor('dockerImage', from) };
-      for (const open of [ask(known, {}, { answered: { builder: to } }), ask(known, { builder: to })]) {
+      for (const open of [
+        ask(known, {}, { answered: { ...all, builder: to } }),
+        ask(known, { builder: to }),
+      ]) {
         const { default: offered, validate } = open.dockerImage!;
         expect(offered).toBe(defaultFor('dockerImage', to));
         expect(validate?.(String(offered))).toBe(true);
@@ -205,7 +235,9 @@ describe('the question for the image of the jobs', () => {
 
   it('offers the image that somebody chose, whatever the builder', () => {
     const known = { builder: 'socket', dockerImage: 'me/tools:1' };
-    expect(ask(known, {}, { answered: { builder: 'buildkit' } }).dockerImage?.default).toBe('me/tools:1');
+    expect(ask(known, {}, { answered: { ...all, builder: 'buildkit' } }).dockerImage?.default).toBe(
+      'me/tools:1',
+    );
   });
 
   it.each([
@@ -215,7 +247,9 @@ describe('the question for the image of the jobs', () => {
   ])(
     'refuses an image that does not go with the builder just chosen: %j, %s',
     (answered, image, sentence) => {
-      expect(ask({}, {}, { answered }).dockerImage?.validate?.(image)).toContain(sentence);
+      expect(ask({}, {}, { answered: { ...all, ...answered } }).dockerImage?.validate?.(image)).toContain(
+        sentence,
+      );
       expect(ask({}, answered).dockerImage?.validate?.(image)).toContain(sentence);
     },
   );
@@ -255,7 +289,7 @@ describe('the question for the platforms', () => {
   const several = 'linux/amd64,linux/arm64';
 
   it('refuses several where the image that was just chosen has no buildx', () => {
-    const answered = { [more]: true, builder: 'socket', dockerImage: 'docker:stable' };
+    const answered = { ...all, builder: 'socket', dockerImage: 'docker:stable' };
     expect(ask({}, {}, { answered }).platforms?.validate?.(several)).toContain('--platforms needs buildx');
     expect(ask({}, {}, { answered }).platforms?.validate?.('host')).toBe(true);
     const current = { ...answered, dockerImage: 'docker:cli' };

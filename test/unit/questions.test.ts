@@ -7,6 +7,7 @@ import {
   builders,
   type Deciding,
   defaultFor,
+  groups,
   questions,
 } from '../../generators/ask/questions.ts';
 import { Refusal } from '../../generators/ask/refusal.ts';
@@ -47,13 +48,12 @@ describe.each(answerNames)('the question %s', name => {
   });
 });
 
-it('asks first what most users change', () => {
-  expect(answerNames.slice(0, 3)).toEqual(['gitlabUrl', 'registry', 'tags']);
-});
-
-it('asks the rare questions last, for one prompt stands before them all', () => {
-  const rare = answerNames.filter(name => questions[name].rare);
-  expect(answerNames.slice(-rare.length)).toEqual(rare);
+it('asks each group as a whole, the basics first', () => {
+  const inOrder = [...new Set(answerNames.map(name => questions[name].group))];
+  expect(inOrder).toEqual(Object.keys(groups));
+  expect(answerNames.map(name => questions[name].group)).toEqual(
+    inOrder.flatMap(group => answerNames.flatMap(name => (questions[name].group === group ? [group] : []))),
+  );
 });
 
 it('asks what decides whether another question matters before that other', () => {

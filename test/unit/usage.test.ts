@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { marked } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { answerNames, builders, hardenings, questions } from '../../generators/ask/questions.ts';
+import { presets } from '../../generators/ask/presets.ts';
+import {
+  type AnswerName,
+  answerNames,
+  builders,
+  hardenings,
+  questions,
+} from '../../generators/ask/questions.ts';
 import { runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from '../../generators/ask/runners.ts';
 import { defaultsInWords, exitCodes, optionsTable, usage } from '../../generators/ask/usage.ts';
 
@@ -79,8 +86,8 @@ describe('optionsTable', () => {
   const rowsOf = (table: unknown) =>
     (table as { rows: { text: string }[][] }).rows.map(cells => cells.map(({ text }) => text));
 
-  it('is a Markdown table with one row for each question, and one for the builders, and one for the levels of hardening', () => {
-    expect(tables.map(({ type }) => type)).toEqual(['table', 'table', 'table', 'table']);
+  it('is a Markdown table with one row for each question, and one for the builders, the levels of hardening, and the presets', () => {
+    expect(tables.map(({ type }) => type)).toEqual(Array(5).fill('table'));
     expect(rowsOf(tables[0])).toEqual(
       answerNames.map(name => [
         `\`--${questions[name].option}\``,
@@ -91,6 +98,19 @@ describe('optionsTable', () => {
     for (const [number, choices] of [builders, hardenings].entries()) {
       expect(rowsOf(tables[number + 2])).toEqual(
         Object.entries(choices).map(([name, sentence]) => [`\`${name}\``, sentence]),
+      );
+    }
+  });
+
+  it('has a table of presets, with the options that each stands for', () => {
+    for (const [at, [name, { means, answers }]] of Object.entries(presets).entries()) {
+      const [shown, words = ''] = rowsOf(tables[4])[at] ?? [];
+      expect([shown, words]).toEqual([`\`${name}\``, expect.stringContaining(means)]);
+      const typed = [...words.matchAll(/`--(\S+) (\S+)`/g)].map(([, option, value]) => [option, value]);
+      expect(typed.sort()).toEqual(
+        Object.entries(answers)
+          .map(([one, value]) => [questions[one as AnswerName].option, value])
+          .sort(),
       );
     }
   });

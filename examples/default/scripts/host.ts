@@ -139,9 +139,10 @@ export const run: Run = ([program = '', ...words], { environment = {}, input = '
     child.stdin?.on('error', () => undefined).end(input);
   });
 
-/** The last line that says something, without secrets. */
+/** The last line that says something, without secrets; Docker's advice to read its help says nothing. */
 export function lastLine(text: string): string {
-  return mask(text.trim().split('\n').at(-1)?.trim() ?? '') || 'it printed nothing.';
+  const [line = ''] = text.match(/^(?!(Run|See) 'docker ).*\S.*$/gm)?.slice(-1) ?? [];
+  return mask(line.trim()) || 'it printed nothing.';
 }
 
 /** Why no container of that image can be started here: not pulled yet, or its registry refuses it; undefined if it is here. */

@@ -21,7 +21,9 @@ export class Bench {
   ): Promise<Bench> {
     const gitlab = await GitLabServer.start({ host: '0.0.0.0', allowRegistrationToken });
     const url = gitlab.url.replace('127.0.0.1', engine.hostAddress);
-    return new Bench(gitlab, await Repository.scaffold(engine, ['--gitlab-url', url, ...options], name));
+    const repository = await Repository.scaffold(engine, ['--gitlab-url', url, ...options], name);
+    if (engine.runAs.uid !== undefined) repository.useSocket();
+    return new Bench(gitlab, repository);
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { checkout, openFolder, packAndInstall } from '../../package/support/install.ts';
 import { buildStandInImage } from '../../support/stand-in-runner/build-image.ts';
-import { type Engine, type EngineName, engine } from './engines.ts';
+import { type Engine, engine, engineNames } from './engines.ts';
 import { output } from './program.ts';
 
 declare module 'vitest' {
@@ -14,11 +14,11 @@ declare module 'vitest' {
 }
 
 /** Makes an image from a Dockerfile without a build context; it is marked as no official one. */
-export async function derive({ env }: Engine, tag: string, dockerfile: string): Promise<void> {
+export async function derive({ forBuilds }: Engine, tag: string, dockerfile: string): Promise<void> {
   const label = 'LABEL description="stand-in made for tests; not the official image"\n';
   await output(['docker', 'build', '--quiet', '--tag', tag, '-'], {
     cwd: checkout,
-    env,
+    env: forBuilds,
     input: dockerfile + label,
   });
 }
@@ -33,11 +33,11 @@ export default async function setup(project: TestProject): Promise<(() => void) 
   const { prefix } = packAndInstall(checkout, folder);
   project.provide('command', join(prefix, 'bin/generator-gitlab-runner-docker'));
   await Promise.all(
-    (['modern', 'strict', 'old'] satisfies EngineName[]).map(async name => {
+    engineNames.map(async name => {
       const found = engine(name);
       if (!found) return;
       const runner = 'gitlab/gitlab-runner:alpine';
-      await buildStandInImage(runner, found.env);
+      await buildStandInImage(runner, found.forBuilds);
       // 18.9 is the last that does not expand variables in config.toml.
       for (const version of ['19.2.0', '18.9.0'])
         await derive(found, `${runner}-v${version}`, `FROM ${runner}\nENV STAND_IN_VERSION=${version}\n`);

@@ -31,6 +31,23 @@ export const onTag = (name: string, slug: string): Variables => ({
   CI_COMMIT_REF_SLUG: slug,
 });
 
+/** A token that every pipeline gets from GitLab. */
+export const jobToken = 'glcbt-64_not-to-be-seen';
+
+/** A project whose images go to its own container registry, as GitLab tells it to each job. */
+export const ownRegistry =
+  ({ registry, user, password }: Engine) =>
+  (path: string) => ({
+    image: `${registry}/${path}`,
+    variables: {
+      CI_REGISTRY: registry,
+      CI_REGISTRY_IMAGE: `${registry}/${path}`,
+      CI_REGISTRY_USER: user,
+      CI_REGISTRY_PASSWORD: password,
+      CI_JOB_TOKEN: jobToken,
+    },
+  });
+
 interface Options {
   /** Options of gitlab-ci-local that give jobs what config.toml does, in place of the mounts below. */
   asRunner?: readonly string[];

@@ -1,5 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
+/** One test after the other, in a suite of those that run side by side. */
+export const sequential = { concurrent: false, sequential: true };
+
+/** Where a program runs, and as whom. */
+export interface Place {
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  uid?: number;
+  gid?: number;
+  input?: string;
+}
+
 export interface Outcome {
   /** Exit code; 128 and the signal's number where a signal ended it. */
   code: number;
@@ -17,10 +29,7 @@ export interface Running {
 }
 
 /** Starts a program without a terminal, in a process group of its own, as a shell with job control would. */
-export function start(
-  command: readonly string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv; input?: string },
-): Running {
+export function start(command: readonly string[], options: Place): Running {
   const [program = '', ...words] = command;
   const input = options.input === undefined ? 'ignore' : 'pipe';
   const child = spawn(program, words, { ...options, detached: true, stdio: [input, 'pipe', 'pipe'] });
@@ -60,18 +69,12 @@ export function signalGroup({ child }: Running, signal: NodeJS.Signals): void {
   if (child.pid !== undefined) process.kill(-child.pid, signal);
 }
 
-export function run(
-  command: readonly string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv; input?: string },
-): Promise<Outcome> {
+export function run(command: readonly string[], options: Place): Promise<Outcome> {
   return start(command, options).ended;
 }
 
 /** Runs a program that must succeed, and gives its standard output. */
-export async function output(
-  command: readonly string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv; input?: string },
-): Promise<string> {
+export async function output(command: readonly string[], options: Place): Promise<string> {
   const outcome = await run(command, options);
   if (outcome.code !== 0)
     throw new Error(`${command.join(' ')} ended with ${outcome.code}:\n${outcome.output}`);

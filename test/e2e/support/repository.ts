@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -6,7 +6,7 @@ import { parse } from 'smol-toml';
 import { inject } from 'vitest';
 import type { Engine } from './engines.ts';
 import { node24 } from './global-setup.ts';
-import { type Outcome, output, type Running, run, start } from './program.ts';
+import { type Outcome, output, type Place, type Running, run, start } from './program.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests look into documents of every shape.
 export type Document = any;
@@ -21,7 +21,7 @@ export class Repository {
     this.engine = engine;
     this.folder = folder;
     // Node 24, which runs the scripts as they are; one test does without.
-    this.env = { ...engine.env, PATH: [node24, engine.env.PATH].join(delimiter) };
+    this.env = { ...engine.env, PATH: [engine.node ?? node24, engine.env.PATH].join(delimiter) };
   }
 
   /** Scaffolds with the packed and installed generator, into a new folder whose name starts as given. */
@@ -31,14 +31,22 @@ export class Repository {
     name = 'runner-',
   ): Promise<Repository> {
     const folder = mkdtempSync(join(tmpdir(), name));
-    await output([inject('command'), folder, '--defaults', ...options], { cwd: folder, env: engine.env });
     const repository = new Repository(engine, folder);
+    repository.#handOver(folder);
+    const { env, runAs } = engine;
+    await output([inject('command'), folder, '--defaults', ...options], { cwd: folder, env, ...runAs });
     await output(['git', 'init', '--quiet', '--initial-branch=main'], repository.at());
     return repository;
   }
 
-  at(env: NodeJS.ProcessEnv = {}): { cwd: string; env: NodeJS.ProcessEnv } {
-    return { cwd: this.folder, env: { ...this.env, ...env } };
+  at(env: NodeJS.ProcessEnv = {}): Place {
+    return { cwd: this.folder, env: { ...this.env, ...env }, ...this.engine.runAs };
+  }
+
+  /** Makes a file the user's, where the tests run as another one. */
+  #handOver(path: string): void {
+    const { uid, gid } = this.engine.runAs;
+    if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid);
   }
 
   make(words: string, env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
@@ -62,6 +70,7 @@ export class Repository {
       text = line.test(text) ? text.replace(line, `${name}=${value}`) : `${text}${name}=${value}\n`;
     }
     writeFileSync(join(this.folder, '.env'), text, { mode: 0o600 });
+    this.#handOver(join(this.folder, '.env'));
   }
 
   /** What .env says now. */
@@ -82,6 +91,13 @@ export class Repository {
 
   write(path: string, text: string): void {
     writeFileSync(join(this.folder, path), text);
+    this.#handOver(join(this.folder, path));
+  }
+
+  /** Names the engine's own socket where the files name Docker's usual one, as doctor tells an owner to do. */
+  useSocket(): void {
+    for (const path of ['docker-compose.yml', 'config/config.toml'])
+      this.edit(path, '/var/run/docker.sock:', `${this.engine.socket}:`);
   }
 
   /** Changes a file, as a user does in an editor. */

@@ -133,7 +133,12 @@ export class GitLabClient {
       ...call.headers,
     };
     try {
-      const { response, body } = await this.#send(runner, method, new URL(url), headers, payload);
+      const send = () => this.#send(runner, method, new URL(url), headers, payload);
+      // As the real one it tries again where a proxy has closed the connection meanwhile.
+      const isClosed = (error: NodeJS.ErrnoException) => error.code === 'ECONNRESET';
+      const { response, body } = await send().catch(error =>
+        isClosed(error) ? send() : Promise.reject(error),
+      );
       const status = response.statusCode ?? 0;
       const message = body.message ?? body.error;
       const reason = typeof message === 'string' ? ` (${message})` : '';

@@ -293,11 +293,12 @@ class MultiRunner {
     await this.#trace(job, `Running with gitlab-runner ${version} (stand-in)\n`);
     try {
       container = await this.#startContainer(job);
+      await this.#askCache(job, container, 'GET');
       for (let second = 1; second <= job.seconds && !this.#forced && !job.isGone; second += 1) {
         await this.#jobSecond();
         if (!this.#forced) await this.#trace(job, `second ${second}\n`);
       }
-      if (!this.#forced && !job.isGone) await this.#saveCache(job, container);
+      if (!this.#forced && !job.isGone) await this.#askCache(job, container, 'PUT');
     } catch (error) {
       failure = messageOf(error);
     }
@@ -351,19 +352,21 @@ class MultiRunner {
     ]);
   }
 
-  /** Puts an archive into the S3 cache, from within the job's container as its helper does. */
-  async #saveCache(job: Job, container: string): Promise<void> {
+  /** Takes an archive from the S3 cache, or puts one there, from within the job's container as its helper does. */
+  async #askCache(job: Job, container: string, method: 'GET' | 'PUT'): Promise<void> {
     const { docker } = this.#context.io;
     const cache = (job.runner.cache ?? {}) as { Type?: string; s3?: Table };
     if (cache.Type !== 's3' || !cache.s3 || !docker || !container) return;
-    const address = signedAddress('PUT', `project/${job.id}/default`, cache.s3, this.#context.env);
-    const script = `fetch('${address}', { method: 'PUT', body: 'archive' }).then(
+    const address = signedAddress(method, 'project/default', cache.s3, this.#context.env);
+    const body = method === 'PUT' ? ", body: 'archive'" : '';
+    const script = `fetch('${address}', { method: '${method}'${body} }).then(
       ({ status, statusText }) => console.log(status, statusText), error => console.log(error.cause))`;
     const answer = await docker(['exec', container, 'node', '--eval', script]);
-    await this.#trace(
-      job,
-      answer.startsWith('200') ? 'Created cache\n' : `WARNING: uploading cache.zip: received: ${answer}\n`,
-    );
+    const [done, failed] =
+      method === 'PUT'
+        ? ['Created cache', 'uploading cache.zip: received:']
+        : ['Successfully extracted cache', 'file does not exist:'];
+    await this.#trace(job, answer.startsWith('200') ? `${done}\n` : `WARNING: ${failed} ${answer}\n`);
   }
 
   /** Appends to the job's log. */

@@ -49,6 +49,9 @@ describe('mask', () => {
   it('is what the last line of a program passes through', () => {
     expect(lastLine(`one\n ${aToken} two \n\n`)).toBe('[masked] two');
     expect(lastLine('\n')).toBe('it printed nothing.');
+    const advice = ["\nRun 'docker run --help' for more information", "See 'docker run --help'."];
+    for (const line of advice)
+      expect(lastLine(`docker: no such path\n${line}\n`)).toBe('docker: no such path');
   });
 });
 

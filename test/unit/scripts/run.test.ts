@@ -163,6 +163,20 @@ describe('in a container', () => {
     expect(repository.docker).toContain('--volume /var/run/docker.sock:/var/run/docker.sock ');
   });
 
+  it.each([
+    ['without BuildKit on Podman, which has none', 'Podman Engine', true],
+    ['as Docker builds by itself elsewhere', 'Engine - Community', false],
+  ])('builds that image %s', (_how, server, isWithout) => {
+    const repository = new Repository().withNode(false).withDocker({ 'image inspect': 'No such image' });
+    repository.with(
+      'docker',
+      `${readFileSync(join(repository.path, 'bin/docker'), 'utf8')}\n[ "$1" != version ] || echo ' ${server}:'`,
+    );
+    repository.run(['doctor']);
+    const environments = readFileSync(join(repository.path, 'docker.log.env'), 'utf8');
+    expect(/^DOCKER_BUILDKIT=0$/m.test(environments)).toBe(isWithout);
+  });
+
   it('builds that image where it is not there yet', () => {
     const repository = new Repository().withNode(false).withDocker({ 'image inspect': 'No such image' });
     repository.run(['doctor']);
