@@ -13,7 +13,7 @@ interface Option {
   readonly name: string;
   readonly help: string;
   /** What its value is; none for a switch. */
-  readonly value?: 'choice' | 'text';
+  readonly value?: 'choice' | 'text' | 'file';
   readonly choices: Readonly<Record<string, string>>;
 }
 
@@ -52,7 +52,7 @@ function allOptions(): Option[] {
       value: 'choice',
       choices: Object.fromEntries(Object.entries(presets).map(([name, { means }]) => [name, means])),
     },
-    { name: 'answers', help: sources.answers, value: 'text', choices: {} },
+    { name: 'answers', help: sources.answers, value: 'file', choices: {} },
     { name: 'runner', help: ownOptions.runner, value: 'text', choices: {} },
     ...Object.entries({ ...switches, 'print-answers': printAnswers }).map(isSwitch),
     ...Object.entries({ help: 'print the help', version: 'print the version' }).map(isSwitch),
@@ -68,6 +68,7 @@ function allOptions(): Option[] {
 function forBash(options: readonly Option[]): string {
   const cases = options.flatMap(({ name, value, choices }) => {
     if (value === 'text') return [`    --${name}) ;;`];
+    if (value === 'file') return [`    --${name}) compopt -o default ;;`];
     const words = shell(Object.keys(choices).join(' '));
     return value === 'choice' ? [`    --${name}) COMPREPLY=($(compgen -W ${words} -- "$word")) ;;`] : [];
   });
@@ -94,7 +95,11 @@ complete -F _generator_gitlab_runner_docker ${command}`;
 function forZsh(options: readonly Option[]): string {
   const escaped = (text: string) => text.replace(/[\\\][:]/g, '\\$&');
   const specs = options.map(({ name, help, value }) => {
-    const values = { choice: `=[${escaped(help)}]:${name}:->${name}`, text: `=[${escaped(help)}]:${name}: ` };
+    const values = {
+      choice: `=[${escaped(help)}]:${name}:->${name}`,
+      text: `=[${escaped(help)}]:${name}: `,
+      file: `=[${escaped(help)}]:${name}:_files`,
+    };
     return `    ${shell(`--${name}${value ? values[value] : `[${escaped(help)}]`}`)} \\`;
   });
   const states = options.flatMap(({ name, choices }) => {
@@ -121,7 +126,7 @@ function forFish(options: readonly Option[]): string {
   const lines = options.map(({ name, help, value, choices }) => {
     // fish reads it a second time: words, each with a tab and what it means.
     const words = Object.entries(choices).map(([choice, what]) => `${choice}\\t${quoted(what)}`);
-    const values = { choice: ` -x -a ${quoted(words.join(' '))}`, text: ' -x' };
+    const values = { choice: ` -x -a ${quoted(words.join(' '))}`, text: ' -x', file: ' -r -F' };
     return `complete -c ${command} -l ${name}${value ? values[value] : ''} -d ${quoted(help)}`;
   });
   return [`complete -c ${command} -f -a '(__fish_complete_directories)'`, ...lines].join('\n');

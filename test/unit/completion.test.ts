@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { completion } from '../../bin/completion.ts';
-import { switches } from '../../generators/ask/command-line.ts';
+import { sources, switches } from '../../generators/ask/command-line.ts';
 import { answerNames, questions } from '../../generators/ask/questions.ts';
 
 describe.each(['bash', 'zsh', 'fish'])('completion for %s', shell => {
@@ -13,7 +13,16 @@ describe.each(['bash', 'zsh', 'fish'])('completion for %s', shell => {
   });
 
   it('has the options that are no questions', () => {
-    for (const option of [...Object.keys(switches), 'project', 'runner', 'help', 'version', 'completion']) {
+    for (const option of [
+      ...Object.keys(switches),
+      ...Object.keys(sources),
+      'print-answers',
+      'project',
+      'runner',
+      'help',
+      'version',
+      'completion',
+    ]) {
       expect(text).toMatch(new RegExp(`[ '](--|-l )${option}(?![\\w-])`));
     }
   });
