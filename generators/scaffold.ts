@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 import { type CommandLine, readCommandLine } from './ask/command-line.ts';
 import { type Answered, type Prompt, sentenceAgainst } from './ask/prompts.ts';
@@ -43,6 +44,15 @@ export interface Request {
   readonly cwd: string;
   /** The folder of the repository, where no directory is named; without this, cwd. */
   readonly destinationRoot?: string;
+}
+
+/** Runs the doctor of that repository in this terminal. What it finds is for whoever sits there. */
+function runDoctor(folder: string): Promise<void> {
+  return new Promise(resolve => {
+    const child = spawn('make', ['doctor'], { cwd: folder, stdio: 'inherit' });
+    child.once('error', error => console.error(`make doctor could not be run: ${error.message}`));
+    child.once('close', () => resolve());
+  });
 }
 
 /** The one way from a command line to files: whoever calls it says how to ask and to print. */
@@ -108,7 +118,9 @@ export class Scaffold<Name extends string> {
       : undefined;
     const rules = { force, dryRun, mayWrite, print };
     const undecided = await this.writer.write(repository, this.#decision, rules);
-    const steps = dryRun ? [] : this.writer.steps(repository, this.#cwd, await this.#engine);
+    const engine = await this.#engine;
+    const isExamined = asks && !dryRun && undecided === undefined && (await this.#examine(engine));
+    const steps = dryRun ? [] : this.writer.steps(repository, this.#cwd, engine, isExamined);
     for (const step of steps) print(step);
     if (undecided !== undefined) throw new Refusal(undecided);
   }
@@ -139,6 +151,15 @@ export class Scaffold<Name extends string> {
     const validate = (text: string) => sentenceAgainst(check, text);
     const answers = await this.ask([{ type: 'input', name, message, default: byDefault, validate }]);
     return String(answers[name] ?? '');
+  }
+
+  /** Offers to run the doctor of a new repository, where an engine is here that it could look at. */
+  async #examine(engine: Engine | undefined): Promise<boolean> {
+    if (!this.writer.isNew || engine === undefined) return false;
+    const message = 'Run "make doctor", which says what would fail here?';
+    const { doctor } = await this.ask([{ type: 'confirm', name: 'doctor', message, default: true }]);
+    if (doctor === true) await runDoctor(this.writer.folder);
+    return doctor === true;
   }
 
   async #mayWrite(message: string, byDefault: boolean): Promise<boolean> {

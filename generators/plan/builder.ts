@@ -44,7 +44,7 @@ export interface BuilderPlan {
     /** The program that builds: which part of .gitlab-ci.yml has the job. */
     readonly program: 'docker' | 'buildx' | 'buildah';
     /** The part with what a job does before it logs in to the registry. */
-    readonly before?: 'dind' | 'buildkit';
+    readonly before?: 'dind' | 'buildkit' | 'buildah';
     readonly services: readonly JobService[];
     readonly variables: readonly Variable[];
   };

@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly isInGit: boolean;
   /** Whether .env has a token of the runner already. */
   readonly isRegistered: boolean;
+  /** Whether the doctor was run just now. */
+  readonly isExamined: boolean;
   /** Whether there is a file at that path of the repository. */
   readonly exists: (path: string) => boolean;
 }
@@ -20,9 +22,9 @@ export type Texts = ReadonlyMap<string, string>;
 
 /** What comes next: commands, each with a comment where it does not say what for. */
 export function nextSteps(
-  { privateCa, hardening, monitoring }: RunnerRepository,
+  { gitlabUrl, runners, privateCa, hardening, monitoring }: RunnerRepository,
   texts: Texts,
-  { directory, isInGit, isRegistered, exists }: Surroundings,
+  { directory, isInGit, isRegistered, isExamined, exists }: Surroundings,
 ): string[] {
   const folder = directory.startsWith('-') ? `./${directory}` : directory;
   const isNew = !isRegistered;
@@ -33,8 +35,14 @@ export function nextSteps(
     ...(privateCa && !exists('config/certs/ca.crt')
       ? ['cp YOUR-AUTHORITY.pem config/certs/ca.crt   # the certificate that --private-ca trusts']
       : []),
-    'make doctor',
-    ...(isNew ? ['make register', 'make up'] : []),
+    ...(isExamined ? [] : ['make doctor']),
+    ...(isNew
+      ? [
+          'make register   # takes a token, as of a runner made at',
+          `                # ${gitlabUrl}/TEAM/PROJECT/-/runners/new with ${ticks(runners[0])}`,
+          'make up',
+        ]
+      : []),
     ...(isNew && monitoring
       ? [`Grafana is then at http://127.0.0.1:3000: user admin, password in ${password}.`]
       : []),
@@ -44,6 +52,15 @@ export function nextSteps(
         ]
       : []),
   ];
+}
+
+/** What to choose on GitLab's page for a new runner, which alone keeps it. */
+function ticks({ tags, runUntagged, accessLevel }: RunnerRepository['runners'][0]): string {
+  return [
+    ...(tags.length > 0 ? [`the tags ${tags.join(', ')}`] : []),
+    ...(runUntagged ? ['"Run untagged jobs"'] : []),
+    ...(accessLevel === 'ref_protected' ? ['"Protected"'] : []),
+  ].join(' and ');
 }
 
 /**

@@ -122,8 +122,13 @@ export class RepositoryWriter {
     );
   }
 
-  /** What the owner does next, in lines. */
-  steps(repository: RunnerRepository, contextRoot: string, engine: Engine | undefined): string[] {
+  /** What the owner does next, in lines. @param isExamined whether the doctor was run just now */
+  steps(
+    repository: RunnerRepository,
+    contextRoot: string,
+    engine: Engine | undefined,
+    isExamined = false,
+  ): string[] {
     const after = { repository, texts: textsOf(repository) };
     const exists = (path: string) => existsSync(join(this.folder, path));
     const warnings = repository.runners.flatMap(
@@ -140,13 +145,15 @@ export class RepositoryWriter {
       directory: relative(contextRoot, this.folder),
       isInGit: isInGit(this.folder),
       isRegistered: /^RUNNER_TOKEN=\S/m.test(this.#environment()),
+      isExamined,
       exists,
     };
+    const next = nextSteps(repository, after.texts, surroundings);
     return [
       ...[...new Set(warnings)].flatMap(warning => ['', warning]),
       ...(steps.length > 0 ? ['', 'Changed since the last time:', ...steps.map(step => `  ${step}`)] : []),
       ...(added ? ['', concurrentStep(repository.runners.length, this.#concurrent())] : []),
-      ...['', 'Next:', ...nextSteps(repository, after.texts, surroundings).map(step => `  ${step}`)],
+      ...(next.length > 0 ? ['', 'Next:', ...next.map(step => `  ${step}`)] : []),
     ];
   }
 

@@ -135,14 +135,15 @@ function seal(root: string, staging: string): void {
   try {
     renameSync(staging, join(root, sealed));
   } catch (error) {
-    const other = readJournal(root);
-    throw other ? new Refusal(atWork(root, other.pid)) : error;
+    const isTaken = ['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '');
+    throw isTaken ? new Refusal(atWork(root, readJournal(root)?.pid)) : error;
   }
   const changed = readJournal(root)!.moves.filter(({ path, before }) => idOf(join(root, path)) !== before);
   if (changed.length === 0) return;
   renameSync(join(root, sealed), staging);
-  const paths = changed.map(({ path }) => path).join(', ');
-  throw new Refusal(`Nothing was written, for somebody changed ${paths} meanwhile: run again.`);
+  const [first, ...others] = changed.map(({ path }) => path);
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  throw new Refusal(`Nothing was written, for somebody changed ${first}${more} meanwhile: run again.`);
 }
 
 /** Moves what is sealed into place, as far as that is not done. */
@@ -230,8 +231,8 @@ function isAtWork(pid: number, folder: string): boolean {
   }
 }
 
-const atWork = (root: string, pid: number) =>
-  `Another run, process ${pid}, writes in ${root} just now: nothing was written. Run again when it has ended.`;
+const atWork = (root: string, pid: number | undefined) =>
+  `Another run${pid === undefined ? '' : `, process ${pid},`} writes in ${root} just now: nothing was written. Run again when it has ended.`;
 
 function idOf(file: string): string | null {
   try {

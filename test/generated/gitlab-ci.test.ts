@@ -199,6 +199,12 @@ const ways: Record<string, Scenario> = {
   buildah: { builder: 'buildah' },
 };
 
+it('tells Buildah that a registry speaks plain HTTP before it logs in there', () => {
+  const text = textWith({ builder: 'buildah', insecureRegistry: 'registry.test' });
+  expect(text.indexOf('insecure = true')).toBeGreaterThan(0);
+  expect(text.indexOf('insecure = true')).toBeLessThan(text.indexOf('buildah login'));
+});
+
 describe.each(Object.entries(ways))('the job, with %s,', (_, typed) => {
   const namesOf = ({ pushed }: Job): string[] => pushed.map(name => name.replace('registry.test/a/b-c:', ''));
 
@@ -296,6 +302,14 @@ describe.each(Object.entries(ways))('the job, with %s,', (_, typed) => {
       stdout: "The container registry is off: see the project's Settings.\n",
     });
     expect(off.calls.filter(call => /login|push|build .*--file/.test(call))).toEqual([]);
+  });
+
+  it('says in one sentence which variables an own registry needs', () => {
+    const job = runJob({ ...typed, registry: 'registry.test/images' }, onBranch('main'));
+    expect(job).toMatchObject({
+      status: 1,
+      stdout: 'Set REGISTRY_USER and REGISTRY_PASSWORD: Settings > CI/CD.\n',
+    });
   });
 
   it('sends no two projects of an own registry to one image', () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settle, type Write, writeAll } from '../../generators/write/transaction.ts';
 import { needs } from '../support/needs.ts';
 import { renderAll, run, temporaryFolder } from '../support/rendered.ts';
-import { textsBelow } from '../support/run-generator.ts';
+import { runGenerator, textsBelow } from '../support/run-generator.ts';
 
 const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const program = pathOf('../support/write-and-stop.mjs');
@@ -68,7 +68,24 @@ describe('kill -9', () => {
   );
 });
 
-describe('Ctrl-C, and the end of a session', () => {
+describe('the next run of the generator', () => {
+  it('first ends what was interrupted, and says so; a dry run only says so', async () => {
+    const folder = oldRepository();
+    expect(stop(folder, 'SIGKILL', steps - writes.length).signal).toBe('SIGKILL');
+    const left = textsBelow(folder);
+    expect((await runGenerator(folder, { options: { 'dry-run': true } })).refusal).toMatch(
+      /^An earlier run in .* was stopped while it wrote: run again without --dry-run/,
+    );
+    expect(textsBelow(folder)).toEqual(left);
+    const { printed, refusal } = await runGenerator(folder);
+    expect(printed).toContain('An earlier run was stopped while it wrote: all of its files are written now.');
+    // What it finds then has no .yo-rc.json here.
+    expect(refusal).toMatch(/^Nothing was written: .* there already, and not of this generator/);
+    expect(textsBelow(folder)).toEqual(after);
+  });
+});
+
+describe('Ctrl-C, and a terminal that goes away', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('waits for the end of what is begun, at any step: %s', signal => {
     for (let step = 1; step <= steps; step += 7) {
       const folder = oldRepository();

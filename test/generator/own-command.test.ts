@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { defaultFor } from '../../generators/ask/questions.ts';
 import { usage } from '../../generators/ask/usage.ts';
+import { renderAll } from '../support/rendered.ts';
 import { newFolder, textsBelow } from '../support/run-generator.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -34,7 +35,7 @@ describe('the own command', () => {
     const { status, stderr } = await run(folder, 'my-runner', '--tags', 'a,b', '--no-run-untagged');
     expect(status).toBe(0);
     expect(stderr).toMatch(
-      /\nNext:\n {2}cd my-runner\n {2}git init\n {2}make doctor\n {2}make register\n {2}make up\n$/,
+      /\nNext:\n {2}cd my-runner\n {2}git init\n {2}make doctor\n {2}make register .*\n.*\/-\/runners\/new .*\n {2}make up\n$/,
     );
     expect(answers(join(folder, 'my-runner'))).toMatchObject({ tags: 'a,b', runUntagged: 'no' });
   });
@@ -189,6 +190,19 @@ describe('the own command', () => {
     expect(textsBelow(folder)).toEqual({ Makefile: 'mine\n' });
     expect((await run(folder, '--force')).status).toBe(0);
     expect(textsBelow(folder).Makefile).not.toBe('mine\n');
+  });
+
+  it('writes all that one of them wants where two run at once, and the other says why it did not', async () => {
+    const folder = newFolder();
+    const both = await Promise.all(['5', '6'].map(count => run(folder, 'x', '--concurrent', count)));
+    expect(both.filter(({ status }) => status === 0)).not.toEqual([]);
+    for (const { status, stderr } of both) {
+      if (status !== 0) expect(stderr).toMatch(/Another run.* just now|somebody changed|are there already/);
+    }
+    const { '.yo-rc.json': _, ...texts } = textsBelow(join(folder, 'x'));
+    const { concurrent } = answers(join(folder, 'x'));
+    expect(['5', '6']).toContain(concurrent);
+    expect(texts).toEqual(renderAll({ concurrent: concurrent! }, 'x'));
   });
 
   it('ends with one line on stderr where .yo-rc.json cannot be read', async () => {

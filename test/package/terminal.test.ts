@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { restChoices } from '../../generators/ask/prompts.ts';
 import {
@@ -17,6 +18,7 @@ import { Dialogue } from './support/terminal.ts';
 import { own, realYo, type Way, Workplace } from './support/workplace.ts';
 
 const tmux = needs(hasTerminals(), 'tmux');
+const node24 = fileURLToPath(new URL('../tools/node_modules/.bin', import.meta.url));
 const ways = [own, ...(needs(realYo.exists, 'yo, by npm ci in test/tools') ? [realYo] : [])];
 
 const messages = Object.fromEntries(answerNames.map(name => [name, questions[name].message])) as Record<
@@ -94,7 +96,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
 
     expect(await terminal.exitCode()).toBe(0);
     expect(terminal.text()).toMatch(
-      /\n\nNext:\n {2}cd runner\n {2}git init\n {2}make doctor\n {2}make register\n {2}make up\nended with 0$/,
+      /\n\nNext:\n {2}cd runner\n {2}git init\n {2}make doctor\n {2}make register .*\n.*\/-\/runners\/new .*\n {2}make up\nended with 0$/,
     );
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
@@ -235,8 +237,10 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     return terminal;
   };
 
-  test('comes by itself where an engine asks for API 1.44 and refuses docker:stable, and offers docker:cli', async () => {
+  test('comes by itself where an engine asks for API 1.44 and refuses docker:stable; then the doctor may look', async () => {
     const workplace = new Workplace(own, { version: '29.1.0', minApiVersion: '1.44' });
+    // A Node.js that runs the scripts.
+    workplace.environment.PATH = `${node24}:${workplace.environment.PATH}`;
     const terminal = open(workplace);
     await rest(terminal, 'usual');
     await terminal.shows(/ \(docker:cli\)$/);
@@ -247,7 +251,12 @@ describe.skipIf(!tmux)('the question for the image of the jobs', () => {
     expect(terminal.text()).toContain('The local Docker Engine is 29.1.0; it speaks API 1.44 to 1.51.');
     terminal.press('Enter');
     await terminal.answer(`${consentQuestion} (Y/n)`);
+    // An engine is here that the doctor could look at.
+    await terminal.answer('Run "make doctor", which says what would fail here? (Y/n)');
     expect(await terminal.exitCode()).toBe(0);
+    expect(terminal.text()).toMatch(
+      /^(ok|FAILED|warning|cannot tell) +\.env [\s\S]*\n\nNext:\n {2}cd runner\n {2}git init\n {2}make register/m,
+    );
     expect(workplace.read('runner/.gitlab-ci.yml')).toMatch(/image: docker:cli\b/);
   });
 

@@ -174,7 +174,9 @@ describe('random answers come back from', () => {
       const { runUntagged, tokenVariable } = repository.runners[0];
       modules.push(text);
       expected.push({
-        runners: [expect.objectContaining({ description, tags, runUntagged, tokenVariable })],
+        runners: [
+          expect.objectContaining({ description, tag_list: tags, run_untagged: runUntagged, tokenVariable }),
+        ],
         parts: repository.parts,
       });
     });

@@ -8,6 +8,7 @@ import { planRepository } from '../../generators/plan/plan.ts';
 import { merge } from '../../generators/write/merge.ts';
 import { RepositoryWriter } from '../../generators/write/repository-writer.ts';
 import { answersWith, type Scenario, scenarios } from '../support/answers.ts';
+import { pathsWith } from '../support/rendered.ts';
 import { textsBelow } from '../support/run-generator.ts';
 
 // Hundreds of runs; a busy machine takes its time for them.
@@ -116,6 +117,14 @@ class Folder {
     return line;
   }
 
+  /** Deletes one of the files. */
+  delete(file: number): string {
+    const paths = Object.keys(this.texts()).filter(path => path !== '.yo-rc.json');
+    const path = paths[file % paths.length]!;
+    rmSync(join(this.path, path));
+    return path;
+  }
+
   /** Takes the owner's side of every conflict. */
   resolve(): void {
     for (const path of Object.keys(this.texts())) {
@@ -156,6 +165,25 @@ describe('runs in one folder, with edits between them', () => {
             const all = Object.values(folder.texts()).join('');
             for (const line of owned) expect(all).toContain(`${line}\n`);
             owned.push(...places.map(([file, place]) => folder.edit(file, place)));
+          }
+        }),
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('write no file that the owner deleted, as long as it is wanted', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(answers, fc.nat()), { minLength: 2, maxLength: 4 }), runs =>
+        inFolder(async folder => {
+          let deleted: string[] = [];
+          for (const [typed, file] of runs) {
+            await folder.run(typed);
+            const wanted = pathsWith(typed);
+            deleted = deleted.filter(path => wanted.includes(path));
+            const there = Object.keys(folder.texts());
+            expect(there).toEqual([...wanted, '.yo-rc.json'].filter(path => !deleted.includes(path)).sort());
+            deleted.push(folder.delete(file));
           }
         }),
       ),

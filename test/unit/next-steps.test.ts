@@ -14,7 +14,7 @@ const repositoryOf = (typed: Scenario = {}) => ({
   repository: planWith(typed),
   texts: new Map(Object.entries(renderAll(typed))),
 });
-const there = { directory: '', isInGit: true, isRegistered: false, exists: () => false };
+const there = { directory: '', isInGit: true, isRegistered: false, isExamined: false, exists: () => false };
 const steps = (typed: Scenario = {}, surroundings = {}) => {
   const { repository, texts } = repositoryOf(typed);
   return nextSteps(repository, texts, { ...there, ...surroundings });
@@ -24,8 +24,25 @@ const changes = (before: Scenario, after: Scenario, unused: readonly string[] = 
 
 describe('nextSteps', () => {
   it('lead to a running runner, and do not lead a registered one to registering again', () => {
-    expect(steps()).toEqual(['make doctor', 'make register', 'make up']);
+    const commands = steps().filter(step => step.startsWith('make'));
+    expect(commands.map(step => step.replace(/ +#.*/, ''))).toEqual([
+      'make doctor',
+      'make register',
+      'make up',
+    ]);
     expect(steps({}, { isRegistered: true })).toEqual(['make doctor']);
+    expect(steps({}, { isRegistered: true, isExamined: true })).toEqual([]);
+  });
+
+  it.each<[Scenario, string]>([
+    [{}, 'https://gitlab.com/TEAM/PROJECT/-/runners/new with the tags docker'],
+    [
+      { gitlabUrl: 'https://git.example.com/sub', tags: 'a,b', runUntagged: 'yes', hardening: 'strict' },
+      'https://git.example.com/sub/TEAM/PROJECT/-/runners/new with the tags a, b and "Run untagged jobs" and "Protected"',
+    ],
+    [{ tags: ',' }, '/new with "Run untagged jobs"'],
+  ])("name GitLab's page for a new runner, and what to tick there: %j", (typed, text) => {
+    expect(steps(typed).join('\n')).toContain(text);
   });
 
   it('begin with a repository of Git where there is none', () => {

@@ -233,6 +233,14 @@ describe('two runs at once', () => {
     expect(names().filter(name => !name.startsWith('.'))).toEqual(namesBefore);
   });
 
+  it('the second writes nothing either where the first is just taking its folder away', () => {
+    mkdirSync(sealed());
+    writeFileSync(join(sealed(), 'old-0'), '');
+    expect(() => writeAll(folder, writes)).toThrow(
+      `Another run writes in ${folder} just now: nothing was written.`,
+    );
+  });
+
   it('a process of today that has the number of one of yesterday is not taken for it', () => {
     atWork(process.ppid);
     const yesterday = new Date(Date.now() - 86_400_000);

@@ -16,6 +16,7 @@ export const buildah: Builder = () => ({
   ],
   pipeline: {
     program: 'buildah',
+    before: 'buildah',
     services: [],
     variables: [],
   },

@@ -73,6 +73,11 @@ export class Registry {
     return registry;
   }
 
+  /** Gives it a name on a network of the engine, where it listens on port 5000. */
+  async join(network: string, name: string): Promise<void> {
+    await this.docker('network', 'connect', '--alias', name, network, this.#name);
+  }
+
   docker(...words: string[]): Promise<string> {
     return output(['docker', ...words], { cwd: '/', env: this.#engine.env });
   }
