@@ -104,9 +104,8 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-try {
-  await main();
-} catch (error) {
+// No await here: the command is built as CommonJS.
+main().catch((error: unknown) => {
   const { name, message } = error as Error;
   // Inquirer's name for Ctrl-C at a question; a program that it ends has this exit code.
   const stopped = name === 'ExitPromptError';
@@ -114,4 +113,4 @@ try {
   const sentence = stopped ? 'stopped.' : name === 'Refusal' ? message : message.replace(/\s*\n\s*/g, ' ');
   console.error(`generator-gitlab-runner-docker: ${sentence}`);
   process.exitCode = stopped ? 130 : 1;
-}
+});

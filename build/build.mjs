@@ -1,7 +1,6 @@
 // Bundles what is published into dist/, so that a user installs this package and no other:  npm run build
 //
-// esbuild splits what the command and the doors for yo share from what only one of them loads: Yeoman is in chunks
-// that the command never reads.
+// The command is one file without Yeoman; the doors for yo share chunks with it.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -26,30 +25,40 @@ const versionOfYeoman = {
   },
 };
 
-rmSync(`${top}dist`, { recursive: true, force: true });
-const { metafile } = await build({
+const options = {
   absWorkingDir: top,
-  entryPoints: [
-    'bin/generator-gitlab-runner-docker.ts',
-    'generators/app/index.ts',
-    'generators/ci/index.ts',
-    'generators/ci/index.ts',
-    'generators/runner/index.ts',
-  ],
   outdir: 'dist',
   outbase: '.',
-  chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20.17',
   metafile: true,
   logLevel: 'warning',
-  plugins: [versionOfYeoman],
-  // For the packages in it that are CommonJS.
-  banner: {
-    js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
-  },
-});
-writeFileSync(`${top}dist/THIRD-PARTY-LICENSES`, licencesOf(top, Object.keys(metafile.inputs)));
+};
+
+rmSync(`${top}dist`, { recursive: true, force: true });
+const built = await Promise.all([
+  // One CommonJS file, which Node.js loads sooner than ES modules in chunks.
+  build({
+    ...options,
+    entryPoints: ['bin/generator-gitlab-runner-docker.ts'],
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    define: { 'import.meta.url': 'urlOfBundle' },
+    banner: { js: "const urlOfBundle = require('node:url').pathToFileURL(__filename).href;" },
+  }),
+  build({
+    ...options,
+    entryPoints: ['generators/app/index.ts', 'generators/ci/index.ts', 'generators/runner/index.ts'],
+    chunkNames: 'chunks/[name]-[hash]',
+    splitting: true,
+    format: 'esm',
+    plugins: [versionOfYeoman],
+    // For the packages in it that are CommonJS.
+    banner: {
+      js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
+    },
+  }),
+]);
+const inputs = built.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+writeFileSync(`${top}dist/THIRD-PARTY-LICENSES`, licencesOf(top, inputs));

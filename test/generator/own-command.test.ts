@@ -9,7 +9,7 @@ import { renderAll } from '../support/rendered.ts';
 import { newFolder, textsBelow } from '../support/run-generator.ts';
 
 const root = new URL('../../', import.meta.url);
-const program = fileURLToPath(new URL('dist/bin/generator-gitlab-runner-docker.js', root));
+const program = fileURLToPath(new URL('dist/bin/generator-gitlab-runner-docker.cjs', root));
 
 interface Result {
   readonly status: number;

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { presets } from '../../generators/ask/presets.ts';
 import { builders } from '../../generators/ask/questions.ts';
 import { needs } from '../support/needs.ts';
 import { isInstalled } from '../support/rendered.ts';
@@ -9,6 +10,7 @@ import { hasTerminals, Terminal } from '../support/terminal.ts';
 import { own, Workplace } from './support/workplace.ts';
 
 const { prefix } = inject('package');
+const [preset = ''] = Object.keys(presets);
 const command = 'generator-gitlab-runner-docker';
 
 /** How each shell is started with a file of settings of its own, what stands in that, and where it is. */
@@ -56,6 +58,8 @@ describe.each(shells)('completion in $name', shell => {
     ['a builder', '--builder buildk', / --builder buildkit\b/],
     ['a builder behind an equals sign', '--builder=buildk', / --builder=buildkit\b/],
     ['a level of hardening', '--tags a --hardening st', / --hardening strict\b/],
+    ['a preset', `--preset ${preset.slice(0, -1)}`, new RegExp(` --preset ${preset}\\b`)],
+    ['a file of answers', '--answers my-fi', / --answers my-file\b/],
     ['a folder, and no file', 'my-f', / my-folder\//],
   ])('completes %s', async (_, typed, completed) => {
     const terminal = await prompt(shell);

@@ -68,7 +68,7 @@ describe('npm create gitlab-runner-docker', () => {
     const { workplace } = await workplaceWithRegistry();
     const terminal = new Dialogue(workplace, npmCreate, 'runner');
     await terminal.answer(questions.gitlabUrl.message);
-    await terminal.asks(questions.registry.message);
+    await terminal.chooses(questions.builder.message, questions.builder.default);
     terminal.press('C-c');
     expect(await terminal.exitCode()).toBeGreaterThan(0);
     expect(workplace.paths()).toEqual([]);

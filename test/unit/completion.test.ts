@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { completion } from '../../bin/completion.ts';
-import { switches } from '../../generators/ask/command-line.ts';
+import { sources, switches } from '../../generators/ask/command-line.ts';
 import { answerNames, questions } from '../../generators/ask/questions.ts';
 
 describe.each(['bash', 'zsh', 'fish'])('completion for %s', shell => {
@@ -15,10 +15,11 @@ describe.each(['bash', 'zsh', 'fish'])('completion for %s', shell => {
   it('has the options that are no questions', () => {
     for (const option of [
       ...Object.keys(switches),
+      ...Object.keys(sources),
+      'print-answers',
       'project',
       'runner',
       'ci',
-      'from',
       'help',
       'version',
       'completion',
