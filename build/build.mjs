@@ -32,6 +32,8 @@ const options = {
   bundle: true,
   platform: 'node',
   target: 'node20.17',
+  // Whitespace stays, so that a stack and the file itself can be read.
+  minifySyntax: true,
   metafile: true,
   logLevel: 'warning',
 };

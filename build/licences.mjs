@@ -10,9 +10,14 @@ import { join } from 'node:path';
  */
 export function licencesOf(top, paths) {
   const folders = new Set(paths.flatMap(path => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []));
-  const texts = [...folders].map(folder => licenceOf(join(top, folder)));
-  // The same version may lie in several folders.
-  return `What is bundled in this package, and its licences.\n\n${[...new Set(texts)].sort().join('\n')}`;
+  const texts = new Map();
+  for (const folder of folders) {
+    const { title, text } = licenceOf(join(top, folder));
+    texts.set(text, (texts.get(text) ?? new Set()).add(title));
+  }
+  const sections = [...texts].map(([text, titles]) => `${[...titles].sort().join('\n')}\n\n${text}\n`);
+  const line = `${'-'.repeat(80)}\n`;
+  return `What is bundled in this package, and its licences.\n\n${line}${sections.sort().join(line)}`;
 }
 
 /**
@@ -42,5 +47,5 @@ function licenceOf(folder) {
   const texts = files.map(path => readFileSync(join(folder, path), 'utf8').trim());
   const by = author?.name ?? author ?? 'its contributors';
   const without = `Copyright ${by}, ${repository?.url ?? repository}. It has no file with its licence: see https://spdx.org/licenses/${expression}.`;
-  return `${'-'.repeat(80)}\n${name} ${version} (${expression})\n\n${texts.join('\n\n') || without}\n`;
+  return { title: `${name} ${version} (${expression})`, text: texts.join('\n\n') || without };
 }
