@@ -46,6 +46,7 @@ describe('the packed tarball', () => {
   test('has no folder in which Yeoman would find a generator that is none', () => {
     expect(paths.filter(path => /(^|\/)index\.[cm]?[jt]s$/.test(path))).toEqual([
       'dist/generators/app/index.js',
+      'dist/generators/ci/index.js',
       'dist/generators/runner/index.js',
     ]);
   });
