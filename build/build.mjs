@@ -5,6 +5,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { licencesOf } from './licences.mjs';
+import { compiledTemplates, templatesOfBuild } from './templates.mjs';
 
 const top = fileURLToPath(new URL('../', import.meta.url));
 
@@ -46,6 +47,7 @@ const built = await Promise.all([
     entryPoints: ['bin/generator-gitlab-runner-docker.ts'],
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
+    plugins: [templatesOfBuild],
     define: { 'import.meta.url': 'urlOfBundle' },
     banner: { js: "const urlOfBundle = require('node:url').pathToFileURL(__filename).href;" },
   }),
@@ -55,7 +57,7 @@ const built = await Promise.all([
     chunkNames: 'chunks/[name]-[hash]',
     splitting: true,
     format: 'esm',
-    plugins: [versionOfYeoman],
+    plugins: [versionOfYeoman, templatesOfBuild],
     // For the packages in it that are CommonJS.
     banner: {
       js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
@@ -63,4 +65,5 @@ const built = await Promise.all([
   }),
 ]);
 const inputs = built.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+writeFileSync(`${top}dist/templates.cjs`, compiledTemplates(`${top}templates`));
 writeFileSync(`${top}dist/THIRD-PARTY-LICENSES`, licencesOf(top, inputs));

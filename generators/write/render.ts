@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import ejs from 'ejs';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { filesOf, type RepositoryFile } from './files.ts';
+import { fill } from './fill.ts';
 import * as quoting from './quoting.ts';
 
 /** The package.json of this generator. */
@@ -30,11 +30,5 @@ export function render(
   const ofRunner = runner && { image: runner.executor.image, tags: runner.tags, pipeline: runner.pipeline };
   const paths = filesOf(repository).map(({ path }) => path);
   const data = { ...quoting, ...repository, paths, ...ofRunner };
-  // An error says the template, not its line: what would count lines is a third of the time to compile.
-  return ejs.render(readFileSync(filename, 'utf8'), data, {
-    filename,
-    root: templates,
-    cache: true,
-    compileDebug: false,
-  });
+  return fill(templates, template, data);
 }

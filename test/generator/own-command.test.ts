@@ -3,8 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { defaultFor } from '../../generators/ask/questions.ts';
+import { type AnswerName, defaultFor, questions, type TypedAnswers } from '../../generators/ask/questions.ts';
 import { usage } from '../../generators/ask/usage.ts';
+import type { Scenario } from '../support/answers.ts';
+import scenarios from '../support/examples.json' with { type: 'json' };
 import { renderAll } from '../support/rendered.ts';
 import { newFolder, textsBelow } from '../support/run-generator.ts';
 
@@ -39,6 +41,20 @@ describe('the own command', () => {
     );
     expect(answers(join(folder, 'my-runner'))).toMatchObject({ tags: 'a,b', runUntagged: 'no' });
   });
+
+  it.each(Object.entries<Scenario>(scenarios).filter(([, { runners }]) => runners === undefined))(
+    'writes by its compiled templates what EJS makes of them: examples/%s',
+    async (_, typed) => {
+      const folder = newFolder();
+      const words = Object.entries(typed as TypedAnswers).map(
+        ([name, value]) => `--${questions[name as AnswerName].option}=${value}`,
+      );
+      expect((await run(folder, 'my-runner', ...words)).status).toBe(0);
+      const { '.yo-rc.json': saved, ...texts } = textsBelow(join(folder, 'my-runner'));
+      expect(texts).toEqual(renderAll(typed));
+      expect(saved).toBeDefined();
+    },
+  );
 
   it('takes every kind of value as it was typed', async () => {
     const folder = newFolder();
