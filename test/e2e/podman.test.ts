@@ -26,9 +26,11 @@ describe.skipIf(!able)("on Podman's socket where Docker's is", () => {
 
   it('has a doctor that names Podman, and finds all well', async () => {
     await bench.succeed('up');
-    const output = await bench.succeed('doctor');
-    expect(output).toMatch(/^ok +engine +Podman Engine 5\./m);
-    expect(output).toMatch(/^ok +job +a job in docker:stable speaks API 1\.40/m);
+    expect(await bench.succeed('doctor')).toMatch(/^ok +engine +Podman Engine 5\./m);
+    // By itself: all of it may run out of time where the machine is busy.
+    expect(await bench.succeed('doctor ARGS=job')).toMatch(
+      /^ok +job +a job in docker:stable speaks API 1\.40/m,
+    );
   });
 
   it('runs a pipeline that builds and pushes, with DOCKER_BUILDKIT "0" and no --cache-from', async () => {

@@ -52,7 +52,7 @@ describe.skipIf(!able)('on a rootless engine, whose socket is at $XDG_RUNTIME_DI
   it('has a doctor that finds no socket where the files name it, before and after make up, and says what tells it', async () => {
     for (const command of ['status', 'up']) {
       await repository.make(command);
-      const { code, output } = await repository.make('doctor');
+      const { code, output } = await repository.make('doctor ARGS=job');
       expect(code).not.toBe(0);
       expect(output).toMatch(/^FAILED +job +.*finds no socket at the path in config\.toml/m);
       expect(output).toContain('docker-compose.yml: docker context ls');
@@ -63,7 +63,8 @@ describe.skipIf(!able)('on a rootless engine, whose socket is at $XDG_RUNTIME_DI
   it('has a doctor that finds all well, with and without Node.js, once the files name that path', async () => {
     repository.useSocket();
     await make('up');
-    expect(await make('doctor')).toMatch(/^ok +job +a job in docker:stable speaks API/m);
+    // By itself: all of it may run out of time where the machine is busy.
+    expect(await make('doctor ARGS=job')).toMatch(/^ok +job +a job in docker:stable speaks API/m);
     await make('doctor', { PATH: rootless!.env.PATH });
     expect(ownerOf('config/.runner_system_id')).toBe(rootless!.runAs.uid);
   });
