@@ -17,9 +17,6 @@ export const templates = join(packageJson, '../templates');
 /**
  * The text of one file. The template `PATH.ejs` is filled in, with the functions of `quoting`, the whole plan, `paths` of all
  * files, and for a pipeline the `image`, `tags` and `pipeline` of its runner; any other file of that path is taken as it stands.
- *
- * `copyTpl` of mem-fs-editor would read the destination's path as a template too, so that no folder could be
- * called `<%`, and would give a file that the user closed to others the template's mode.
  */
 export function render(
   { path, template = path, runner }: RepositoryFile,
