@@ -29,13 +29,13 @@ export interface MovedIn {
 }
 
 /** A runner by its name in the new repository, and its token, which may expire. */
-export interface TakenRunner extends CarriedRunner {
+interface TakenRunner extends CarriedRunner {
   readonly token: string | undefined;
   readonly expires: string | undefined;
 }
 
 /** What was saved by a repository of this generator, if it is one; and its .env. */
-export interface Saved {
+interface SavedThere {
   readonly answers: TypedAnswers;
   readonly runners: TypedRunners;
   readonly environment: Readonly<Record<string, string>>;
@@ -67,7 +67,7 @@ class Collected {
  * Decides what becomes of what was found.
  * @throws Refusal if none of it is a runner that a repository of this generator could run
  */
-export function moveIn(found: Found, saved: Saved): MovedIn {
+export function moveIn(found: Found, saved: SavedThere): MovedIn {
   const all = new Collected();
   all.notUnderstood.push(...found.notUnderstood);
   takeSaved(saved, all);
@@ -95,7 +95,7 @@ export function moveIn(found: Found, saved: Saved): MovedIn {
   };
 }
 
-function takeSaved({ answers, gone, environment }: Saved, all: Collected): void {
+function takeSaved({ answers, gone, environment }: SavedThere, all: Collected): void {
   for (const [name, text] of Object.entries(answers) as [AnswerName, string][]) {
     if (all.take(name, text) || name !== 'builder') continue;
     all.answers.builder = 'buildkit';
@@ -128,7 +128,7 @@ function settle({ answers, notUnderstood }: Collected): void {
 /** The runners with the docker executor, of the GitLab of the first; addresses are put in for variables. */
 function usable(
   runners: readonly FoundRunner[],
-  { environment, answers }: Saved,
+  { environment, answers }: SavedThere,
   all: Collected,
 ): FoundRunner[] {
   const resolved = runners.map(({ table, reserved }): FoundRunner => {
@@ -176,7 +176,7 @@ function tokenOf({ token, token_expires_at }: TomlTable, environment: Readonly<R
 }
 
 /** Of a repository of this generator the answers say all that its docker-compose.yml does, but for what was edited. */
-function takeImage({ containers: [container] }: Found, { environment }: Saved, all: Collected): void {
+function takeImage({ containers: [container] }: Found, { environment }: SavedThere, all: Collected): void {
   if (container && !environment.RUNNER_IMAGE) all.take('runnerImage', container.image);
   all.hints.push(
     'What was edited in docker-compose.yml, Makefile, scripts and pipelines there does not come along: compare the two folders.',
@@ -249,7 +249,7 @@ function takeGlobal({ concurrent, log_level, ...rest }: TomlTable, all: Collecte
 }
 
 /** The first runner: what of it is an answer of the repository. */
-function takeFirst(runner: FoundRunner, saved: Saved, all: Collected): TakenRunner {
+function takeFirst(runner: FoundRunner, saved: SavedThere, all: Collected): TakenRunner {
   const { url, name } = runner.table;
   if (url) all.take('gitlabUrl', String(url));
   all.take('description', name === undefined ? undefined : String(name));
@@ -267,7 +267,7 @@ function takeFirst(runner: FoundRunner, saved: Saved, all: Collected): TakenRunn
 /** A runner beside the first: its name, what is its own, and the rest. */
 function takeFurther(
   runner: FoundRunner,
-  { runners: saved, environment }: Saved,
+  { runners: saved, environment }: SavedThere,
   all: Collected,
   taken: readonly string[],
 ): [typed: TypedRunner, taken: TakenRunner] {

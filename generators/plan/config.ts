@@ -16,7 +16,7 @@ export interface RunnerConfig {
 }
 
 /** What of the surroundings shows in config.toml. */
-export interface Surroundings {
+interface Surroundings {
   readonly builder: BuilderPlan;
   readonly mirror: MirrorOfRunner | undefined;
   readonly cache: CacheOfRunner | undefined;

@@ -2,7 +2,7 @@ import { type Answers, usesHostEngine } from '../ask/questions.ts';
 import type { BuilderPlan } from './builder.ts';
 
 /** Where those who need a service of docker-compose.yml find it. */
-export interface Place {
+interface Place {
   /** Addresses of this host at which it listens. */
   readonly addresses: readonly string[];
   /** Whether it is on the network of the jobs. */

@@ -1,7 +1,7 @@
 import { diff3Merge } from 'node-diff3';
 
 /** What became of a text that the owner and the generator changed. */
-export interface Merged {
+interface Merged {
   /** Both changes together; lines that both changed, each in another way, are marked as Git marks them. */
   readonly marked: string;
   /** The same, but of those lines the generator's alone. */

@@ -5,7 +5,7 @@ import type { RunnerRepository } from '../plan/plan.ts';
 import { shell } from './quoting.ts';
 
 /** What there is in the folder, and around it. */
-export interface Surroundings {
+interface FolderSurroundings {
   /** Where the repository is, seen from where the user is; empty if it is there. */
   readonly directory: string;
   readonly isInGit: boolean;
@@ -24,7 +24,7 @@ export type Texts = ReadonlyMap<string, string>;
 export function nextSteps(
   { gitlabUrl, runners, privateCa, hardening, monitoring }: RunnerRepository,
   texts: Texts,
-  { directory, isInGit, isRegistered, isExamined, exists }: Surroundings,
+  { directory, isInGit, isRegistered, isExamined, exists }: FolderSurroundings,
 ): string[] {
   const folder = directory.startsWith('-') ? `./${directory}` : directory;
   const isNew = !isRegistered;
@@ -149,20 +149,21 @@ export function concurrentStep(runners: number, concurrent: string | undefined):
 
 /** Files that version 0.1.0 wrote, and no later one. */
 const goneSince010 = [
-  'apply',
-  'config',
-  'engine',
-  'env',
-  'rotate',
-  'route',
-  'socket',
-  'socket-proxy',
-  'status',
-]
-  .concat('upgrade')
-  .map(name => `scripts/${name}.ts`)
-  .concat('scripts/package.json', 'scripts/backup.sh', 'config/template.toml', 'example/index.html')
-  .concat('.editorconfig', 'docker-proxy/haproxy.cfg');
+  ...[
+    'apply',
+    'config',
+    'engine',
+    'env',
+    'rotate',
+    'route',
+    'socket',
+    'socket-proxy',
+    'status',
+    'upgrade',
+  ].map(name => `scripts/${name}.ts`),
+  ...['scripts/package.json', 'scripts/backup.sh', 'config/template.toml', 'example/index.html'],
+  ...['.editorconfig', 'docker-proxy/haproxy.cfg'],
+];
 
 /** The step that takes away what version 0.1.0 has left there. */
 export function stepsFrom010(exists: (path: string) => boolean): string[] {

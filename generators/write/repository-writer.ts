@@ -31,7 +31,7 @@ import { diff, summary, unresolved } from './summary.ts';
 import { type Write, writeAll } from './transaction.ts';
 
 /** How a run treats what is there, and whom it can ask. */
-export interface Rules {
+interface Rules {
   readonly force: boolean;
   readonly dryRun: boolean;
   /** Asks whether to write what the summary says, with that answer by default; undefined where nobody can be asked. */

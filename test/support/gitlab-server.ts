@@ -84,7 +84,7 @@ export interface RequestRecord {
   status: number;
 }
 
-export interface RequestMatch {
+interface RequestMatch {
   method?: string;
   path: RegExp;
 }

@@ -26,7 +26,7 @@ export const values: Readonly<Record<string, readonly (string | undefined)[]>> =
   answerNames.map(name => [name, several[name] ?? [undefined, otherAnswers[name]]]),
 );
 
-export type OptionRow = Row<string | undefined>;
+type OptionRow = Row<string | undefined>;
 
 /** Why these options are refused; undefined if they are not. */
 export function refusalOfRow(row: OptionRow): Refusal | undefined {

@@ -2,7 +2,7 @@
 export type Row<Value> = Readonly<Record<string, Value>>;
 
 /** Two parameters, each with a value. */
-export type Pair<Value> = readonly [one: string, value: Value, other: string, otherValue: Value];
+type Pair<Value> = readonly [one: string, value: Value, other: string, otherValue: Value];
 
 /** Every pair of values of two parameters, in the order of the parameters. */
 export function pairsOf<Value>(values: Readonly<Record<string, readonly Value[]>>): Pair<Value>[] {

@@ -31,7 +31,7 @@ export interface Run {
   readonly engine?: string;
 }
 
-export interface Outcome {
+interface Outcome {
   /** The message of the error that ended the run. */
   readonly refusal: string | undefined;
   /** Names of the questions that were asked, conflicts included. */

@@ -1,6 +1,6 @@
 /** Finds what looks like a secret in texts. */
 
-export interface Finding {
+interface Finding {
   readonly path: string;
   readonly line: number;
   readonly kind: string;
@@ -22,7 +22,7 @@ const shapes: Readonly<Record<string, RegExp>> = {
 };
 
 /** Bits for each sign: random letters and digits have far more than words. */
-export function entropy(text: string): number {
+function entropy(text: string): number {
   const counts = new Map<string, number>();
   for (const sign of text) counts.set(sign, (counts.get(sign) ?? 0) + 1);
   return [...counts.values()].reduce(

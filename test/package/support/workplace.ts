@@ -62,7 +62,7 @@ export const realYo: Way = {
   beforeError: /^Error gitlab-runner-docker .*\n\s*\n/,
 };
 
-export interface Outcome {
+interface Outcome {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;

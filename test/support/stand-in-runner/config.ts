@@ -96,7 +96,7 @@ function goFileError(error: unknown, path: string): string {
 }
 
 /** `$NAME` and `${NAME}`; a name that is not set becomes empty, as with Go's os.ExpandEnv. */
-export function expandEnv(text: string, env: NodeJS.ProcessEnv): string {
+function expandEnv(text: string, env: NodeJS.ProcessEnv): string {
   return text.replace(
     /\$(?:\{(\w+)\}|([A-Za-z_]\w*))/g,
     (_all, braced?: string, bare?: string) => env[(braced ?? bare)!] ?? '',

@@ -16,7 +16,7 @@ import { Exit, Log } from './log.ts';
 import { run } from './run.ts';
 
 /** The outside of the program; tests put their own in place. */
-export interface Io {
+interface Io {
   stdout: { write(text: string): unknown };
   stderr: { write(text: string): unknown };
   /** Emits the names of signals; a signal without a listener ends the program. */
