@@ -2,7 +2,7 @@ import { checkChoice } from '../generators/ask/checks.ts';
 import { namingOption, printAnswers, sources, switches } from '../generators/ask/command-line.ts';
 import { presets } from '../generators/ask/presets.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
-import { project } from '../generators/ask/runners.ts';
+import { projectQuestion } from '../generators/ask/runners.ts';
 import { type completionShells, ownOptions } from '../generators/ask/usage.ts';
 import { shell } from '../generators/write/quoting.ts';
 
@@ -40,7 +40,7 @@ function allOptions(): Option[] {
   });
   const isSwitch = ([name, help]: [string, string]): Option => ({ name, help, choices: {} });
   return [
-    ...[...Object.values(questions), project].map(ofQuestion),
+    ...[...Object.values(questions), projectQuestion].map(ofQuestion),
     {
       name: 'preset',
       help: sources.preset,

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { completeAnswers, reconsider, refuseIdle } from './ask/answers.ts';
 import { namingOption } from './ask/command-line.ts';
 import { presetNamed } from './ask/presets.ts';
-import { type Answered, type Basis, repositoryPrompts, rest } from './ask/prompts.ts';
+import { type Answered, type Basis, nameOfRest, repositoryPrompts } from './ask/prompts.ts';
 import { type AnswerName, answerNames, questions, type TypedAnswers, typedFrom } from './ask/questions.ts';
 import { Refusal } from './ask/refusal.ts';
 import { defaultsInWords } from './ask/usage.ts';
@@ -35,7 +35,7 @@ async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   const answered: Answered = asks
     ? await scaffold.ask(repositoryPrompts({ ...basis, engine: await scaffold.announceEngine() }))
     : {};
-  const answers = completeAnswers(together(basis, answered));
+  const answers = completeAnswers(answersOfRun(basis, answered));
   // A file of all answers has idle ones too.
   refuseIdle(commandLine.given, answers);
   return moved ? [answers, runners, moved.addTo] : [answers, runners];
@@ -57,9 +57,9 @@ async function movedIn({ commandLine: { from }, writer: { isNew, folder }, cwd }
 }
 
 /** The answers of a run: what was answered counts most, then options, the preset, and the run before. */
-function together({ saved, preset = {}, given }: Basis, answered: Answered): TypedAnswers {
+function answersOfRun({ saved, preset = {}, given }: Basis, answered: Answered): TypedAnswers {
   const asked = typedFrom(answerNames, answered);
-  const before = answered[rest] === 'usual' ? {} : saved;
+  const before = answered[nameOfRest] === 'usual' ? {} : saved;
   const builder = asked.builder ?? given.builder ?? preset.builder;
   return { ...reconsider(before, builder), ...preset, ...given, ...asked };
 }

@@ -7,7 +7,7 @@ import {
   completeRunner,
   type OwnName,
   ownNames,
-  project,
+  projectQuestion,
   type RunnerAnswerName,
   runnerDefaultInWords,
   runnerQuestions,
@@ -38,14 +38,19 @@ async function decide(scaffold: Scaffold<RunnerAnswerName>): Promise<Decision> {
   const { project: forProject, ...given } = scaffold.commandLine.given;
   const answers = completeAnswers(saved.answers);
   const name = await nameFor(scaffold);
-  const { project: savedProject = project.default, ...own } = saved.runners[name] ?? {};
+  const { project: savedProject = projectQuestion.default, ...own } = saved.runners[name] ?? {};
   const known = { ...startingPoint(name, answers), ...own };
   const typed: TypedRunner = { ...only(reconsider(known, given.builder)), ...given };
   typed.project = forProject ?? savedProject;
   if (asks) {
     const engine = await scaffold.announceEngine();
     if (forProject === undefined) {
-      typed.project = await scaffold.askText('project', project.message, savedProject, project.check);
+      typed.project = await scaffold.askText(
+        'project',
+        projectQuestion.message,
+        savedProject,
+        projectQuestion.check,
+      );
     }
     const answered = await scaffold.ask(prompts({ saved: known, given, engine }, ownNames));
     Object.assign(typed, typedFrom(ownNames, answered));

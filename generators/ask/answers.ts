@@ -71,7 +71,7 @@ export function refuseIdle(given: TypedAnswers, answers: Answers): void {
 }
 
 /** The answers that can exclude each other. */
-export const together = [
+export const excludingNames = [
   'builder',
   'dindCache',
   'dockerImage',
@@ -82,7 +82,7 @@ export const together = [
 ] as const;
 
 /** @throws Refusal that says which two answers exclude each other, and what to choose instead */
-export function refuseTogether(answers: Pick<Answers, (typeof together)[number]>): void {
+export function refuseTogether(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
   refuseImage(answers);
   refuseCache(answers);
   refuseNetwork(answers);

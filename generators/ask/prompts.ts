@@ -1,5 +1,5 @@
 import { type Engine, refuses } from '../plan/engine.ts';
-import { reconsider, refuseTogether, together, usable } from './answers.ts';
+import { excludingNames, reconsider, refuseTogether, usable } from './answers.ts';
 import {
   type AnswerName,
   type Answers,
@@ -33,11 +33,11 @@ export interface Prompt {
 }
 
 /** The name of the prompt that asks what becomes of the other answers, and its choices. */
-export const rest = 'rest';
+export const nameOfRest = 'rest';
 export const restChoices = { usual: 'as it is', change: 'change more', last: 'like last time' } as const;
 
 /** The name of the prompt that asks what to change. */
-export const changes = 'changes';
+export const nameOfChanges = 'changes';
 
 /** What a run goes by, beside what is answered in it. */
 export interface Basis {
@@ -64,8 +64,10 @@ export function repositoryPrompts(basis: Basis): Prompt[] {
   const isSecond = Object.keys(basis.saved).length > 0;
   const open = openOf(basis, answerNames);
   const isWanted = (name: AnswerName, answered: Answered) => {
-    if (isBasic(name) && (!isSecond || answered[rest] === 'usual')) return true;
-    return answered[rest] === 'change' && [answered[changes]].flat().includes(questions[name].group);
+    if (isBasic(name) && (!isSecond || answered[nameOfRest] === 'usual')) return true;
+    return (
+      answered[nameOfRest] === 'change' && [answered[nameOfChanges]].flat().includes(questions[name].group)
+    );
   };
   const ask = (name: AnswerName) => promptFor(name, basis, answered => isWanted(name, answered));
   const basics = open.filter(isBasic).map(ask);
@@ -79,9 +81,9 @@ export function repositoryPrompts(basis: Basis): Prompt[] {
   const gate: Prompt[] = [
     { ...restPrompt(isSecond, basis, open), when: answered => offered(answered).length > 0 },
     {
-      ...{ name: changes, type: 'checkbox', message: 'What to change' },
+      ...{ name: nameOfChanges, type: 'checkbox', message: 'What to change' },
       choices: answered => offered(answered).map(value => ({ value, name: groups[value] })),
-      when: answered => answered[rest] === 'change' && offered(answered).length > 0,
+      when: answered => answered[nameOfRest] === 'change' && offered(answered).length > 0,
     },
   ];
   return isSecond ? [...gate, ...basics, ...others] : [...basics, ...gate, ...others];
@@ -100,16 +102,16 @@ function matters(name: AnswerName, basis: Basis, answered: Answered): boolean {
 /** The prompt for all that is not asked by itself; it shows what the usual answers are. */
 function restPrompt(isSecond: boolean, basis: Basis, open: readonly AnswerName[]): Prompt {
   const usual = (name: AnswerName, answered: Answered) =>
-    new Standing(name, basis).byDefault({ ...answered, [rest]: 'usual' });
+    new Standing(name, basis).byDefault({ ...answered, [nameOfRest]: 'usual' });
   const words = (answered: Answered) =>
     open
-      .filter(name => !isBasic(name) && matters(name, basis, { ...answered, [rest]: 'usual' }))
+      .filter(name => !isBasic(name) && matters(name, basis, { ...answered, [nameOfRest]: 'usual' }))
       .map(name => [questions[name].option, usual(name, answered)])
       .filter(([, value = '']) => !['', 'no', 'none', 'host', ','].includes(value))
       .map(pair => pair.join(' '));
   const names = isSecond ? (['last', 'change', 'usual'] as const) : (['usual', 'change'] as const);
   return {
-    ...{ name: rest, type: 'select', default: names[0] },
+    ...{ name: nameOfRest, type: 'select', default: names[0] },
     message: isSecond ? 'The answers' : 'All else',
     choices: answered =>
       names.map(value => ({
@@ -138,7 +140,7 @@ class Standing {
     const builder = String(
       answered.builder ?? given.builder ?? preset.builder ?? saved.builder ?? questions.builder.default,
     );
-    const isUsual = answered[rest] === 'usual' && questions[name].group !== 'basics';
+    const isUsual = answered[nameOfRest] === 'usual' && questions[name].group !== 'basics';
     const before = isUsual ? {} : reconsider(saved, builder);
     const answer = answered[name] ?? given[name] ?? preset[name] ?? before[name];
     return asTyped(name, answer ?? defaultFor(name, builder));
@@ -158,7 +160,7 @@ class Standing {
   goes(value: string, answered: Answered): true | string {
     return sentenceAgainst(text => {
       questions[this.#name].check(text);
-      refuseTogether(this.checked(together, { ...answered, [this.#name]: text }));
+      refuseTogether(this.checked(excludingNames, { ...answered, [this.#name]: text }));
     }, value);
   }
 }
@@ -173,7 +175,7 @@ function promptFor(name: AnswerName, basis: Basis, isWanted: (answered: Answered
     usesHostEngine(standing.checked(['builder'], answered).builder) &&
     refuses(basis.engine, byDefault(answered));
   const when = (answered: Answered) =>
-    (isWanted(answered) || (isRefused(answered) && answered[rest] !== 'last')) &&
+    (isWanted(answered) || (isRefused(answered) && answered[nameOfRest] !== 'last')) &&
     matters(name, basis, answered);
   if (choices) {
     const open = (answered: Answered) =>

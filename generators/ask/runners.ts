@@ -17,7 +17,7 @@ export const ownNames = ['tags', 'runUntagged', 'builder', 'dindCache', 'hardeni
 export type OwnName = (typeof ownNames)[number] & AnswerName;
 
 /** What only a further runner is asked. */
-export const project: Question<string | undefined> = {
+export const projectQuestion: Question<string | undefined> = {
   option: 'project',
   group: 'runner',
   message: 'Project that it is created for, as path or number ("none": as .env says)',
@@ -28,7 +28,7 @@ export const project: Question<string | undefined> = {
 
 /** Everything that a further runner is asked, by names, in that order. */
 export const runnerQuestions = {
-  project,
+  project: projectQuestion,
   tags: questions.tags,
   runUntagged: questions.runUntagged,
   builder: questions.builder,
@@ -85,12 +85,12 @@ export function completeRunners(answers: Answers, typed: TypedRunners): OtherRun
 export function completeRunner(
   name: string,
   answers: Answers,
-  { project: forProject = project.default, ...own }: TypedRunner,
+  { project: forProject = projectQuestion.default, ...own }: TypedRunner,
 ): OtherRunner {
   try {
     checkRunnerName(name);
     const start = reconsider(startingPoint(name, answers), own.builder);
-    return { answers: completeAnswers({ ...start, ...own }), project: project.check(forProject) };
+    return { answers: completeAnswers({ ...start, ...own }), project: projectQuestion.check(forProject) };
   } catch (error) {
     throw new Refusal(`Runner "${name}": ${(error as Error).message}`);
   }

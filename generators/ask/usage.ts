@@ -2,7 +2,13 @@ import { ciQuestions } from './ci.ts';
 import { printAnswers, sources, switches } from './command-line.ts';
 import { presets } from './presets.ts';
 import { type AnswerName, answerNames, builders, hardenings, type Question, questions } from './questions.ts';
-import { ownNames, project, runnerAnswerNames, runnerDefaultInWords, runnerQuestions } from './runners.ts';
+import {
+  ownNames,
+  projectQuestion,
+  runnerAnswerNames,
+  runnerDefaultInWords,
+  runnerQuestions,
+} from './runners.ts';
 
 /** The shells that `--completion` knows. */
 export const completionShells = ['bash', 'zsh', 'fish'] as const;
@@ -44,7 +50,7 @@ export function usage(): string {
     ...lines.flatMap(([left, right]) => row(left, right)),
     '',
     ...runnerUsage(),
-    ...row(...optionLine(project, project.default)),
+    ...row(...optionLine(projectQuestion, projectQuestion.default)),
     '',
     ...ciUsage(),
     '',

@@ -55,7 +55,7 @@ export function carryOver(
   if (repository.monitoring && listen_address !== undefined)
     leftOut.push({ key: 'listen_address', why: 'decided' });
   const carried = {
-    entries: merge([], repository.monitoring ? others : entries, leftOut),
+    entries: mergeEntries([], repository.monitoring ? others : entries, leftOut),
     tables: rawTables(tables, []),
   };
   const all = repository.runners.map(runner => {
@@ -74,10 +74,10 @@ function carryRunner(runner: Runner, { table, reserved }: FoundRunner, leftOut: 
   const [cacheKeys, cacheTables] = apart(ofCache);
   const isS3 = runner.config.cache.length > 0;
   const config: RunnerConfig = {
-    runner: merge(runner.config.runner, own, leftOut),
-    docker: merge(runner.config.docker, withoutPrivileges(dockerKeys, runner, leftOut), leftOut),
-    cache: isS3 ? merge(runner.config.cache, cacheKeys, leftOut) : [],
-    s3: isS3 ? merge(runner.config.s3, s3, leftOut) : [],
+    runner: mergeEntries(runner.config.runner, own, leftOut),
+    docker: mergeEntries(runner.config.docker, withoutPrivileges(dockerKeys, runner, leftOut), leftOut),
+    cache: isS3 ? mergeEntries(runner.config.cache, cacheKeys, leftOut) : [],
+    s3: isS3 ? mergeEntries(runner.config.s3, s3, leftOut) : [],
     tables: [
       rawTables(ownTables, ['runners']),
       rawTables(dockerTables, ['runners', 'docker']),
@@ -114,7 +114,11 @@ function withoutPrivileges(
 }
 
 /** The generated entries with the older ones among them. */
-function merge(generated: readonly ConfigEntry[], older: TomlTable, leftOut: LeftOut[]): ConfigEntry[] {
+function mergeEntries(
+  generated: readonly ConfigEntry[],
+  older: TomlTable,
+  leftOut: LeftOut[],
+): ConfigEntry[] {
   const entries = [...generated];
   for (const [key, value] of Object.entries(older) as [string, ConfigEntry['value']][]) {
     const at = entries.findIndex(entry => entry.key === key);

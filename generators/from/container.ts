@@ -57,7 +57,7 @@ export function readDockerRun(words: readonly string[]): Container | undefined {
   const known = /^(env|volume|mount|add-host|network|net|detach|interactive|tty|rm)$/;
   return {
     image,
-    environment: Object.fromEntries(all('env').map(pair)),
+    environment: Object.fromEntries(all('env').map(nameAndValue)),
     volumes: [...all('volume'), ...all('mount').map(mountOf)],
     extraHosts: all('add-host').map(asEntry),
     networks: all('network', 'net').filter(isNamed),
@@ -81,13 +81,13 @@ function optionOf(word: string): [name: string, value: string | undefined] {
   return [short[letters[at]!] ?? letters[at]!, value === '' ? undefined : value];
 }
 
-const pair = (text: string): [string, string] => {
+const nameAndValue = (text: string): [string, string] => {
   const [, name = text, value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   return [name, value];
 };
 
 function mountOf(text: string): string {
-  const fields = Object.fromEntries(text.split(',').map(pair));
+  const fields = Object.fromEntries(text.split(',').map(nameAndValue));
   const source = fields.source ?? fields.src ?? '';
   return `${source}:${fields.target ?? fields.destination ?? fields.dst ?? ''}`;
 }
@@ -156,7 +156,7 @@ function containerOf(service: Mapping, networks: Mapping): Container {
   });
   return {
     image: String(image),
-    environment: Object.fromEntries(pairs(environment, '=').map(pair)),
+    environment: Object.fromEntries(pairs(environment, '=').map(nameAndValue)),
     volumes: mounts,
     extraHosts: pairs(extra_hosts, ':').map(asEntry),
     networks: [...named, ...texts(network_mode)].filter(isNamed),

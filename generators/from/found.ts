@@ -34,7 +34,7 @@ export function readFound(texts: ReadonlyMap<string, string>, variables: Variabl
   const [{ runners = [], ...global } = {}, ...more] = configs;
   if (more.length > 0) throw new Refusal('There are several files config.toml: name the one that counts.');
   const inConfig = (runners as TomlTable[]).map(table => ({ table, reserved: {} }));
-  const paired = pair(inConfig, registered, notUnderstood);
+  const paired = pairRunners(inConfig, registered, notUnderstood);
   return {
     global,
     runners: paired.map(runner => withSettings(runner, settings, paired.length)),
@@ -138,7 +138,7 @@ function knownPart(path: string, container: Container, notUnderstood: string[]):
  * The runners of config.toml, each with what its registration says beside; without a config.toml those that are registered.
  * What both say, config.toml says.
  */
-function pair(
+function pairRunners(
   runners: readonly FoundRunner[],
   registered: readonly Registered[],
   notUnderstood: string[],

@@ -74,7 +74,7 @@ export function moveIn(found: Found, saved: SavedThere): MovedIn {
   if (saved.answers.builder === undefined) takeContainers(found, all);
   else takeImage(found, saved, all);
   const global = takeGlobal(found.global, all);
-  const [first, ...others] = usable(found.runners, saved, all);
+  const [first, ...others] = usableRunners(found.runners, saved, all);
   const runners = first ? [takeFirst(first, saved, all)] : [];
   const further: Record<string, TypedRunner> = {};
   for (const other of others) {
@@ -82,7 +82,7 @@ export function moveIn(found: Found, saved: SavedThere): MovedIn {
     further[taken.name] = typed;
     runners.push(taken);
   }
-  settle(all);
+  takeBackUnfit(all);
   if (saved.answers.builder === undefined) hint(found.runners, all);
   if (found.registrationToken) all.environment.REGISTRATION_TOKEN = found.registrationToken;
   return {
@@ -109,7 +109,7 @@ function takeSaved({ answers, gone, environment }: SavedThere, all: Collected): 
 }
 
 /** Takes back what does not go with the way to build. */
-function settle({ answers, notUnderstood }: Collected): void {
+function takeBackUnfit({ answers, notUnderstood }: Collected): void {
   const { builder, dockerNetwork, cache, dindCache = questions.dindCache.default } = answers;
   if (
     dockerNetwork !== undefined &&
@@ -126,7 +126,7 @@ function settle({ answers, notUnderstood }: Collected): void {
 }
 
 /** The runners with the docker executor, of the GitLab of the first; addresses are put in for variables. */
-function usable(
+function usableRunners(
   runners: readonly FoundRunner[],
   { environment, answers }: SavedThere,
   all: Collected,
@@ -352,8 +352,8 @@ function takeSurroundings(table: TomlTable, all: Collected): TomlTable {
   const { extra_hosts, network_mode, ...keys } = docker as TomlTable;
   const { answers } = all;
   const hosts = [extra_hosts ?? []].flat().map(String);
-  const together = [...hosts, ...(answers.extraHosts?.split(',') ?? [])].join(',');
-  const isKnown = hosts.length === 0 || all.take('extraHosts', together);
+  const allHosts = [...hosts, ...(answers.extraHosts?.split(',') ?? [])].join(',');
+  const isKnown = hosts.length === 0 || all.take('extraHosts', allHosts);
   if (authority) takeAuthority(`tls-ca-file, ${authority}`, all);
   const variables = takeProxies([environment ?? []].flat().map(String), all);
   return {

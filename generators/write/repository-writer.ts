@@ -26,7 +26,7 @@ import {
   type Texts,
 } from './next-steps.ts';
 import { render } from './render.ts';
-import { loadAnswers, planOf, type Saved, savedText, storeName, version } from './saved-answers.ts';
+import { generatorVersion, loadAnswers, planOf, type Saved, savedText, storeName } from './saved-answers.ts';
 import { diff, summary, unresolved } from './summary.ts';
 import { type Write, writeAll } from './transaction.ts';
 
@@ -116,7 +116,7 @@ export class RepositoryWriter {
   /** What earlier runs wrote. Before ids were kept, it is what the answers give, in the same version. */
   #earlier(force: boolean): Earlier {
     const texts = this.#before?.texts ?? new Map<string, string>();
-    const isSame = this.saved.version === version;
+    const isSame = this.saved.version === generatorVersion;
     const rendered: AllWritten = new Map(
       [...texts].map(([path, text]) => [path, { id: isSame ? blobId(text) : undefined }]),
     );

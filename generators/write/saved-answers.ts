@@ -14,7 +14,7 @@ import { packageJson } from './render.ts';
 const section = 'generator-gitlab-runner-docker';
 
 /** The version of this generator. */
-export const version: string = JSON.parse(readFileSync(packageJson, 'utf8')).version;
+export const generatorVersion: string = JSON.parse(readFileSync(packageJson, 'utf8')).version;
 
 /** What an earlier run saved. */
 export interface Saved {
@@ -115,7 +115,7 @@ export function savedText(
     [...written].flatMap(([path, known]) => (known[name] === undefined ? [] : [[path, known[name]]]));
   const lists = { runners: Object.entries(runners), bases: list('base'), moved: list('movedTo') };
   const typed = {
-    version,
+    version: generatorVersion,
     ...typedAnswers(answers),
     ...Object.fromEntries(
       Object.entries(lists).flatMap(([name, entries]) =>

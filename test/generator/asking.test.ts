@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createEnv } from 'yeoman-environment';
 import GitLabRunnerDocker from '../../generators/app/index.ts';
 import { sources, switches } from '../../generators/ask/command-line.ts';
-import { changes, rest } from '../../generators/ask/prompts.ts';
+import { nameOfChanges, nameOfRest } from '../../generators/ask/prompts.ts';
 import {
   type AnswerName,
   answerNames,
@@ -19,7 +19,7 @@ import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts
 
 /** The questions that come up by themselves, and the prompt for the rest. */
 const basics = answerNames.filter(name => questions[name].group === 'basics' && !questions[name].matters);
-const all = { [rest]: 'change', [changes]: Object.keys(groups) };
+const all = { [nameOfRest]: 'change', [nameOfChanges]: Object.keys(groups) };
 const terminal = { terminal: true };
 const saved = (folder: string): Record<string, string> =>
   JSON.parse(readFileSync(join(folder, '.yo-rc.json'), 'utf8'))['generator-gitlab-runner-docker'];
@@ -38,7 +38,7 @@ describe('in a terminal', () => {
     const isBasic = (name: AnswerName) => questions[name].group === 'basics';
     expect(asked).toEqual([
       ...answerNames.filter(isBasic),
-      ...[rest, changes],
+      ...[nameOfRest, nameOfChanges],
       ...answerNames.filter(name => !isBasic(name)),
       'write',
     ]);
@@ -51,16 +51,16 @@ describe('in a terminal', () => {
   it('asks three questions and what becomes of the rest, which is left at its defaults', async () => {
     const folder = newFolder();
     const { asked } = await runGenerator(folder, { options: terminal });
-    expect(asked).toEqual([...basics, rest, 'write']);
+    expect(asked).toEqual([...basics, nameOfRest, 'write']);
     expect(saved(folder)).toMatchObject(typedAnswers(answersWith()));
   });
 
   it('forgets the rest of the answers of the run before only where it is to be as it is', async () => {
     const folder = newFolder();
     await runGenerator(folder, { options: { tags: 'linux', concurrent: '7' } });
-    const answers = { [rest]: 'usual' };
+    const answers = { [nameOfRest]: 'usual' };
     expect((await runGenerator(folder, { options: terminal, answers })).asked).toEqual([
-      rest,
+      nameOfRest,
       ...basics,
       'write',
     ]);
@@ -84,7 +84,7 @@ describe('in a terminal', () => {
     const { asked } = await runGenerator(folder, { options: terminal, answers: { builder } });
     expect(asked).toEqual([
       ...answerNames.filter(name => basics.includes(name) || (names as string[]).includes(name)),
-      ...[rest, 'write'],
+      ...[nameOfRest, 'write'],
     ]);
     expect(saved(folder)).toMatchObject({ builder, dockerImage: defaultFor('dockerImage', builder) });
   });
@@ -94,7 +94,7 @@ describe('in a terminal', () => {
     await runGenerator(folder, { options: { builder: 'buildah' } });
     const { refusal } = await runGenerator(folder, {
       options: { ...terminal, force: true },
-      answers: { [rest]: 'change', [changes]: ['basics'], builder: 'buildkit' },
+      answers: { [nameOfRest]: 'change', [nameOfChanges]: ['basics'], builder: 'buildkit' },
     });
     expect(refusal).toBeUndefined();
     expect(saved(folder)).toMatchObject({ builder: 'buildkit', dockerImage: 'docker:29.10.0-cli' });
@@ -103,9 +103,9 @@ describe('in a terminal', () => {
   it('does not ask for what an option gave', async () => {
     const { asked } = await runGenerator(newFolder(), {
       options: { ...terminal, concurrent: '1', tags: 'a', 'run-untagged': false },
-      answers: { [rest]: 'change', [changes]: ['runner'] },
+      answers: { [nameOfRest]: 'change', [nameOfChanges]: ['runner'] },
     });
-    expect(asked).toEqual(['gitlabUrl', 'builder', rest, changes, 'description', 'write']);
+    expect(asked).toEqual(['gitlabUrl', 'builder', nameOfRest, nameOfChanges, 'description', 'write']);
   });
 
   it('asks nothing with --defaults', async () => {
@@ -121,7 +121,7 @@ describe('in a terminal', () => {
     const folder = newFolder();
     await runGenerator(folder, { options: { tags: 'linux', 'run-untagged': true } });
     const { asked, refusal } = await runGenerator(folder, { options: terminal });
-    expect(asked).toEqual([rest]);
+    expect(asked).toEqual([nameOfRest]);
     expect(refusal).toBeUndefined();
     expect(saved(folder)).toMatchObject({ tags: 'linux', runUntagged: 'yes' });
   });

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { describe, expect, it, vi } from 'vitest';
-import { changes, rest } from '../../generators/ask/prompts.ts';
+import { nameOfChanges, nameOfRest } from '../../generators/ask/prompts.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
 const token = 'glrt-t1_aBcDeFgHiJkLmNoPqRsT';
@@ -65,7 +65,7 @@ describe('--from', () => {
     const { refusal } = await runGenerator(folder, {
       args: ['new'],
       options: { from: 'old', terminal: true },
-      answers: { [rest]: 'change', [changes]: ['runner'], tags: 'a,b' },
+      answers: { [nameOfRest]: 'change', [nameOfChanges]: ['runner'], tags: 'a,b' },
     });
     expect(refusal).toBeUndefined();
     const { description, tags } = JSON.parse(read(folder, '.yo-rc.json'))['generator-gitlab-runner-docker'];

@@ -10,7 +10,7 @@ import {
 } from '../../generators/ask/questions.ts';
 import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 import { blobId } from '../../generators/write/git.ts';
-import { version } from '../../generators/write/saved-answers.ts';
+import { generatorVersion } from '../../generators/write/saved-answers.ts';
 import { answersWith, beside, otherAnswers, scenarios } from '../support/answers.ts';
 import { planWith, renderAll } from '../support/rendered.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
@@ -50,7 +50,7 @@ describe('a run with the defaults', () => {
       ...['', 'Next:', '  git init', '  make doctor', '  make register', '  make up'],
     ]);
     const files = Object.fromEntries(paths.map(path => [path, blobId(readFileSync(join(folder, path)))]));
-    expect(savedIn(folder)).toEqual({ version, ...typedAnswers(answersWith()), files });
+    expect(savedIn(folder)).toEqual({ version: generatorVersion, ...typedAnswers(answersWith()), files });
   });
 });
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { answerNames, questions } from '../../generators/ask/questions.ts';
 import { defaultsInWords } from '../../generators/ask/usage.ts';
-import { version } from '../../generators/write/saved-answers.ts';
+import { generatorVersion } from '../../generators/write/saved-answers.ts';
 import { allTogether, type Scenario } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { pathsWith, planWith } from '../support/rendered.ts';
@@ -55,7 +55,7 @@ describe.each(everybody)('$name, without a terminal', way => {
     expect(workplace.texts()).toEqual(other.texts());
     expect(workplace.paths().sort()).toEqual(everyFile(answers));
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
-      'generator-gitlab-runner-docker': { version, ...answers, files: expect.anything() },
+      'generator-gitlab-runner-docker': { version: generatorVersion, ...answers, files: expect.anything() },
     });
     expect(workplace.read('runner/.env.example')).toContain(answers.gitlabUrl);
     expect(workplace.read('runner/docker-compose.yml')).toContain(answers.runnerImage);

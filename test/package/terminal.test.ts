@@ -9,9 +9,9 @@ import {
   groups,
   questions,
 } from '../../generators/ask/questions.ts';
-import { project } from '../../generators/ask/runners.ts';
+import { projectQuestion } from '../../generators/ask/runners.ts';
 import { consentQuestion } from '../../generators/write/repository-writer.ts';
-import { version } from '../../generators/write/saved-answers.ts';
+import { generatorVersion } from '../../generators/write/saved-answers.ts';
 import { needs } from '../support/needs.ts';
 import { hasTerminals } from '../support/terminal.ts';
 import { Dialogue } from './support/terminal.ts';
@@ -100,7 +100,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     );
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
-        version,
+        version: generatorVersion,
         files: expect.anything(),
         ...defaults,
         gitlabUrl: 'https://gitlab.example.com',
@@ -158,7 +158,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     expect(terminal.text()).not.toContain(messages.proxyExceptions);
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
-        version,
+        version: generatorVersion,
         files: expect.anything(),
         ...defaults,
         builder: 'buildah',
@@ -286,10 +286,10 @@ test.skipIf(!tmux)('the own command asks for a further runner what is its own, i
   const workplace = await scaffolded(own);
   const terminal = new Dialogue(workplace, own, 'runner', '--runner', 'deploy');
 
-  await terminal.answer(`${project.message} (none)`, 'a b');
+  await terminal.answer(`${projectQuestion.message} (none)`, 'a b');
   await terminal.shows(/> Write the project as its path, such as team\/app, .*\.$/);
   terminal.press('C-u');
-  await terminal.answer(project.message, 'team/app');
+  await terminal.answer(projectQuestion.message, 'team/app');
   await terminal.answer(`${messages.tags} (deploy)`);
   await terminal.answer(`${messages.runUntagged} (y/N)`);
   await terminal.chooses(messages.builder, 'socket');

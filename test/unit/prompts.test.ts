@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
   type Answered,
-  changes,
+  nameOfChanges,
+  nameOfRest,
   type Prompt,
   repositoryPrompts,
-  rest,
 } from '../../generators/ask/prompts.ts';
 import {
   type AnswerName,
@@ -30,7 +30,7 @@ interface Shown {
 }
 
 /** Answers to the prompts that are no questions, after which each question comes up that matters. */
-const all = { [rest]: 'change', [changes]: Object.keys(groups) };
+const all = { [nameOfRest]: 'change', [nameOfChanges]: Object.keys(groups) };
 
 /** The prompts that come up, by their names, where those answers were given to the ones before. */
 function ask(
@@ -63,54 +63,59 @@ const engineFrom = (minApiVersion: string): Engine => ({
 describe('prompts', () => {
   it('are of a first run the basics, and what becomes of the rest: three questions and one', () => {
     const open = ask({}, {}, { answered: {} });
-    expect(Object.keys(open)).toEqual([...always(basics), rest]);
+    expect(Object.keys(open)).toEqual([...always(basics), nameOfRest]);
     expect(open.gitlabUrl).toMatchObject({
       ...{ type: 'input', message: questions.gitlabUrl.message, default: questions.gitlabUrl.default },
     });
-    expect(open[rest]).toMatchObject({ type: 'select', default: 'usual' });
-    const [usual, change, ...more] = open[rest]?.choices?.({}) ?? [];
+    expect(open[nameOfRest]).toMatchObject({ type: 'select', default: 'usual' });
+    const [usual, change, ...more] = open[nameOfRest]?.choices?.({}) ?? [];
     expect([usual?.name, change?.name, more]).toEqual(['as it is', 'change more', []]);
     expect(usual?.description).toContain('hardening recommended');
   });
 
   it('are of a second run whether it is like last time, and nothing else where it is', () => {
     const known = { tags: 'a' };
-    expect(Object.keys(ask(known, {}, { answered: {} }))).toEqual([rest]);
-    expect(Object.keys(ask(known, {}, { answered: { [rest]: 'last' } }))).toEqual([rest]);
+    expect(Object.keys(ask(known, {}, { answered: {} }))).toEqual([nameOfRest]);
+    expect(Object.keys(ask(known, {}, { answered: { [nameOfRest]: 'last' } }))).toEqual([nameOfRest]);
     expect(
       ask(known)
-        [rest]?.choices?.({})
+        [nameOfRest]?.choices?.({})
         .map(({ name }) => name),
     ).toEqual([...['like last time', 'change more', 'as it is']]);
   });
 
   it.each(Object.keys(groups))('ask for the group %s where it is to change, and for no other', group => {
-    const answered = { [rest]: 'change', [changes]: [group] };
+    const answered = { [nameOfRest]: 'change', [nameOfChanges]: [group] };
     const names = always(answerNames).filter(name => questions[name].group === group);
-    expect(Object.keys(ask({ tags: 'a' }, {}, { answered }))).toEqual([rest, changes, ...names]);
+    expect(Object.keys(ask({ tags: 'a' }, {}, { answered }))).toEqual([nameOfRest, nameOfChanges, ...names]);
   });
 
   it('take the usual answers for the rest, and not those of last time, where it is to be as it is', () => {
     const known = { tags: 'a', builder: 'dind', dockerImage: 'me/dind:1' };
-    const answered = { [rest]: 'usual' };
+    const answered = { [nameOfRest]: 'usual' };
     const open = ask(known, {}, { answered });
-    expect(Object.keys(open)).toEqual([rest, ...always(basics).slice(0, 2), 'dindCache', 'concurrent']);
+    expect(Object.keys(open)).toEqual([nameOfRest, ...always(basics).slice(0, 2), 'dindCache', 'concurrent']);
     expect(open.builder?.default).toBe('dind');
   });
 
   it('come for the image of jobs where the engine refuses what it would be', () => {
     const engine = engineFrom('1.44');
-    expect(ask({}, {}, { engine, answered: { [rest]: 'usual' } })).toHaveProperty('dockerImage');
-    expect(ask({}, {}, { engine, answered: { [rest]: 'usual', builder: 'dind' } })).not.toHaveProperty(
+    expect(ask({}, {}, { engine, answered: { [nameOfRest]: 'usual' } })).toHaveProperty('dockerImage');
+    expect(ask({}, {}, { engine, answered: { [nameOfRest]: 'usual', builder: 'dind' } })).not.toHaveProperty(
       'dockerImage',
     );
   });
 
   it('come for each question that matters where all is to change', () => {
-    expect(Object.keys(ask())).toEqual([...always(basics), rest, changes, ...always(others)]);
+    expect(Object.keys(ask())).toEqual([...always(basics), nameOfRest, nameOfChanges, ...always(others)]);
     const answered = { ...all, httpProxy: 'http://proxy:3128', cache: 's3' };
     const open = others.filter(name => name !== 'dindCache');
-    expect(Object.keys(ask({}, {}, { answered }))).toEqual([...always(basics), rest, changes, ...open]);
+    expect(Object.keys(ask({}, {}, { answered }))).toEqual([
+      ...always(basics),
+      nameOfRest,
+      nameOfChanges,
+      ...open,
+    ]);
   });
 
   it.each<[Answered, AnswerName[]]>([
@@ -137,8 +142,8 @@ describe('prompts', () => {
     expect(Object.keys(ask({}, given))).toEqual(always(basics));
     const { mirror, ...most } = given;
     const open = ask({}, most);
-    expect(Object.keys(open)).toEqual([...always(basics), rest, changes, 'mirror']);
-    expect(open[changes]?.choices?.({}).map(({ value }) => value)).toEqual(['cache']);
+    expect(Object.keys(open)).toEqual([...always(basics), nameOfRest, nameOfChanges, 'mirror']);
+    expect(open[nameOfChanges]?.choices?.({}).map(({ value }) => value)).toEqual(['cache']);
   });
 
   it('offer saved answers as defaults, an empty one too', () => {
