@@ -1,8 +1,7 @@
 import { checkChoice } from '../generators/ask/checks.ts';
-import { printAnswers, sources, switches } from '../generators/ask/command-line.ts';
+import { namingOption, printAnswers, sources, switches } from '../generators/ask/command-line.ts';
 import { presets } from '../generators/ask/presets.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
-import { Refusal } from '../generators/ask/refusal.ts';
 import { project } from '../generators/ask/runners.ts';
 import { type completionShells, ownOptions } from '../generators/ask/usage.ts';
 import { shell } from '../generators/write/quoting.ts';
@@ -29,11 +28,7 @@ const shells: Readonly<Record<(typeof completionShells)[number], (options: reado
  * @throws Refusal if there is no such shell
  */
 export function completion(name: string): string {
-  try {
-    return shells[checkChoice(shells, name)](allOptions());
-  } catch (error) {
-    throw new Refusal(`--completion: ${(error as Error).message}`);
-  }
+  return namingOption('completion', () => shells[checkChoice(shells, name)](allOptions()));
 }
 
 function allOptions(): Option[] {

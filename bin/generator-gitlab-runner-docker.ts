@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ciQuestions } from '../generators/ask/ci.ts';
-import { outliveReaders, sources, switches } from '../generators/ask/command-line.ts';
+import { outliveReaders, refuseWords, sources, switches } from '../generators/ask/command-line.ts';
 import { refuseUnknownOptions } from '../generators/ask/options.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
 import { Refusal } from '../generators/ask/refusal.ts';
@@ -67,10 +67,8 @@ async function main(): Promise<void> {
   const request = { args: positionals, options: values, words, cwd: process.cwd() };
   if (isRunner && isCi) throw new Refusal('Give --runner or --ci, not both.');
   if (isRunner || isCi) {
-    const [directory = '.', ...more] = positionals;
-    if (directory === '') throw new Refusal('The directory is an empty text: leave it out, or name one.');
-    if (more.length > 0) throw new Refusal(`Give one directory, not ${positionals.length}.`);
-    const at = { ...request, destinationRoot: resolve(directory) };
+    refuseWords('directory', positionals);
+    const at = { ...request, destinationRoot: resolve(positionals[0] ?? '.') };
     if (isCi) {
       const { ciDoor } = await import('../generators/scaffold-ci.ts');
       return run(ciDoor, { ...at, args: [values.ci] });

@@ -31,11 +31,9 @@ async function decide(scaffold: Scaffold<CiName>): Promise<undefined> {
   const file = filesOf(plan).find(({ path }) => path === runner.pipelinePath)!;
   const sample: Sample = { text: render(file, plan), pipeline: runner.pipeline };
   const lines = addToProject(resolve(scaffold.cwd, argument), sample, dryRun);
-  // What would be written is what is asked for in a dry run: it goes where it can be kept.
-  const print = dryRun ? (line: string) => console.log(line) : (line: string) => scaffold.print(line);
-  for (const line of lines) print(line);
+  for (const line of lines) scaffold.report(line);
   if (isNew) {
-    print(
+    scaffold.report(
       `There is no repository of a runner in ${folder}, so the job is for your options and the defaults: builder ${answers.builder}, tags ${answers.tags.join(', ') || 'none'}.`,
     );
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { completeAnswers, reconsider, refuseIdle } from './ask/answers.ts';
+import { namingOption } from './ask/command-line.ts';
 import { presetNamed } from './ask/presets.ts';
 import { type Answered, type Basis, repositoryPrompts, rest } from './ask/prompts.ts';
 import { type AnswerName, answerNames, questions, type TypedAnswers, typedFrom } from './ask/questions.ts';
@@ -25,7 +26,12 @@ async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   const saved = moved?.answers ?? scaffold.writer.saved.answers;
   const runners = moved?.further ?? scaffold.writer.saved.runners;
   const given = { ...(answersFile === undefined ? {} : await answersIn(answersFile)), ...commandLine.given };
-  const basis = { saved, given, preset: preset === undefined ? {} : presetOf(preset), engine: undefined };
+  const basis = {
+    saved,
+    given,
+    preset: preset === undefined ? {} : namingOption('preset', () => presetNamed(preset)),
+    engine: undefined,
+  };
   const answered: Answered = asks
     ? await scaffold.ask(repositoryPrompts({ ...basis, engine: await scaffold.announceEngine() }))
     : {};
@@ -56,14 +62,6 @@ function together({ saved, preset = {}, given }: Basis, answered: Answered): Typ
   const before = answered[rest] === 'usual' ? {} : saved;
   const builder = asked.builder ?? given.builder ?? preset.builder;
   return { ...reconsider(before, builder), ...preset, ...given, ...asked };
-}
-
-function presetOf(name: string): TypedAnswers {
-  try {
-    return presetNamed(name);
-  } catch (error) {
-    throw new Refusal(`--preset: ${(error as Error).message}`);
-  }
 }
 
 /** @throws Refusal if the file cannot be read, or holds no answers */

@@ -106,8 +106,7 @@ export class Scaffold<Name extends string> {
       const { writeAnswers } = await import('./ask/answers-file.ts');
       return void process.stdout.write(writeAnswers(answers));
     }
-    // What would be written is what is asked for in a dry run: it goes where it can be kept.
-    const print = dryRun ? (line: string) => console.log(line) : this.#dialogue.print;
+    const print = (line: string) => this.report(line);
     const { folder, saved } = this.writer;
     if (saved.gone.length > 0) {
       print(
@@ -141,8 +140,10 @@ export class Scaffold<Name extends string> {
     return engine;
   }
 
-  print(line: string): void {
-    this.#dialogue.print(line);
+  /** Prints what the run writes. A dry run is there for that: it goes to stdout, where it can be kept. */
+  report(line: string): void {
+    if (this.commandLine.dryRun) console.log(line);
+    else this.#dialogue.print(line);
   }
 
   ask(prompts: readonly Prompt[]): Promise<Answered> {

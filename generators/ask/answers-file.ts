@@ -1,7 +1,8 @@
 import { parse, stringify, YAMLError } from 'yaml';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { closestTo } from './options.ts';
 import { type Answers, answerNames, questions, type TypedAnswers, typedAnswers } from './questions.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, reasonOfParser } from './refusal.ts';
 
 /**
  * The answers in a YAML text: names of options, each with its value as on the command line, or as a list.
@@ -31,13 +32,13 @@ export function readAnswers(text: string, source: string): TypedAnswers {
   return typed;
 }
 
-function parsed(text: string, source: string): object {
+function parsed(text: string, source: string): Mapping {
   try {
     const tree: unknown = parse(text) ?? {};
-    if (typeof tree === 'object' && !Array.isArray(tree)) return tree as object;
+    if (isMapping(tree)) return tree;
   } catch (error) {
     if (!(error instanceof YAMLError)) throw error;
-    throw new Refusal(`${source} is no YAML: ${error.message.split('\n')[0]}`);
+    throw new Refusal(`${source} is no YAML: ${reasonOfParser(error)}`);
   }
   throw new Refusal(`${source} has no names of options with values, such as "concurrent: 4".`);
 }

@@ -60,8 +60,8 @@ export interface CommandLine<Name extends string> {
  *
  * @param asked the questions, each of which is an option
  * @param what the word that is no option
- * @param args as Yeoman hands them over
- * @param options as Yeoman hands them over; `terminal`, which no command line can give, says whether there is one
+ * @param args the words that are no options, as Yeoman or parseArgs hand them over
+ * @param options as these hand them over; `terminal`, which no command line can give, says whether there is one
  * @param words the command line as it was typed
  * @throws Refusal that names the option
  */
@@ -79,11 +79,11 @@ export function readCommandLine<Name extends string>(
     ...namesOf(asked).map(name => asked[name].option),
   ]);
   const isOn = (option: string, camelCase: string = option) =>
-    naming(option, () => switchOption(option, options[option] ?? options[camelCase] ?? false, words));
+    namingOption(option, () => switchOption(option, options[option] ?? options[camelCase] ?? false, words));
   const source = (option: string) =>
     options[option] === undefined
       ? undefined
-      : naming(option, () => typedOption(option, options[option], words));
+      : namingOption(option, () => typedOption(option, options[option], words));
   const printsAnswers = isOn('print-answers', 'printAnswers');
   const terminal = Boolean(options.terminal ?? (process.stdin.isTTY && process.stdout.isTTY));
   const argument = options[what] ?? args[0];
@@ -98,10 +98,15 @@ export function readCommandLine<Name extends string>(
     force: isOn('force'),
     dryRun: isOn('dry-run', 'dryRun'),
   };
-  if (commandLine.argument?.trim() === '')
-    throw new Refusal(`The ${what} is an empty text: leave it out, or name one.`);
-  if (args.length > 1) throw new Refusal(`Give one ${what}, not ${args.length}.`);
+  refuseWords(what, [commandLine.argument, ...args.slice(1)]);
   return commandLine;
+}
+
+/** @throws Refusal if the word that is no option is empty, or if there are several */
+export function refuseWords(what: Word, [first, ...more]: readonly unknown[]): void {
+  if (typeof first === 'string' && first.trim() === '')
+    throw new Refusal(`The ${what} is an empty text: leave it out, or name one.`);
+  if (more.length > 0) throw new Refusal(`Give one ${what}, not ${more.length + 1}.`);
 }
 
 /** Declares each question as an option to Yeoman, whose --help shows them. */
@@ -149,7 +154,7 @@ function givenAnswers<Name extends string>(
     const { option, check, yesNo } = asked[name];
     const value = options[option] ?? options[name];
     if (value === undefined) continue;
-    given[name] = naming(option, () => {
+    given[name] = namingOption(option, () => {
       const typed = yesNo
         ? switchOption(option, value, words)
           ? 'yes'
@@ -163,7 +168,7 @@ function givenAnswers<Name extends string>(
 }
 
 /** Runs what may refuse the value of an option, so that the refusal names the option. */
-function naming<T>(option: string, read: () => T): T {
+export function namingOption<T>(option: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

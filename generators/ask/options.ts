@@ -7,7 +7,7 @@ import { Refusal } from './refusal.ts';
  * What stands on the command line counts: on its way through `yo` a value can lose its quotation marks,
  * and in some versions of it becomes a number or a boolean.
  *
- * @param value what Yeoman handed over
+ * @param value what Yeoman, or parseArgs, made of it
  * @param words the command line
  * @throws Refusal if the option was given without a value, or more than once
  */
@@ -32,7 +32,7 @@ export function typedOption(option: string, value: unknown, words: readonly stri
  *
  * `yo` takes the word after an option as its value, whatever the option: a directory would get lost there.
  *
- * @param value what Yeoman handed over
+ * @param value what Yeoman, or parseArgs, made of it
  * @param words the command line
  * @throws Refusal if the option was given another value, or more than once
  */

@@ -2,3 +2,9 @@
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 }
+
+/** What a parser of YAML or TOML says is wrong, in one line. Those below it show the text, which may hold a token. */
+export function reasonOfParser(error: unknown): string {
+  const [reason = ''] = (error as Error).message.split('\n');
+  return reason.replace(/:$/, '');
+}

@@ -30,17 +30,7 @@ export function defaultsInWords(name: AnswerName): string {
 
 /** The text of `--help`, without a line break at its end. */
 export function usage(): string {
-  const optionOf = ({ option, help, yesNo }: Question<unknown>, byDefault: string) =>
-    [`--${option}${yesNo ? '' : ' <value>'}`, `${help} (default: ${byDefault})`] as const;
-  const ofRunner = optionsOf(ownNames.map(name => questions[name]));
-  const lines = [
-    ...answerNames.map(name => optionOf(questions[name], defaultsInWords(name))),
-    ...Object.entries(sources).map(([option, help]) => [`--${option} <value>`, help] as const),
-    ['--print-answers', printAnswers] as const,
-    ...Object.entries(switches).map(([option, help]) => [`--${option}`, help] as const),
-    ['--completion <shell>', ownOptions.completion] as const,
-    ['--help, --version', 'print this, or the version'] as const,
-  ];
+  const lines = optionLines();
   const width = Math.max(...lines.map(([left]) => left.length)) + 2;
   const row = (left: string, right: string) =>
     wrapped(right, 120 - 2 - width).map((text, at) => `  ${(at === 0 ? left : '').padEnd(width)}${text}`);
@@ -53,11 +43,8 @@ export function usage(): string {
     '',
     ...lines.flatMap(([left, right]) => row(left, right)),
     '',
-    'To add a runner to a repository, in the same container and with tags and a token of its own:',
-    '  generator-gitlab-runner-docker [directory] --runner <name> [options]',
-    '  yo gitlab-runner-docker:runner <name> [options]',
-    ...wrapped(`It takes ${ofRunner}, and what follows; for all else it has what the repository has.`, 120),
-    ...row(...optionOf(project, project.default)),
+    ...runnerUsage(),
+    ...row(...optionLine(project, project.default)),
     '',
     ...ciUsage(),
     '',
@@ -73,6 +60,35 @@ export function usage(): string {
     'Exit codes (NO_COLOR in the environment takes the colours of the prompts away):',
     ...Object.entries(exitCodes).flatMap(([code, sentence]) => row(code, sentence)),
   ].join('\n');
+}
+
+/** An option, and what it does. */
+type OptionLine = readonly [option: string, help: string];
+
+function optionLine({ option, help, yesNo }: Question<unknown>, byDefault: string): OptionLine {
+  return [`--${option}${yesNo ? '' : ' <value>'}`, `${help} (default: ${byDefault})`];
+}
+
+/** All options of a repository. */
+function optionLines(): OptionLine[] {
+  return [
+    ...answerNames.map(name => optionLine(questions[name], defaultsInWords(name))),
+    ...Object.entries(sources).map(([option, help]): OptionLine => [`--${option} <value>`, help]),
+    ['--print-answers', printAnswers],
+    ...Object.entries(switches).map(([option, help]): OptionLine => [`--${option}`, help]),
+    ['--completion <shell>', ownOptions.completion],
+    ['--help, --version', 'print this, or the version'],
+  ];
+}
+
+function runnerUsage(): string[] {
+  const options = optionsOf(ownNames.map(name => questions[name]));
+  return [
+    'To add a runner to a repository, in the same container and with tags and a token of its own:',
+    '  generator-gitlab-runner-docker [directory] --runner <name> [options]',
+    '  yo gitlab-runner-docker:runner <name> [options]',
+    ...wrapped(`It takes ${options}, and what follows; for all else it has what the repository has.`, 120),
+  ];
 }
 
 function presetRow([name, { means, answers }]: [string, (typeof presets)[string]]): string {

@@ -1,5 +1,6 @@
 import { type Document, isMap, parseAllDocuments, type Scalar, type YAMLMap } from 'yaml';
-import { Refusal } from '../ask/refusal.ts';
+import { Refusal, reasonOfParser } from '../ask/refusal.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 
 /** A pipeline file that somebody wrote: its text, and where in it a job can be put. */
 export interface PipelineFile {
@@ -26,8 +27,6 @@ export interface Facts {
   readonly imageJobs: readonly string[];
 }
 
-type Tree = Readonly<Record<string, unknown>>;
-
 /** What `default` sets for each job; at the top level they are the old way to say the same. */
 const defaults = ['default', 'image', 'services', 'cache', 'before_script', 'after_script'];
 
@@ -46,10 +45,7 @@ export function readPipeline(path: string, text: string): PipelineFile {
   // Where there are two, the first is the header of what others include: "spec".
   const document = 'empty' in parsed ? undefined : parsed.at(-1);
   const [error] = document?.errors ?? [];
-  if (error) {
-    const [reason = ''] = error.message.split('\n');
-    throw new Refusal(`${path} is not valid YAML (${reason.replace(/:$/, '')}): nothing was changed.`);
-  }
+  if (error) throw new Refusal(`${path} is not valid YAML (${reasonOfParser(error)}): nothing was changed.`);
   const root = document?.contents ?? undefined;
   if (root !== undefined && (!isMap(root) || root.flow)) {
     const why = isMap(root) ? 'is in braces, like JSON' : 'has no keys at its top level';
@@ -69,22 +65,22 @@ function indentOf(text: string, root: YAMLMap): string {
   return /[ ]*$/.exec(text.slice(0, start))?.[0] ?? '';
 }
 
-function treeOf(path: string, document: Document | undefined): Tree {
+function treeOf(path: string, document: Document | undefined): Mapping {
   try {
-    return (document?.toJS({ maxAliasCount: 10_000 }) as Tree | null | undefined) ?? {};
+    return (document?.toJS({ maxAliasCount: 10_000 }) as Mapping | null | undefined) ?? {};
   } catch (error) {
     throw new Refusal(`${path} cannot be read (${(error as Error).message}): nothing was changed.`);
   }
 }
 
-function factsOf(tree: Tree): Facts {
-  const jobs = Object.entries(tree).filter(([, value]) => isTree(value)) as [string, Tree][];
+function factsOf(tree: Mapping): Facts {
+  const jobs = Object.entries(tree).filter(([, value]) => isMapping(value)) as [string, Mapping][];
   const includes = [tree.include ?? []].flat().map(whatIsIncluded);
   return {
     keys: Object.keys(tree),
     stages: Array.isArray(tree.stages) ? tree.stages.flat().map(String) : undefined,
     usedStages: jobs.flatMap(([, { stage }]) => (typeof stage === 'string' ? [stage] : [])),
-    variables: isTree(tree.variables) ? Object.keys(tree.variables) : [],
+    variables: isMapping(tree.variables) ? Object.keys(tree.variables) : [],
     includes: {
       local: includes.flatMap(({ local }) => local ?? []),
       others: includes.flatMap(({ other }) => other ?? []),
@@ -96,7 +92,7 @@ function factsOf(tree: Tree): Facts {
 /** https://docs.gitlab.com/ci/yaml/#include */
 function whatIsIncluded(entry: unknown): { local?: string; other?: string } {
   if (typeof entry === 'string') return /^https?:/.test(entry) ? { other: entry } : { local: entry };
-  const { local, ...other } = isTree(entry) ? entry : { entry };
+  const { local, ...other } = isMapping(entry) ? entry : { entry };
   if (typeof local === 'string') return { local };
   const [[kind = '', what] = []] = Object.entries(other);
   return { other: `${kind} ${what}` };
@@ -105,8 +101,4 @@ function whatIsIncluded(entry: unknown): { local?: string; other?: string } {
 function buildsImage(script: unknown): boolean {
   const lines = [script].flat(9).map(String).join('\n');
   return /^[^#\n]*\b(docker (buildx |image )?build|buildah (bud|build)|kaniko\/executor)\b/m.test(lines);
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
-import { Refusal } from '../ask/refusal.ts';
+import { Refusal, reasonOfParser } from '../ask/refusal.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import type { Variables } from './shell.ts';
 
 /** The container of a runner, or of its registration, as somebody started it. */
@@ -97,9 +98,7 @@ const isNamed = (network: string): boolean => !/^(host|bridge|none|default|conta
 /** Compose and Docker take `=` for `:` between a name and its address. */
 const asEntry = (entry: string): string => entry.replace('=', ':');
 
-type Tree = Readonly<Record<string, unknown>>;
-const tree = (value: unknown): Tree =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Tree) : {};
+const tree = (value: unknown): Mapping => (isMapping(value) ? value : {});
 const texts = (value: unknown): string[] => [value ?? []].flat().map(String);
 /** A list of `a=b`, or a mapping. */
 const pairs = (value: unknown, sign: string): string[] =>
@@ -120,12 +119,11 @@ export function readCompose(
   text: string,
   variables: Variables,
 ): { containers: Container[]; others: string[] } {
-  let file: Tree;
+  let file: Mapping;
   try {
     file = tree(parse(text, { merge: true, uniqueKeys: false, logLevel: 'error' }));
   } catch (error) {
-    const [reason = ''] = (error as Error).message.split('\n');
-    throw new Refusal(`${path} is not valid YAML (${reason.replace(/:$/, '')}).`);
+    throw new Refusal(`${path} is not valid YAML (${reasonOfParser(error)}).`);
   }
   const services = Object.entries(tree(interpolate(file.services, variables)));
   const isRunner = (service: unknown) => isRunnerImage(String(tree(service).image ?? ''));
@@ -137,7 +135,7 @@ export function readCompose(
   };
 }
 
-function containerOf(service: Tree, networks: Tree): Container {
+function containerOf(service: Mapping, networks: Mapping): Container {
   const {
     image,
     environment,

@@ -1,5 +1,5 @@
 import { parse, type TomlTable } from 'smol-toml';
-import { Refusal } from '../ask/refusal.ts';
+import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { type Container, readCompose, readDockerRun } from './container.ts';
 import { type FoundRunner, type Registered, type Reserved, readRegister } from './register-command.ts';
 import { commandsIn, isKnown, type Variables } from './shell.ts';
@@ -69,9 +69,7 @@ function readToml(path: string, text: string): TomlTable {
   try {
     return parse(text);
   } catch (error) {
-    // The lines that the parser shows may hold a token.
-    const [reason = ''] = (error as Error).message.split('\n');
-    throw new Refusal(`${path} is not valid TOML (${reason}): nothing was written.`);
+    throw new Refusal(`${path} is not valid TOML (${reasonOfParser(error)}): nothing was written.`);
   }
 }
 

@@ -16,42 +16,38 @@ export interface Pipeline extends Omit<BuilderPlan['pipeline'], 'variables'> {
 
 /** Decides where the sample pipeline of a runner pushes to; how it builds is its builder's. */
 export function planPipeline(registry: string, { variables, ...builder }: BuilderPlan['pipeline']): Pipeline {
-  if (registry === 'gitlab') {
-    return {
-      ...builder,
-      variables: [
-        { name: 'IMAGE', value: '$CI_REGISTRY_IMAGE', why: "the project's own container registry" },
-        ...variables,
-      ],
-      registry: '$CI_REGISTRY',
-      image: '$CI_REGISTRY_IMAGE',
-      isOfProject: true,
-      user: '$CI_REGISTRY_USER',
-      password: '$CI_REGISTRY_PASSWORD',
-      required: {
-        variable: 'CI_REGISTRY',
-        remedy: "The container registry is off: see the project's Settings.",
-      },
-    };
-  }
+  const target = registry === 'gitlab' ? registryOfProject : otherRegistry(registry);
+  return { ...builder, ...target, variables: [...target.variables, ...variables] };
+}
+
+type Target = Omit<Pipeline, keyof Omit<BuilderPlan['pipeline'], 'variables'>>;
+
+const registryOfProject: Target = {
+  variables: [{ name: 'IMAGE', value: '$CI_REGISTRY_IMAGE', why: "the project's own container registry" }],
+  registry: '$CI_REGISTRY',
+  image: '$CI_REGISTRY_IMAGE',
+  isOfProject: true,
+  user: '$CI_REGISTRY_USER',
+  password: '$CI_REGISTRY_PASSWORD',
+  required: {
+    variable: 'CI_REGISTRY',
+    remedy: "The container registry is off: see the project's Settings.",
+  },
+};
+
+function otherRegistry(registry: string): Target {
   // The slug alone is the same for a/b-c and a-b/c.
   const image = /^((index\.)?docker|quay)\.io\//.test(registry)
     ? `${registry}/$CI_PROJECT_PATH_SLUG-$CI_PROJECT_ID`
     : `${registry}/$CI_PROJECT_PATH`;
   return {
-    ...builder,
     variables: [
       {
         name: 'REGISTRY',
         value: registry.split('/')[0] ?? registry,
         why: 'REGISTRY_USER and REGISTRY_PASSWORD: Settings > CI/CD, masked',
       },
-      {
-        name: 'IMAGE',
-        value: image,
-        why: 'one name for each project',
-      },
-      ...variables,
+      { name: 'IMAGE', value: image, why: 'one name for each project' },
     ],
     registry: '$REGISTRY',
     image,

@@ -59,7 +59,7 @@ export interface RunnerRepository {
   /** What an older config.toml had above its first runner, and no answer says. */
   readonly carried?: { readonly entries: readonly ConfigEntry[]; readonly tables: string };
   readonly logLevel: Answers['logLevel'];
-  /** Days after their last use that caches are kept; undefined where nothing is removed by itself. */
+  /** Days that stopped containers and networks of jobs and the build cache are kept; undefined where nothing is removed by itself. */
   readonly cleanUp: number | undefined;
   readonly runnerImage: string;
   /** Whether that image is of a GitLab Runner that puts no variables into config.toml: before 18.10. */
@@ -135,21 +135,21 @@ export function planRepository(
       others.map(({ answers: own }) => own),
     ),
     composeProject,
-    gitlabUrl: answers.gitlabUrl,
-    concurrent: answers.concurrent,
-    logLevel: answers.logLevel,
-    cleanUp: answers.cleanUp,
-    runnerImage: answers.runnerImage,
+    ...answersAsTheyAre(answers),
     expandsConfig: isOlderRunner(answers.runnerImage, 18, 10),
-    platforms: answers.platforms,
-    monitoring: answers.monitoring,
-    privateCa: answers.privateCa,
-    insecureRegistry: answers.insecureRegistry,
-    extraHosts: answers.extraHosts,
-    dockerNetwork: answers.dockerNetwork,
     renovate: answers.renovate
       ? { runnerRepository: answers.runnerImage.replace(/(:[^/]*)?(@.*)?$/, '') }
       : undefined,
+  };
+}
+
+/** The answers that templates print, with nothing to decide. */
+function answersAsTheyAre(answers: Answers) {
+  const { gitlabUrl, concurrent, logLevel, cleanUp, runnerImage, platforms } = answers;
+  const { monitoring, privateCa, insecureRegistry, extraHosts, dockerNetwork } = answers;
+  return {
+    ...{ gitlabUrl, concurrent, logLevel, cleanUp, runnerImage, platforms },
+    ...{ monitoring, privateCa, insecureRegistry, extraHosts, dockerNetwork },
   };
 }
 

@@ -77,9 +77,7 @@ const shared: { readonly [Name in Answers['builder']]: (answers: Answers) => str
  * @param others the answers of further runners in the same container
  */
 export function planThreats(answers: Answers, others: readonly Answers[] = []): Threat[] {
-  const { builder, dindCache, hardening } = answers;
-  /** Whether all jobs have one engine, which does what any of them asks. */
-  const isShared = builder === 'socket' || (builder === 'dind' && dindCache === 'volume');
+  const { builder, hardening } = answers;
   return [
     {
       who: 'Author of a merge request from a fork',
@@ -100,9 +98,7 @@ export function planThreats(answers: Answers, others: readonly Answers[] = []): 
     {
       who: 'Another job at the same time',
       can: shared[builder](answers),
-      against:
-        (hardening === 'relaxed' || isShared ? '' : 'no packets in the name of another job; ') +
-        'let one job run at a time (`concurrent` in `config/config.toml`) where that matters',
+      against: againstOtherJobs(answers),
     },
     {
       who: 'A job that runs away',
@@ -116,6 +112,12 @@ export function planThreats(answers: Answers, others: readonly Answers[] = []): 
       against: againstSocket[hardening],
     },
   ];
+}
+
+function againstOtherJobs({ builder, dindCache, hardening }: Answers): string {
+  // Of one engine for all jobs any of them gets what it asks for.
+  const isShared = builder === 'socket' || (builder === 'dind' && dindCache === 'volume');
+  return `${hardening === 'relaxed' || isShared ? '' : 'no packets in the name of another job; '}let one job run at a time (\`concurrent\` in \`config/config.toml\`) where that matters`;
 }
 
 const againstSocket: { readonly [Level in Answers['hardening']]: string } = {

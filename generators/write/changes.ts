@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
-import { Refusal } from '../ask/refusal.ts';
+import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
 import { blobId } from './git.ts';
 import { lineOfMarks, merge } from './merge.ts';
@@ -238,9 +238,8 @@ export function requireWay(folder: string, changes: readonly Change[]): void {
   try {
     parse(config?.text ?? '');
   } catch (error) {
-    const [reason = ''] = (error as Error).message.split('\n');
     throw new Refusal(
-      `${configPath} would be no TOML with your changes and the new ones (${reason}): nothing was written. Mend it and run again.`,
+      `${configPath} would be no TOML with your changes and the new ones (${reasonOfParser(error)}): nothing was written. Mend it and run again.`,
     );
   }
 }
@@ -253,6 +252,7 @@ function requireNoMarks(place: string, text: string): void {
     `${place} still has the marks of a conflict, at line ${line}: choose between "yours" and "new" there, take the marks away, and run again. Nothing was written.`,
   );
 }
+
 /** @throws Refusal if config.toml, as version 0.1.0 had it registered, holds a token: it is in no other place */
 function requireNoToken(folder: string): void {
   const file = join(folder, configPath);

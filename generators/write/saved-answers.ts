@@ -5,6 +5,7 @@ import { completeAnswers } from '../ask/answers.ts';
 import { type Answers, answerNames, type TypedAnswers, typedAnswers } from '../ask/questions.ts';
 import { Refusal } from '../ask/refusal.ts';
 import { completeRunners, runnerAnswerNames, type TypedRunner, type TypedRunners } from '../ask/runners.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { planRepository, type RunnerRepository } from '../plan/plan.ts';
 import type { AllWritten, Written } from './changes.ts';
 import { readText } from './files-on-disk.ts';
@@ -34,11 +35,11 @@ export interface Saved {
  */
 export function loadAnswers(folder: string): Saved {
   const saved = readStore(folder)[section] ?? {};
-  if (!isRecord(saved)) throw unusable(folder, `"${section}" is not an object`);
+  if (!isMapping(saved)) throw unusable(folder, `"${section}" is not an object`);
   const { runners = {}, version: savedBy, files, bases, moved, ...answers } = saved;
-  if (!isRecord(runners)) throw unusable(folder, '"runners" is not an object');
+  if (!isMapping(runners)) throw unusable(folder, '"runners" is not an object');
   const typed = Object.entries(runners).map(([name, answers]): [string, TypedRunner] => {
-    if (!isRecord(answers)) throw unusable(folder, `runner "${name}" is not an object`);
+    if (!isMapping(answers)) throw unusable(folder, `runner "${name}" is not an object`);
     return [name, textsIn(folder, answers, runnerAnswerNames)];
   });
   return {
@@ -77,7 +78,7 @@ function pathsIn(
   saved: unknown = {},
   isValid: (text: string) => boolean,
 ): Map<string, string> {
-  const entries = isRecord(saved) ? Object.entries(saved) : undefined;
+  const entries = isMapping(saved) ? Object.entries(saved) : undefined;
   if (!entries?.every(([path, text]) => isPath(path) && typeof text === 'string' && isValid(text)))
     throw unusable(folder, `"${name}" is not as a run of this generator leaves it`);
   return new Map(entries as [string, string][]);
@@ -146,19 +147,15 @@ function storePath(folder: string): string {
   return join(folder, storeName);
 }
 
-function readStore(folder: string): Record<string, unknown> {
+function readStore(folder: string): Mapping {
   const text = readText(storePath(folder)) ?? '{}';
   try {
     const store: unknown = JSON.parse(text);
-    if (isRecord(store)) return store;
+    if (isMapping(store)) return store;
   } catch {
     throw unusable(folder, 'it is not valid JSON');
   }
   throw unusable(folder, 'it is not a JSON object');
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function unusable(folder: string, why: string): Refusal {
