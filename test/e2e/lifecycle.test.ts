@@ -97,7 +97,7 @@ describe.concurrent.each(names)('the runner on the %s engine', name => {
       });
 
       it('is shown by status with its job, version and token, and lets the job end at make down', async () => {
-        const job = await bench.startJob(12);
+        const job = await bench.startJob(30);
         const { output: status } = await bench.repository.make('status');
         expect(status).toMatch(/running since .*; jobs: 1$/m);
         expect(status).toMatch(/GitLab Runner 19\.3\.0; disk: .*%/m);

@@ -68,8 +68,12 @@ describe.skipIf(!able)('with monitoring, and most taken away', () => {
 
   it('has Grafana at a port of this host alone, with the password that make up made, as its own user', async () => {
     const password = bench.repository.read('config/grafana-password').trim();
-    const ask = (user: string) =>
-      compose('exec', '-T', 'grafana', 'wget', '-q', '-O', '-', `http://${user}@127.0.0.1:3000/api/org`);
+    // The password may have a slash in it, so it is no part of an address.
+    const ask = (user: string) => {
+      const header = `Authorization: Basic ${btoa(user)}`;
+      const words = ['wget', '-q', '-O', '-', '--header', header, 'http://127.0.0.1:3000/api/org'];
+      return compose('exec', '-T', 'grafana', ...words);
+    };
     const answer = await eventually(async () => {
       const outcome = await ask(`admin:${password}`);
       expect(outcome.code, outcome.output).toBe(0);
