@@ -29,13 +29,17 @@ export function isDockerfile(path: string): boolean {
 export function findDockerfiles(paths: readonly string[], read: (path: string) => string): Dockerfile[] {
   const exists = (path: string) => paths.some(one => one === path || one.startsWith(`${path}/`));
   const found = paths.filter(isDockerfile).sort();
-  const names = found.map(path => nameOf(path, folder => posix.basename(folder)));
-  return found.map((path, at) => ({
-    path,
-    context: contextOf(path, read(path), exists),
-    name: names.filter(name => name === names[at]).length > 1 ? nameOf(path, folder => folder) : names[at]!,
-  }));
+  const short = found.map(path => nameOf(path, folder => posix.basename(folder)));
+  const long = found.map((path, at) => (isOnce(short, at) ? short[at]! : nameOf(path, folder => folder)));
+  // Two that are still alike, such as api/Dockerfile and Dockerfile.api, would push over each other.
+  const names = long.map((name, at) =>
+    isOnce(long, at) ? name : `${name}-${long.slice(0, at + 1).filter(one => one === name).length}`,
+  );
+  return found.map((path, at) => ({ path, context: contextOf(path, read(path), exists), name: names[at]! }));
 }
+
+const isOnce = (names: readonly string[], at: number) =>
+  names.filter(name => name === names[at]).length === 1;
 
 /** A part of an image's name, by the grammar of github.com/distribution/reference. */
 function nameOf(path: string, shorten: (folder: string) => string): string {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
-import { readText, requireSpace, requireWritable } from '../write/files-on-disk.ts';
+import { readText, requireInside, requireSpace, requireWritable } from '../write/files-on-disk.ts';
 import { diff } from '../write/summary.ts';
 import { settle, writeAll } from '../write/transaction.ts';
 import { addJob, type Sample } from './add-job.ts';
@@ -21,6 +21,7 @@ export function addToProject(folder: string, sample: Sample, dryRun: boolean): s
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new Refusal(`There is no folder ${folder}: name that of the project whose pipeline gains the job.`);
   const file = join(folder, pipelinePath);
+  requireInside(folder, pipelinePath);
   settle(folder, !dryRun);
   const before = readText(file);
   const pipeline = readPipeline(pipelinePath, before ?? '');

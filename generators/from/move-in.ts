@@ -78,7 +78,10 @@ export function moveIn(found: Found, saved: SavedThere): MovedIn {
   const runners = first ? [takeFirst(first, saved, all)] : [];
   const further: Record<string, TypedRunner> = {};
   for (const other of others) {
-    const [typed, taken] = takeFurther(other, saved, all, Object.keys(further));
+    const [typed, taken] = takeFurther(other, saved, all, [
+      ...Object.keys(further),
+      String(first?.table.name ?? ''),
+    ]);
     further[taken.name] = typed;
     runners.push(taken);
   }
@@ -212,7 +215,10 @@ function takeContainers({ containers, services }: Found, all: Collected): void {
   );
   const names = proxies
     .map(entry => entry.replace(/=.*$/s, ''))
-    .filter(name => !/^(REGISTER|RUNNER|CI_SERVER)_/.test(name));
+    .filter(
+      // What tells `register` is taken where that is what the container does.
+      name => !(isRegistering(container) && /^(REGISTER|RUNNER|CI_SERVER)_/.test(name)),
+    );
   if (names.length > 0) all.notUnderstood.push(`variables of the container: ${names.join(', ')}`);
   // Those have their own words in the new one.
   const others = container.others.filter(name => !/^(--)?(restart|name|container_name)$/.test(name));

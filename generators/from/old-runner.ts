@@ -85,11 +85,11 @@ function environmentFor(
     // The new repository has its own address and its own names for containers.
     if (value === '' || (!isOfRunner && kept.test(name) && name !== 'RUNNER_TOKEN')) continue;
     const line = `${name}=${/^[\w.:/@+-]*$/.test(value) ? value : `'${value}'`}`;
-    const its = new RegExp(`^${name}=.*$`, 'm');
+    const its = new RegExp(`^${literal(name)}=.*$`, 'm');
     if (its.test(text)) text = text.replace(its, () => line);
     else if (isOfRunner)
       text = text.replace(
-        new RegExp(`^${name.replace(/_EXPIRES$/, '')}=.*$`, 'm'),
+        new RegExp(`^${literal(name.replace(/_EXPIRES$/, ''))}=.*$`, 'm'),
         whole => `${whole}\n${line}`,
       );
     else unknown.push(name);
@@ -141,3 +141,6 @@ function report(
     ...(count > 0 ? ['"make up" starts it. Stop the older one then: until that both take jobs.'] : []),
   ];
 }
+
+/** The text as an expression that fits it alone. */
+const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');

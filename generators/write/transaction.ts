@@ -209,8 +209,10 @@ function dispose(root: string): void {
 function readJournal(root: string): Journal | undefined {
   const file = join(root, sealed, 'journal.json');
   try {
-    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-  } catch {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    // None; or that of another run, which ended just now.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new Refusal(
       `${file} cannot be read, and says what an earlier run did not end: see what else is in that folder, and take it away.`,
     );
@@ -226,7 +228,8 @@ function removeLeftovers(root: string): void {
 
 /** Whether the process that wrote this folder still does. */
 function isAtWork(pid: number, folder: string): boolean {
-  if (pid === process.pid || Date.now() - statSync(folder).mtimeMs > longestRun) return false;
+  const { mtimeMs } = statSync(folder, { throwIfNoEntry: false }) ?? { mtimeMs: 0 };
+  if (pid === process.pid || Date.now() - mtimeMs > longestRun) return false;
   try {
     process.kill(pid, 0);
     return true;

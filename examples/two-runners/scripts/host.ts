@@ -187,6 +187,8 @@ export async function start({ filename }: ImportMeta, main: () => Promise<void>)
   if (!fs.existsSync(program) || fs.realpathSync(program) !== filename) return;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => interruptions.areHeld || process.exit(130));
+  // Whoever reads may go away, as `head` does.
+  process.stdout.on('error', () => undefined);
   try {
     // All of them, so that no message of another program shows one.
     for (const name of Object.keys({ ...parseEnv(readEnvFile()), ...process.env })) env(name);

@@ -202,14 +202,14 @@ async function requireYes(terminal: Terminal, question: string): Promise<void> {
 const keyboard: Terminal = {
   isThere: process.stdin.isTTY === true,
   async ask(question, isHidden = false) {
-    process.stdout.write(question);
+    if (isHidden) process.stdout.write(question);
     // What is typed is shown by readline, unless it writes into nothing.
     const output = isHidden ? new Writable({ write: (_text, _encoding, done) => done() }) : process.stdout;
     const lines = createInterface({ input: process.stdin, output, terminal: true });
-    const answer = await Promise.race([lines.question(''), once(lines, 'close')]).catch(() => undefined);
+    const typed = await Promise.race([lines.question(question), once(lines, 'close')]).catch(() => undefined);
     lines.close();
     if (isHidden) process.stdout.write('\n');
-    if (typeof answer === 'string') return answer.trim();
+    if (typeof typed === 'string') return typed.trim();
     throw new Failure('Interrupted.', 'Nothing was changed.');
   },
 };

@@ -26,6 +26,15 @@ describe('a Dockerfile', () => {
   ])('is not %s', path => expect(isDockerfile(path)).toBe(false));
 });
 
+it.each([
+  [['api/Dockerfile', 'Dockerfile.api', 'api.Dockerfile']],
+  [['web.Dockerfile', 'Web.Dockerfile']],
+  [['a/x/Dockerfile', 'b/x/Dockerfile']],
+])('each of several Dockerfiles has an image of its own: %j', paths => {
+  const names = find(Object.fromEntries(paths.map(path => [path, '']))).map(({ name }) => name);
+  expect(new Set(names).size).toBe(paths.length);
+});
+
 describe('the build context', () => {
   it.each([
     [

@@ -443,6 +443,20 @@ describe.skipIf(!needs(hasTerminals(), 'tmux'))('in a terminal', () => {
     expect(folder.env).toContain(`RUNNER_TOKEN=${token}\n`);
   });
 
+  it('shows the question that it waits for', async () => {
+    await begin();
+    writeEnv({ RUNNER_TOKEN: gitlab.addRunner().token });
+    folder.withScripts();
+    const command = `${node} scripts/register.ts --unregister`;
+    const screen = new Screen(command, { cwd: folder.path, env: process.env });
+    opened.push(screen);
+    await screen.shows(/^Delete the runner "My Docker Runner" in GitLab\? \[y\/N\] $/m);
+    screen.type('y');
+    screen.press('Enter');
+    await screen.shows(/ended with 0/);
+    expect(gitlab.runners.size).toBe(0);
+  });
+
   it.each(['C-c', 'C-d'])('fails at %s, and changes nothing', async key => {
     const screen = await atThePrompt();
     const before = folder.env;
