@@ -175,7 +175,8 @@ export async function requireEngine(run: Run): Promise<ReturnType<typeof JSON.pa
 /** Runs Compose, as a plugin of Docker or as a program of its own. @throws Failure if it is not installed */
 export async function compose(run: Run, words: readonly string[], options?: RunOptions): Promise<Result> {
   for (const command of [['docker', 'compose'], ['docker-compose']]) {
-    if ((await run([...command, 'version'])).status === 0) return run([...command, ...words], options);
+    const result = await run([...command, ...words], options);
+    if (result.status === 0 || (await run([...command, 'version'])).status === 0) return result;
   }
   const remedy = 'Install its plugin, for example: sudo apt-get install docker-compose-plugin';
   throw new Failure('Docker Compose is not installed.', remedy);
@@ -187,8 +188,7 @@ export async function start({ filename }: ImportMeta, main: () => Promise<void>)
   if (!fs.existsSync(program) || fs.realpathSync(program) !== filename) return;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => interruptions.areHeld || process.exit(130));
-  // Whoever reads may go away, as `head` does.
-  process.stdout.on('error', () => undefined);
+  process.stdout.on('error', () => undefined); // whoever reads may go away, as `head` does
   try {
     // All of them, so that no message of another program shows one.
     for (const name of Object.keys({ ...parseEnv(readEnvFile()), ...process.env })) env(name);
