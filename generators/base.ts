@@ -38,7 +38,7 @@ export abstract class BaseGenerator<Name extends string> extends Generator {
     const { _options: shown } = this as unknown as { _options: Record<string, unknown> };
     const ofYeoman = Object.entries(shown);
     for (const [name] of ofYeoman) delete shown[name];
-    declareOptions(this, door.questions, door.defaultInWords);
+    declareOptions(this, door.word, door.questions, door.defaultInWords);
     // --help shows them in this order.
     Object.assign(shown, Object.fromEntries(ofYeoman));
     outliveReaders();

@@ -66,7 +66,7 @@ export class Scaffold<Name extends string> {
   /** Where the command was given. */
   readonly cwd: string;
   readonly #dialogue: Dialogue;
-  #engine: Promise<Engine | undefined> = Promise.resolve(undefined);
+  #engine: Promise<Engine | undefined> | undefined;
   #decision: Decision | undefined;
 
   /** @throws Refusal if an option cannot be used */
@@ -90,7 +90,6 @@ export class Scaffold<Name extends string> {
     const settled = settle(this.#folder, !this.commandLine.dryRun);
     if (settled) this.#dialogue.print(settled);
     this.writer = new RepositoryWriter(this.#folder);
-    this.#engine = lookAtEngine();
     this.#decision = await this.#door.decide(this);
   }
 
@@ -106,6 +105,8 @@ export class Scaffold<Name extends string> {
       const { writeAnswers } = await import('./ask/answers-file.ts');
       return void process.stdout.write(writeAnswers(answers));
     }
+    // It answers while the files are worked out.
+    const looking = this.#lookAtEngine();
     const print = (line: string) => this.report(line);
     const { folder, saved } = this.writer;
     if (saved.gone.length > 0) {
@@ -121,16 +122,22 @@ export class Scaffold<Name extends string> {
     const added = addTo?.(repository);
     const undecided = await this.writer.write(repository, [answers, runners], rules, added);
     for (const line of added ? ['', ...added.lines] : []) print(line);
-    const engine = await this.#engine;
+    const engine = await looking;
     const isExamined = asks && !dryRun && undecided === undefined && (await this.#examine(engine));
     const steps = dryRun ? [] : this.writer.steps(repository, this.cwd, engine, isExamined);
     for (const step of steps) print(step);
     if (undecided !== undefined) throw new Refusal(undecided);
   }
 
+  /** Asks the engine once, and not at all where nobody wants to know of it. */
+  #lookAtEngine(): Promise<Engine | undefined> {
+    this.#engine ??= lookAtEngine();
+    return this.#engine;
+  }
+
   /** Tells the user of the local engine, before they choose an image. */
   async announceEngine(): Promise<Engine | undefined> {
-    const engine = await this.#engine;
+    const engine = await this.#lookAtEngine();
     if (engine) {
       const { version, minApiVersion, apiVersion } = engine;
       this.#dialogue.print(

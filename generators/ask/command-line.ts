@@ -112,6 +112,7 @@ export function refuseWords(what: Word, [first, ...more]: readonly unknown[]): v
 /** Declares each question as an option to Yeoman, whose --help shows them. */
 export function declareOptions<Name extends string>(
   generator: Generator,
+  what: Word,
   asked: Readonly<Record<Name, Question<unknown>>>,
   defaultInWords: (name: Name) => string,
 ): void {
@@ -120,7 +121,7 @@ export function declareOptions<Name extends string>(
     const description = `${help} (default: ${defaultInWords(name)})`;
     generator.option(option, { type: yesNo ? Boolean : String, description });
   }
-  if ('gitlabUrl' in asked) {
+  if (what === 'directory') {
     for (const [option, description] of Object.entries(sources)) {
       generator.option(option, { type: String, description });
     }

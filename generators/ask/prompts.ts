@@ -53,15 +53,17 @@ export interface Basis {
 
 /** Each of those questions that is still open, as a prompt. */
 export function prompts(basis: Basis, names: readonly AnswerName[]): Prompt[] {
-  return openOf(basis, names).map(name => promptFor(name, basis, () => true));
+  const checked = withUsable(basis);
+  return openOf(checked, names).map(name => promptFor(name, checked, () => true));
 }
 
 /**
  * The questions of a repository that are still open, as prompts: the basics, then the others where they are wanted. A
  * second run asks what is to change, and nothing else.
  */
-export function repositoryPrompts(basis: Basis): Prompt[] {
-  const isSecond = Object.keys(basis.saved).length > 0;
+export function repositoryPrompts(asGiven: Basis): Prompt[] {
+  const isSecond = Object.keys(asGiven.saved).length > 0;
+  const basis = withUsable(asGiven);
   const open = openOf(basis, answerNames);
   const isWanted = (name: AnswerName, answered: Answered) => {
     if (isBasic(name) && (!isSecond || answered[nameOfRest] === 'usual')) return true;
@@ -90,6 +92,9 @@ export function repositoryPrompts(basis: Basis): Prompt[] {
 }
 
 const isBasic = (name: AnswerName) => questions[name].group === 'basics';
+
+/** Without saved answers that are none; checked once, and not by each prompt. */
+const withUsable = (basis: Basis): Basis => ({ ...basis, saved: usable(basis.saved) });
 
 function openOf({ given }: Basis, names: readonly AnswerName[]): AnswerName[] {
   return names.filter(name => given[name] === undefined);
@@ -124,19 +129,16 @@ function restPrompt(isSecond: boolean, basis: Basis, open: readonly AnswerName[]
 /** The answers that there are when one question comes up, whichever way each was given. */
 class Standing {
   readonly #name: AnswerName;
-  readonly #known: TypedAnswers;
   readonly #basis: Basis;
 
   constructor(name: AnswerName, basis: Basis) {
     this.#name = name;
-    this.#known = usable(basis.saved);
     this.#basis = basis;
   }
 
   /** The answer to a question, as it would be typed. */
   answer(name: AnswerName, answered: Answered): string {
-    const { given, preset = {} } = this.#basis;
-    const saved = this.#known;
+    const { saved, given, preset = {} } = this.#basis;
     const builder = String(
       answered.builder ?? given.builder ?? preset.builder ?? saved.builder ?? questions.builder.default,
     );
