@@ -4,8 +4,8 @@ import { parse } from 'smol-toml';
 import { describe, expect, it, vi } from 'vitest';
 import { nameOfChanges, nameOfRest } from '../../generators/ask/prompts.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
+import { runnerToken as token } from '../support/tokens.ts';
 
-const token = 'glrt-t1_aBcDeFgHiJkLmNoPqRsT';
 const config = `concurrent = 3
 [[runners]]
   name = "an old one"

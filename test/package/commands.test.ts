@@ -6,6 +6,7 @@ import { generatorVersion } from '../../generators/write/saved-answers.ts';
 import { allTogether, type Scenario } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { pathsWith, planWith } from '../support/rendered.ts';
+import { runnerToken as token } from '../support/tokens.ts';
 import { own, ownAsRoot, realYo, Workplace } from './support/workplace.ts';
 
 const normalUsers = [own, ...(needs(realYo.exists, 'yo, by npm ci in test/tools') ? [realYo] : [])];
@@ -152,7 +153,6 @@ describe.each(normalUsers)('$name, without a terminal', way => {
 
   test('takes an older runner over, and shows its token nowhere', async () => {
     const workplace = new Workplace(way);
-    const token = 'glrt-t1_aBcDeFgHiJkLmNoPqRsT';
     const config = `[[runners]]\nname = "a"\nurl = "https://x.example.com"\ntoken = "${token}"\nexecutor = "docker"\n`;
     workplace.project('old', { 'config.toml': config });
     const { code, stdout, stderr } = await workplace.run(way, 'runner', '--from', 'old');

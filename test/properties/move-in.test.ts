@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { stringify, type TomlTable } from 'smol-toml';
 import { expect, it, vi } from 'vitest';
 import { movedIn } from '../support/move-in.ts';
+import { runnerToken } from '../support/tokens.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -66,7 +67,7 @@ it('each key of a config.toml is in the new one, or is an answer, or is named', 
       const known = {
         name: 'a',
         url: 'https://gitlab.example.com',
-        token: 'glrt-abcdefghijklmnop',
+        token: runnerToken,
         executor: 'docker',
       };
       const { volumes: _, ...dockerKeys } = docker;

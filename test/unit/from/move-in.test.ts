@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { movedIn } from '../../support/move-in.ts';
-
-const token = 'glrt-t1_aBcDeFgHiJkLmNoPqRsT';
+import { registrationToken, runnerTokenOf, runnerToken as token } from '../../support/tokens.ts';
 
 /** As `gitlab-runner register` of 17.x writes it. */
 const registered = `concurrent = 4
@@ -206,7 +205,7 @@ describe('what of a config.toml is a secret', () => {
 
 describe('several runners', () => {
   const block = (name: string, more: string, executor = 'docker', url = 'https://gitlab.example.com') =>
-    `[[runners]]\nname = "${name}"\nurl = "${url}"\ntoken = "glrt-${name.replace(/\W/g, '')}0123456789abcdefg"\nexecutor = "${executor}"\n${more}\n`;
+    `[[runners]]\nname = "${name}"\nurl = "${url}"\ntoken = "${runnerTokenOf(name.replace(/\W/g, ''))}"\nexecutor = "${executor}"\n${more}\n`;
   const docker =
     '[runners.docker]\nimage = "docker:27"\nvolumes = ["/var/run/docker.sock:/var/run/docker.sock"]';
 
@@ -222,8 +221,8 @@ describe('several runners', () => {
       ].join(''),
     });
     expect(runners.map(({ name }) => name)).toEqual(['first', 'none', 'deploy-to-prod']);
-    expect(environment).toContain('\nRUNNER_TOKEN=glrt-first0123456789abcdefg\n');
-    expect(environment).toContain('\nRUNNER_TOKEN_DEPLOY_TO_PROD=glrt-DeploytoProd0123456789abcdefg\n');
+    expect(environment).toContain(`\nRUNNER_TOKEN=${runnerTokenOf('first')}\n`);
+    expect(environment).toContain(`\nRUNNER_TOKEN_DEPLOY_TO_PROD=${runnerTokenOf('DeploytoProd')}\n`);
     expect(runners[2]!.docker.services_privileged).toBe(true);
     expect(answers.extraHosts).toEqual(['x.example.com:10.0.0.1']);
     expect(said).toContain('The runner "Deploy to Prod" is called deploy-to-prod here');
@@ -245,9 +244,9 @@ describe('several runners', () => {
     expect(answers.description).toBe('main one');
     expect(runners.map(({ name }) => name).sort()).toEqual(['7', 'deploy', 'main one', 'waiting']);
     for (const line of [
-      'RUNNER_TOKEN=glrt-mainone0123456789abcdefg',
-      'RUNNER_TOKEN_7=glrt-70123456789abcdefg',
-      'RUNNER_TOKEN_DEPLOY=glrt-deploy0123456789abcdefg',
+      `RUNNER_TOKEN=${runnerTokenOf('mainone')}`,
+      `RUNNER_TOKEN_7=${runnerTokenOf('7')}`,
+      `RUNNER_TOKEN_DEPLOY=${runnerTokenOf('deploy')}`,
       'RUNNER_TOKEN_WAITING=',
     ])
       expect(environment.split('\n')).toContain(line);
@@ -335,12 +334,11 @@ docker run --rm -v /srv/gitlab-runner/config:/etc/gitlab-runner gitlab/gitlab-ru
 
   it('has its registration token in .env, the old way', () => {
     const { environment, said } = movedIn({
-      'register.sh':
-        'gitlab-runner register -n -u https://x.example.com -r GR1348941abcdefghijk --executor docker\n',
+      'register.sh': `gitlab-runner register -n -u https://x.example.com -r ${registrationToken} --executor docker\n`,
     });
-    expect(environment).toContain('\nREGISTRATION_TOKEN=GR1348941abcdefghijk\n');
+    expect(environment).toContain(`\nREGISTRATION_TOKEN=${registrationToken}\n`);
     expect(said).toContain('1 [[runners]], none with a token.');
-    expect(said).not.toContain('GR1348941');
+    expect(said).not.toContain(registrationToken.slice(0, 9));
   });
 });
 

@@ -4,8 +4,7 @@ import { completeRunners, type TypedRunners, typedRunner } from '../../../genera
 import { answersWith, type Scenario, scenarios } from '../../support/answers.ts';
 import { movedIn } from '../../support/move-in.ts';
 import { planWith, renderAll } from '../../support/rendered.ts';
-
-const token = 'glrt-t1_aBcDeFgHiJkLmNoPqRsT';
+import { runnerToken as token } from '../../support/tokens.ts';
 
 /** What a run saves of the further runners: nothing is left to a default. */
 function savedOf({ runners = {}, ...own }: Scenario): TypedRunners {

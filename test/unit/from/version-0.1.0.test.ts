@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { movedIn } from '../../support/move-in.ts';
+import { runnerToken as token } from '../../support/tokens.ts';
 
-const token = 'glrt-t1_aBcDeFgHiJkLmNoPqRsT';
 const read = (path: string) =>
   readFileSync(new URL(`../../facts/version-0.1.0/${path}`, import.meta.url), 'utf8');
 const store = read('.yo-rc.json');
