@@ -4,7 +4,7 @@ import { parse } from 'smol-toml';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
 import { blobId } from './git.ts';
-import { lineOfMarks, merge } from './merge.ts';
+import { lineOfMarks, merge, withNewLines } from './merge.ts';
 
 /** What is known of a file that an earlier run wrote. */
 export interface Written {
@@ -69,7 +69,7 @@ export interface Earlier {
   readonly written: AllWritten;
   /** The text of that blob id, where it is to be had. */
   readonly textOf: (id: string) => string | undefined;
-  /** Whether to take the new lines where both changed the same. */
+  /** Whether to take the new lines where both changed the same, now or in an earlier run. */
   readonly force: boolean;
 }
 
@@ -96,11 +96,13 @@ export function changesIn(folder: string, wanted: ReadonlyMap<string, string>, e
     places.set(path, place);
     texts.set(path, read(path));
   }
-  return paths.flatMap(path => {
-    const place = places.get(path)!;
-    const known = isGone ? undefined : written.get(path);
-    const file = { path, place, before: texts.get(path), known: known && at(place, path, known) };
-    const text = wanted.get(path);
+  const files = paths.map(path => {
+    const [place, known] = [places.get(path)!, isGone ? undefined : written.get(path)];
+    return { path, place, before: texts.get(path), known: known && at(place, path, known) };
+  });
+  requireNoMarks(files, wanted, earlier.force);
+  return files.flatMap(file => {
+    const text = wanted.get(file.path);
     return text === undefined ? unwantedChange(file) : changeOf(file, text, earlier);
   });
 }
@@ -140,14 +142,15 @@ function changeOf({ known, ...file }: FileNow, text: string, { textOf, force }: 
   if (before === undefined) return known ? { ...left, kind: 'deleted' } : { ...asItIs, kind: 'create' };
   if (before === text) return { ...asItIs, kind: 'same' };
   if (known === undefined) return { ...asItIs, kind: 'foreign' };
-  requireNoMarks(place, before);
-  if (known.id === id) return { ...left, kind: 'keep' };
+  const owners = force ? withNewLines(before) : before;
+  const isMarked = owners !== before;
+  if (known.id === id && !isMarked) return { ...left, kind: 'keep' };
   if (known.id === blobId(before)) return { ...asItIs, kind: 'change' };
   const base = firstOf([known.id, known.base], textOf);
   if (base === undefined) return force ? { ...asItIs, kind: 'conflict' } : { ...left, kind: 'unknown' };
-  const { marked, forced, conflicts } = merge(base, before, text, lists.includes(path));
+  const { marked, forced, conflicts } = merge(base, owners, text, lists.includes(path));
   const merged = force ? forced : marked;
-  const kind = conflicts.length > 0 ? 'conflict' : merged === before ? 'keep' : 'merge';
+  const kind = conflicts.length > 0 || isMarked ? 'conflict' : merged === before ? 'keep' : 'merge';
   const older = known.base ?? known.id;
   const mixed = older === undefined || older === id || merged === text ? { id } : { id, base: older };
   return {
@@ -244,12 +247,23 @@ export function requireWay(folder: string, changes: readonly Change[]): void {
   }
 }
 
-/** @throws Refusal if an earlier run marked a conflict there, and nobody has resolved it */
-function requireNoMarks(place: string, text: string): void {
-  const line = lineOfMarks(text);
-  if (line === undefined) return;
+/** @throws Refusal if an earlier run marked conflicts that nobody has resolved: in such a text nothing is merged */
+function requireNoMarks(
+  files: readonly FileNow[],
+  wanted: ReadonlyMap<string, string>,
+  force: boolean,
+): void {
+  const marked = files.flatMap(({ path, place, before = '', known }) => {
+    const isMerged = known !== undefined && wanted.has(path) && before !== wanted.get(path);
+    const line = isMerged ? lineOfMarks(force ? withNewLines(before) : before) : undefined;
+    return line === undefined ? [] : [`${place} (line ${line})`];
+  });
+  if (marked.length === 0) return;
+  const remedy = force
+    ? 'they are not whole any more, so that --force cannot tell which lines are the new ones: take them away'
+    : 'choose between "yours" and "new" there and take the marks away, or give --force, which takes the new lines';
   throw new Refusal(
-    `${place} still has the marks of a conflict, at line ${line}: choose between "yours" and "new" there, take the marks away, and run again. Nothing was written.`,
+    `Nothing was written, for the marks of an earlier conflict are still in ${marked.join(', ')}: ${remedy}. Then run again.`,
   );
 }
 

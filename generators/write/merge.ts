@@ -10,7 +10,17 @@ interface Merged {
   readonly conflicts: readonly number[];
 }
 
-const yoursMark = '<<<<<<< yours';
+const [yoursMark, beforeMark, betweenMark, newMark] = [
+  '<<<<<<< yours',
+  '||||||| before',
+  '=======',
+  '>>>>>>> new',
+] as const;
+
+/** The lines of one side, up to the next mark; of the four marks the last may end the text. */
+const side = String.raw`[ \t\r]*\n((?:(?!<<<<<<< yours)[^\n]*\n)*?)`;
+const marks = [yoursMark, beforeMark, betweenMark, newMark].map(mark => mark.replaceAll('|', '[|]'));
+const wholeConflict = new RegExp(String.raw`^${marks.join(side)}[ \t\r]*(?:\n|$)`, 'gm');
 
 /**
  * Brings together what the owner and the generator made of one text.
@@ -27,15 +37,22 @@ export function merge(base: string, owner: string, generated: string, appends = 
       ok ?? (appends && conflict!.o.length === 0 ? [...ended(conflict!.a), ...conflict!.b] : null);
     forced.push(...(agreed ?? conflict!.b));
     if (!agreed) conflicts.push(marked.length + 1);
-    marked.push(...(agreed ?? marks(conflict!)));
+    marked.push(...(agreed ?? withMarks(conflict!)));
   }
   return { marked: marked.join(''), forced: forced.join(''), conflicts };
 }
 
-/** The line, from 1, at which the marks of an earlier merge are still there; undefined where there are none. */
+/** The line, from 1, at which a mark of an earlier merge is still there; undefined where there is none. */
 export function lineOfMarks(text: string): number | undefined {
-  const at = linesOf(text).findIndex(line => line.trimEnd() === yoursMark);
+  // Seven equals signs alone may be a heading of Markdown.
+  const telling: readonly string[] = [yoursMark, beforeMark, newMark];
+  const at = linesOf(text).findIndex(line => telling.includes(line.trimEnd()));
   return at < 0 ? undefined : at + 1;
+}
+
+/** The text with the generator's lines alone in place of each whole conflict that an earlier merge has marked. */
+export function withNewLines(text: string): string {
+  return text.replace(wholeConflict, (_, _yours: string, _before: string, generated: string) => generated);
 }
 
 /** Lines with their ends, so that a last one without an end is another than one with it. */
@@ -43,15 +60,15 @@ function linesOf(text: string): string[] {
   return text.split(/(?<=\n)/);
 }
 
-function marks({ a, o, b }: { a: string[]; o: string[]; b: string[] }): string[] {
+function withMarks({ a, o, b }: { a: string[]; o: string[]; b: string[] }): string[] {
   return [
     `${yoursMark}\n`,
     ...ended(a),
-    '||||||| before\n',
+    `${beforeMark}\n`,
     ...ended(o),
-    '=======\n',
+    `${betweenMark}\n`,
     ...ended(b),
-    '>>>>>>> new\n',
+    `${newMark}\n`,
   ];
 }
 

@@ -190,16 +190,42 @@ describe('where the owner and the new answers changed the same lines', () => {
   });
 
   it('no run goes on before the marks are gone, and then none asks again', async () => {
+    edit('.gitlab-ci.yml', 'tags: [old]', 'tags: [mine]');
     await runGenerator(folder, { options: { tags: 'new' } });
     const why =
-      /^scripts\/settings\.ts still has the marks of a conflict, at line \d+: .* Nothing was written\.$/;
+      /^Nothing was written, .* are still in \.gitlab-ci\.yml \(line \d+\), scripts\/settings\.ts \(line \d+\): .* run again\.$/;
     expect(await refused({ concurrent: '9' })).toMatch(why);
-    expect(await refused({ force: true })).toMatch(why);
-    put(settings, text(settings).replace(/<<<<<<< yours\n(.*\n)[\s\S]*>>>>>>> new\n/, '$1'));
+    expect(await refused()).toMatch(why);
+    for (const path of [settings, '.gitlab-ci.yml'])
+      put(path, text(path).replace(/<<<<<<< yours\n(.*\n)[\s\S]*>>>>>>> new\n/, '$1'));
     const resolved = text(settings);
     expect((await runGenerator(folder, { options: { concurrent: '9' } })).refusal).toBeUndefined();
     expect(text(settings)).toBe(resolved);
     expect(resolved).toContain("tag_list: ['mine']");
+  });
+
+  it.each([
+    ['the same answers', {}, "tag_list: ['new'],"],
+    ['other ones', { concurrent: '9' }, "tag_list: ['new'],"],
+    ['others for those lines', { tags: 'newer' }, "tag_list: ['newer'],"],
+  ])('--force takes the new ones also of marks of an earlier run, with %s', async (_, options, line) => {
+    await runGenerator(folder, { options: { tags: 'new' } });
+    edit(settings, /$/, '// mine\n');
+    const { refusal, printed } = await runGenerator(folder, { options: { ...options, force: true } });
+    expect(refusal).toBeUndefined();
+    expect(printed).toMatch(/^ {2}conflict scripts\/settings\.ts: .*; the new ones are taken$/m);
+    expect(text(settings)).toContain(line);
+    expect(text(settings)).toMatch(/locked: false,[\s\S]*\/\/ mine\n$/);
+    expect(text(settings)).not.toMatch(/^(<{7}|={7}|>{7}|\|{7})/m);
+    expect((await runGenerator(folder)).printed).toContain(
+      'keep scripts/settings.ts: your changes, nothing new',
+    );
+  });
+
+  it('--force refuses marks that are not whole any more', async () => {
+    await runGenerator(folder, { options: { tags: 'new' } });
+    edit(settings, '||||||| before\n', '');
+    expect(await refused({ force: true })).toMatch(/not whole any more.*take them away\. Then run again\.$/);
   });
 
   it('--force takes the new ones, and keeps all other changes', async () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lineOfMarks, merge } from '../../generators/write/merge.ts';
+import { lineOfMarks, merge, withNewLines } from '../../generators/write/merge.ts';
 import { needs } from '../support/needs.ts';
 import { isInstalled, temporaryFolder } from '../support/rendered.ts';
 
@@ -79,4 +79,29 @@ it('lineOfMarks takes no other line for a mark', () => {
     expect(lineOfMarks(text)).toBeUndefined();
   }
   expect(lineOfMarks('a\r\n<<<<<<< yours\r\n')).toBe(2);
+});
+
+describe('withNewLines', () => {
+  const [owner, generated] = ['A\nb\nc\nd\nE\n', 'X\nb\nc\nd\nY\n'];
+
+  it('gives of a marked text what a merge that takes the new lines gives', () => {
+    for (const end of ['\n', '\r\n']) {
+      const [ours, theirs] = [owner, generated].map(text => text.replaceAll('\n', end));
+      const { marked, forced } = merge(base.replaceAll('\n', end), ours!, theirs!);
+      expect(withNewLines(marked)).toBe(forced);
+      expect(withNewLines(marked.replace(/\r?\n/g, end))).toBe(forced);
+    }
+    expect(withNewLines('<<<<<<< yours\na\n||||||| before\n=======\n>>>>>>> new')).toBe('');
+  });
+
+  it.each(['<<<<<<< yours\n', '||||||| before\n', '=======\n', '>>>>>>> new\n'])(
+    'leaves a conflict as it is whose marks are not whole, and tells so: without %j',
+    mark => {
+      const [whole, ...others] = merge(base, owner, generated).marked.split(/(?=^b)/m);
+      const text = whole!.replace(mark, '') + others.join('');
+      expect(withNewLines(text)).toMatch(/^[\s\S]*\nb\nc\nd\nY\n$/);
+      expect(withNewLines(text).startsWith(whole!.replace(mark, ''))).toBe(true);
+      expect(lineOfMarks(withNewLines(text))).toBeDefined();
+    },
+  );
 });
