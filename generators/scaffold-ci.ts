@@ -24,7 +24,9 @@ async function decide(scaffold: Scaffold<CiName>): Promise<undefined> {
   const { folder, isNew, saved } = scaffold.writer;
   if (argument === undefined)
     throw new Refusal('Name the folder of the project: yo gitlab-runner-docker:ci ../my-app');
-  const answers = completeAnswers({ ...reconsider(saved.answers, given.builder), ...given });
+  // The job may have other tags than its runner, or none: which untagged jobs that takes is not asked here.
+  const before = { ...reconsider(saved.answers, given.builder), runUntagged: 'yes' };
+  const answers = completeAnswers({ ...before, ...given });
   refuseIdle(given, answers);
   const plan = planRepository(answers, basename(folder));
   const [runner] = plan.runners;

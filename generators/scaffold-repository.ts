@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { completeAnswers, reconsider, refuseIdle } from './ask/answers.ts';
+import { completeAnswers, impliedBy, reconsider, refuseIdle } from './ask/answers.ts';
 import { namingOption } from './ask/command-line.ts';
 import { presetNamed } from './ask/presets.ts';
 import { type Answered, type Basis, nameOfRest, repositoryPrompts } from './ask/prompts.ts';
@@ -58,7 +58,7 @@ async function movedIn({ commandLine: { from }, writer: { isNew, folder }, cwd }
 
 /** The answers of a run: what was answered counts most, then options, the preset, and the run before. */
 function answersOfRun({ saved, preset = {}, given }: Basis, answered: Answered): TypedAnswers {
-  const asked = typedFrom(answerNames, answered);
+  const asked = { ...impliedBy(answered, given), ...typedFrom(answerNames, answered) };
   const before = answered[nameOfRest] === 'usual' ? {} : saved;
   const builder = asked.builder ?? given.builder ?? preset.builder;
   return { ...reconsider(before, builder), ...preset, ...given, ...asked };

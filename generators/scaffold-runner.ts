@@ -1,4 +1,4 @@
-import { completeAnswers, reconsider, refuseIdle } from './ask/answers.ts';
+import { completeAnswers, impliedBy, reconsider, refuseIdle } from './ask/answers.ts';
 import { checkRunnerName } from './ask/checks.ts';
 import { prompts } from './ask/prompts.ts';
 import { typedFrom } from './ask/questions.ts';
@@ -53,7 +53,7 @@ async function decide(scaffold: Scaffold<RunnerAnswerName>): Promise<Decision> {
       );
     }
     const answered = await scaffold.ask(prompts({ saved: known, given, engine }, ownNames));
-    Object.assign(typed, typedFrom(ownNames, answered));
+    Object.assign(typed, impliedBy(answered, given), typedFrom(ownNames, answered));
   }
   const runner = completeRunner(name, answers, typed);
   refuseIdle(given, runner.answers);

@@ -1,5 +1,5 @@
 import { frozenClientApi, isOfficialDocker, isOlderRunner } from '../plan/engine.ts';
-import { type Answers, answerNames, defaultFor, questions, type TypedAnswers } from './questions.ts';
+import { type Answers, answerNames, defaultFor, isNone, questions, type TypedAnswers } from './questions.ts';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -45,7 +45,7 @@ export function completeAnswers(typed: TypedAnswers): Answers {
     answerNames.map(name => {
       const { option, check } = questions[name];
       try {
-        return [name, check(typed[name] ?? defaultFor(name, typed.builder ?? ''))];
+        return [name, check(typed[name] ?? defaultFor(name, typed.builder ?? '', typed.tags))];
       } catch (error) {
         throw new Refusal(
           `"${name}" in .yo-rc.json: ${(error as Error).message} Mend it there, or give --${option}.`,
@@ -70,8 +70,15 @@ export function refuseIdle(given: TypedAnswers, answers: Answers): void {
   }
 }
 
+/** What answers to prompts say beside themselves: who wants no tags is not asked whether jobs without a tag run. */
+export function impliedBy(asked: { readonly tags?: unknown }, given: TypedAnswers): TypedAnswers {
+  return isNone(asked.tags) && given.runUntagged === undefined ? { runUntagged: 'yes' } : {};
+}
+
 /** The answers that can exclude each other. */
 export const excludingNames = [
+  'tags',
+  'runUntagged',
   'builder',
   'dindCache',
   'dockerImage',
@@ -83,9 +90,19 @@ export const excludingNames = [
 
 /** @throws Refusal that says which two answers exclude each other, and what to choose instead */
 export function refuseTogether(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
+  refuseTags(answers);
   refuseImage(answers);
   refuseCache(answers);
   refuseNetwork(answers);
+}
+
+/** As GitLab does (`tag_constraints` in its app/models/ci/runner.rb). */
+function refuseTags({ tags, runUntagged }: Pick<Answers, 'tags' | 'runUntagged'>): void {
+  if (tags.length === 0 && !runUntagged) {
+    throw new Refusal(
+      'A runner without tags that takes no untagged jobs could run none, and GitLab refuses it: add --run-untagged, or name tags by --tags.',
+    );
+  }
 }
 
 function refuseImage({

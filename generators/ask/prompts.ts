@@ -1,5 +1,5 @@
 import { type Engine, refuses } from '../plan/engine.ts';
-import { excludingNames, reconsider, refuseTogether, usable } from './answers.ts';
+import { excludingNames, impliedBy, reconsider, refuseTogether, usable } from './answers.ts';
 import {
   type AnswerName,
   type Answers,
@@ -144,8 +144,9 @@ class Standing {
     );
     const isUsual = answered[nameOfRest] === 'usual' && questions[name].group !== 'basics';
     const before = isUsual ? {} : reconsider(saved, builder);
-    const answer = answered[name] ?? given[name] ?? preset[name] ?? before[name];
-    return asTyped(name, answer ?? defaultFor(name, builder));
+    const implied = impliedBy(answered, given)[name];
+    const answer = answered[name] ?? given[name] ?? implied ?? preset[name] ?? before[name];
+    return asTyped(name, answer ?? defaultFor(name, builder, given.tags ?? before.tags));
   }
 
   /** The default of the question. */
@@ -177,6 +178,7 @@ function promptFor(name: AnswerName, basis: Basis, isWanted: (answered: Answered
     usesHostEngine(standing.checked(['builder'], answered).builder) &&
     refuses(basis.engine, byDefault(answered));
   const when = (answered: Answered) =>
+    impliedBy(answered, basis.given)[name] === undefined &&
     (isWanted(answered) || (isRefused(answered) && answered[nameOfRest] !== 'last')) &&
     matters(name, basis, answered);
   if (choices) {

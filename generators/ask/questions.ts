@@ -196,7 +196,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     option: 'tags',
     group: 'runner',
     message: 'Tags of the runner, comma-separated (a single comma: none)',
-    help: 'comma-separated; a job must ask for tags that the runner has',
+    help: 'comma-separated, or a single comma for none; a job must ask for tags that the runner has',
     default: 'docker',
     none: ',',
     check: checkTags,
@@ -205,7 +205,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     option: 'run-untagged',
     group: 'runner',
     message: 'Also run jobs that ask for no tag?',
-    help: 'also run jobs that ask for no tag',
+    help: 'also run jobs that ask for no tag; a runner without tags has to, and does by default',
     default: 'no',
     yesNo: true,
     check: checkYesNo,
@@ -396,9 +396,16 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
 /** The names of all questions, in their order. */
 export const answerNames = Object.keys(questions) as readonly AnswerName[];
 
-/** The default of a question, as typed, where that builder was chosen. */
-export function defaultFor(name: AnswerName, builder: string): string {
+/** Whether whoever typed that wants a runner without tags. */
+export const isNone = (tags: unknown): boolean => typeof tags === 'string' && /^[\s,]*$/.test(tags);
+
+/**
+ * The default of a question, as typed, where that builder and those tags were chosen.
+ * A runner without tags could run nothing but untagged jobs, so it takes these where nobody says otherwise.
+ */
+export function defaultFor(name: AnswerName, builder: string, tags?: string): string {
   const { default: byDefault, defaultOf } = questions[name];
+  if (name === 'runUntagged' && isNone(tags)) return 'yes';
   return defaultOf?.[builder as BuilderName] ?? byDefault;
 }
 

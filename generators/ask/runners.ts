@@ -7,6 +7,7 @@ import {
   asTyped,
   type Question,
   questions,
+  type TypedAnswers,
   typedAnswers,
 } from './questions.ts';
 import { Refusal } from './refusal.ts';
@@ -55,13 +56,9 @@ export type TypedRunner = { [Name in RunnerAnswerName]?: string };
 export type TypedRunners = Readonly<Record<string, TypedRunner>>;
 
 /** The answers of the repository as typed, with those in their place that a new runner starts from. */
-export function startingPoint(name: string, answers: Answers): { [Name in AnswerName]: string } {
-  return {
-    ...typedAnswers(answers),
-    description: name,
-    tags: name,
-    runUntagged: questions.runUntagged.default,
-  };
+export function startingPoint(name: string, answers: Answers): TypedAnswers {
+  const { runUntagged: _, ...typed } = typedAnswers(answers);
+  return { ...typed, description: name, tags: name };
 }
 
 /**

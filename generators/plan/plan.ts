@@ -181,8 +181,7 @@ function planRunner(answers: Answers, names: Names, own: Own) {
   const planned: Runner = {
     description: answers.description,
     tags: answers.tags,
-    // GitLab refuses a runner that has no tags and takes no untagged jobs: it could never run anything.
-    runUntagged: answers.runUntagged || answers.tags.length === 0,
+    runUntagged: answers.runUntagged,
     accessLevel,
     locked: true,
     maximumTimeout: 3600,

@@ -108,6 +108,20 @@ describe('in a terminal', () => {
     expect(asked).toEqual(['gitlabUrl', 'builder', nameOfRest, nameOfChanges, 'description', 'write']);
   });
 
+  it('takes no tags for untagged jobs, also where a run before was not for these', async () => {
+    const folder = newFolder();
+    await runGenerator(folder, { options: { 'run-untagged': false } });
+    const { asked, refusal } = await runGenerator(folder, {
+      options: terminal,
+      answers: { [nameOfRest]: 'change', [nameOfChanges]: ['runner'], tags: ',' },
+    });
+    expect({ asked, refusal }).toEqual({
+      asked: [nameOfRest, nameOfChanges, 'tags', 'description', 'write'],
+      refusal: undefined,
+    });
+    expect(saved(folder)).toMatchObject({ tags: ',', runUntagged: 'yes' });
+  });
+
   it('asks nothing with --defaults', async () => {
     const folder = newFolder();
     const { asked } = await runGenerator(folder, {

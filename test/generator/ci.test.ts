@@ -51,6 +51,13 @@ describe('the generator ci', () => {
     expect(jobIn(folder)).toMatchObject({ image: 'quay.io/buildah/stable:latest', tags: ['other'] });
   });
 
+  it('adds a job without tags, whatever its runner takes', async () => {
+    const folder = workplace();
+    await runGenerator(join(folder, 'runner'), { options: { 'run-untagged': false } });
+    expect((await add(folder, { options: { tags: ',' } })).refusal).toBeUndefined();
+    expect(jobIn(folder)).not.toHaveProperty('tags');
+  });
+
   it('says where there is no repository that the defaults count, and writes none', async () => {
     const folder = workplace();
     const { printed } = await add(folder);

@@ -67,6 +67,16 @@ it('takes the image that a new builder needs, where the old one had its default'
   expect(saved(folder).runners.deploy.dockerImage).toBe('quay.io/buildah/stable:latest');
 });
 
+it('takes untagged jobs where it is to have no tags, answered or as an option', async () => {
+  const folder = await repository();
+  await add(folder, { options: { tags: ',' } });
+  expect(saved(folder).runners.deploy).toMatchObject({ tags: ',', runUntagged: 'yes' });
+  await add(folder, { options: { tags: 'a', 'run-untagged': false } });
+  const { asked } = await add(folder, { options: { terminal: true }, answers: { tags: ',' } });
+  expect(asked).not.toContain('runUntagged');
+  expect(saved(folder).runners.deploy).toMatchObject({ tags: ',', runUntagged: 'yes' });
+});
+
 it('outlives a second run for the repository', async () => {
   const folder = await repository();
   await add(folder);
@@ -99,6 +109,11 @@ it.each<[string, Run, RegExp]>([
   ['a name that is none', { args: ['a b'] }, /^The name of a runner has up to 40 lower-case letters/],
   ['two names', { args: ['a', 'b'] }, /^Give one name, not 2\.$/],
   ['a bad value', { options: { project: 'x y' } }, /^--project: Write the project as its path/],
+  [
+    'a runner that could run nothing',
+    { options: { tags: ',', 'run-untagged': false } },
+    /^Runner "deploy": A runner without tags that takes no untagged jobs .*: add --run-untagged/,
+  ],
   ['an answer of the repository', { options: { builder: 'podman' } }, /^--builder: /],
   [
     'an option that does not matter',

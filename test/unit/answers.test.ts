@@ -24,6 +24,11 @@ describe('completeAnswers', () => {
     }
   });
 
+  it('lets a runner without tags take untagged jobs where nobody says otherwise, and no other', () => {
+    for (const tags of ['', ',', ' , ']) expect(completeAnswers({ tags }).runUntagged).toBe(true);
+    for (const typed of [{}, { tags: 'a,' }]) expect(completeAnswers(typed).runUntagged).toBe(false);
+  });
+
   it('does not take a default for an answer that is there and empty', () => {
     expect(completeAnswers({ tags: '' }).tags).toEqual([]);
   });
@@ -57,6 +62,9 @@ describe('completeAnswers', () => {
 
 describe('answers that exclude each other', () => {
   it.each<[TypedAnswers, RegExp | undefined]>([
+    [{ tags: ',', runUntagged: 'no' }, /could run none, .*: add --run-untagged, or name tags by --tags\.$/],
+    [{ tags: ',', runUntagged: 'yes' }, undefined],
+    [{ tags: 'a', runUntagged: 'no' }, undefined],
     [{ builder: 'dind', cache: 'none' }, /--cache none .*: choose --dind-cache volume, or --cache local\.$/],
     [{ builder: 'dind', dindCache: 'volume', cache: 'none' }, undefined],
     [{ builder: 'socket', cache: 'none' }, undefined],

@@ -27,12 +27,6 @@ describe('planRepository', () => {
     for (const typed of Object.values(scenarios)) expect(plan(typed)).toEqual(plan(typed));
   });
 
-  it('lets a runner without tags take untagged jobs, for it could run nothing else', () => {
-    expect(plan({ tags: '', runUntagged: 'no' }).runUntagged).toBe(true);
-    expect(plan({ tags: 'docker', runUntagged: 'no' }).runUntagged).toBe(false);
-    expect(plan({ tags: 'docker', runUntagged: 'yes' }).runUntagged).toBe(true);
-  });
-
   it('has jobs run in the image of the answers', () => {
     expect(plan({ dockerImage: 'docker:28' }).executor.image).toBe('docker:28');
     expect(plan({ builder: 'buildah' }).executor.image).toBe('quay.io/buildah/stable:latest');

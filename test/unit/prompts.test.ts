@@ -156,6 +156,17 @@ describe('prompts', () => {
     expect(open.mirror?.default).toBe(true);
   });
 
+  it('do not ask whether untagged jobs run where no tags are wanted, and take none where an option says no', () => {
+    const isAsked = (known: TypedAnswers, tags: string) =>
+      'runUntagged' in ask(known, {}, { answered: { ...all, tags } });
+    expect([isAsked({}, 'a'), isAsked({}, ','), isAsked({ runUntagged: 'no' }, ' ')]).toEqual([
+      ...[true, false, false],
+    ]);
+    expect(ask({ runUntagged: 'no' }).tags?.validate?.(',')).toBe(true);
+    expect(ask({}, { runUntagged: 'no' }).tags?.validate?.(',')).toMatch(/: add --run-untagged, or name/);
+    expect(ask({}, { tags: ',' }).runUntagged?.default).toBe(true);
+  });
+
   it('take a yes that was saved in another word for what it is', () => {
     expect(ask({ runUntagged: 'true' }).runUntagged?.default).toBe(true);
   });
