@@ -104,11 +104,12 @@ function version(): string {
 
 // No await here: the command is built as CommonJS.
 main().catch((error: unknown) => {
-  const { name, message } = error as Error;
+  const { name, message, code } = error as Error & { code?: unknown };
   // Inquirer's name for Ctrl-C at a question; a program that it ends has this exit code.
   const stopped = name === 'ExitPromptError';
   // A refusal of ours may have lines; the message of anything else is made one sentence.
-  const sentence = stopped ? 'stopped.' : name === 'Refusal' ? message : message.replace(/\s*\n\s*/g, ' ');
+  const isOurs = name === 'Refusal' || name === 'Stopped';
+  const sentence = stopped ? 'stopped.' : isOurs ? message : message.replace(/\s*\n\s*/g, ' ');
   console.error(`generator-gitlab-runner-docker: ${sentence}`);
-  process.exitCode = stopped ? 130 : 1;
+  process.exitCode = stopped ? 130 : name === 'Stopped' ? Number(code) : 1;
 });

@@ -32,8 +32,7 @@ async function decide(scaffold: Scaffold<CiName>): Promise<undefined> {
   const [runner] = plan.runners;
   const file = filesOf(plan).find(({ path }) => path === runner.pipelinePath)!;
   const sample: Sample = { text: render(file, plan), pipeline: runner.pipeline };
-  const lines = addToProject(resolve(scaffold.cwd, argument), sample, dryRun);
-  for (const line of lines) scaffold.report(line);
+  await addToProject(resolve(scaffold.cwd, argument), sample, dryRun, line => scaffold.report(line));
   if (isNew) {
     scaffold.report(
       `There is no repository of a runner in ${folder}, so the job is for your options and the defaults: builder ${answers.builder}, tags ${answers.tags.join(', ') || 'none'}.`,

@@ -87,7 +87,9 @@ export class Scaffold<Name extends string> {
    * @throws Refusal if the answers cannot be read, or used
    */
   async decide(): Promise<void> {
-    const settled = settle(this.#folder, !this.commandLine.dryRun);
+    const { dryRun, printsAnswers } = this.commandLine;
+    const without = printsAnswers ? '--print-answers' : '--dry-run';
+    const settled = settle(this.#folder, dryRun || printsAnswers ? { without } : true);
     if (settled) this.#dialogue.print(settled);
     this.writer = new RepositoryWriter(this.#folder);
     this.#decision = await this.#door.decide(this);

@@ -135,10 +135,13 @@ export function declareOptions<Name extends string>(
 /** Whoever reads what is printed may go away, as `head` does: the run goes on all the same. */
 export function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
+    // Once, however many generators there are in a process of Yeoman's.
+    if (!stream.listeners('error').includes(passOver)) stream.on('error', passOver);
   }
+}
+
+function passOver(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 function namesOf<Name extends string>(asked: Readonly<Record<Name, unknown>>): Name[] {

@@ -1,40 +1,53 @@
+import { isUtf8 } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from '../write/files-on-disk.ts';
+import { shell } from '../write/quoting.ts';
 import { diff } from '../write/summary.ts';
-import { settle, writeAll } from '../write/transaction.ts';
+import { Stopped, settle, writeUnstopped } from '../write/transaction.ts';
 import { addJob, type Sample } from './add-job.ts';
 import { findDockerfiles } from './dockerfiles.ts';
-import { type Facts, type PipelineFile, readPipeline } from './read-pipeline.ts';
+import { type Facts, type PipelineFile, readFacts, readPipeline } from './read-pipeline.ts';
 
 const pipelinePath = '.gitlab-ci.yml';
 
 /**
  * Adds the job of a sample pipeline to that of the project in a folder, or only says what it would add.
  *
- * @returns what was done, in lines
+ * @param report takes what is done, in lines
  * @throws Refusal if that cannot go well: nothing is written then
+ * @throws Stopped if a signal came while it wrote
  */
-export function addToProject(folder: string, sample: Sample, dryRun: boolean): string[] {
+export async function addToProject(
+  folder: string,
+  sample: Sample,
+  dryRun: boolean,
+  report: (line: string) => void,
+): Promise<void> {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new Refusal(`There is no folder ${folder}: name that of the project whose pipeline gains the job.`);
   const file = join(folder, pipelinePath);
   requireInside(folder, pipelinePath);
-  settle(folder, !dryRun);
+  const settled = settle(folder, dryRun ? { without: '--dry-run' } : true);
+  if (settled) report(settled);
   const before = readText(file);
   const pipeline = readPipeline(pipelinePath, before ?? '');
   const paths = filesOfProject(folder);
   const dockerfiles = findDockerfiles(paths, path => readText(join(folder, path)) ?? '');
   const { text, notes } = addJob({ file: pipeline, ...readIncluded(folder, pipeline), dockerfiles }, sample);
-  if (text === pipeline.text) return [...notes];
-  if (dryRun) return [diff(pipelinePath, before, text), ...notes];
-  requireWritable(file);
-  requireSpace(folder, Buffer.byteLength(text));
-  writeAll(folder, [{ path: pipelinePath, before, after: text }]);
-  const word = pipeline.text === '' ? 'create' : 'change';
-  return [`  ${word} ${file}`, ...notes];
+  if (text !== pipeline.text) {
+    if (dryRun) report(diff(pipelinePath, before, text));
+    else {
+      requireWritable(file);
+      requireSpace(folder, Buffer.byteLength(text));
+      const signal = await writeUnstopped(folder, [{ path: pipelinePath, before, after: text }]);
+      if (signal) throw new Stopped(signal, `stopped, but only after ${file} had gained the job.`);
+      report(`  ${before === undefined ? 'create' : 'change'} ${file}`);
+    }
+  }
+  for (const note of notes) report(note);
 }
 
 /**
@@ -54,26 +67,50 @@ function filesOfProject(folder: string): string[] {
     return listed.split('\0').filter(path => path !== '' && existsSync(join(folder, path)));
   } catch (error) {
     const { stderr, code } = error as { stderr?: string; code?: string };
-    const why = code === 'ENOENT' ? 'there is no git here' : (stderr ?? '').trim().split('\n')[0];
-    throw new Refusal(`Git does not tell which files ${folder} has (${why}): nothing was changed.`);
+    const said = (stderr ?? '').trim().split('\n');
+    const why = code === 'ENOENT' ? 'there is no git here' : said[0];
+    // Of a folder that another user owns Git says itself what to do.
+    const ofGit = said.find(line => line.trim().startsWith('git config '))?.trim();
+    const init = why?.includes('not a git repository')
+      ? `Is it no repository yet? Then: git init ${shell(folder)}`
+      : '';
+    const remedy = ofGit === undefined ? init : `Then: ${ofGit}`;
+    throw new Refusal(
+      `Git does not tell which files ${folder} has (${why}): nothing was changed. ${remedy}`.trimEnd(),
+    );
   }
 }
 
-/** What the files say that a pipeline includes, as far as they are in the project. */
+/** What the files say that a pipeline includes, as far as they are in the project and can be read. */
 function readIncluded(folder: string, pipeline: PipelineFile): { included: Facts[]; unread: string[] } {
   const included: Facts[] = [];
   const unread = new Set(pipeline.facts.includes.others);
   const paths = [...pipeline.facts.includes.local];
   // The list grows while it is read.
   for (const path of paths) {
-    const text = /[*$]/.test(path) ? undefined : readText(join(folder, path));
-    if (text === undefined) unread.add(path);
+    const why = whyUnread(folder, path);
+    if (why !== undefined) unread.add(`${path} (${why})`);
     else {
-      const { facts } = readPipeline(path, text);
+      const facts = readFacts(path, readText(join(folder, path)) ?? '');
       included.push(facts);
       for (const other of facts.includes.others) unread.add(other);
       paths.push(...facts.includes.local.filter(local => !paths.includes(local)));
     }
   }
   return { included, unread: [...unread] };
+}
+
+/** Why an included file cannot be looked into; undefined if it can. */
+function whyUnread(folder: string, path: string): string | undefined {
+  if (/[*$]/.test(path)) return 'several files, or a variable';
+  const file = join(folder, path);
+  if (relative(folder, file).startsWith('..')) return 'not in the project';
+  if (!existsSync(file)) return 'not there';
+  if (statSync(file).isDirectory()) return 'a folder';
+  try {
+    if (!isUtf8(readFileSync(file))) return 'not in UTF-8';
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
+  return undefined;
 }

@@ -41,11 +41,7 @@ export const setsDefaults = (files: readonly Facts[]): boolean =>
  * @throws Refusal if it is no YAML, or none that a line can be added to
  */
 export function readPipeline(path: string, text: string): PipelineFile {
-  const parsed = parseAllDocuments(text, { version: '1.1', merge: true, uniqueKeys: false });
-  // Where there are two, the first is the header of what others include: "spec".
-  const document = 'empty' in parsed ? undefined : parsed.at(-1);
-  const [error] = document?.errors ?? [];
-  if (error) throw new Refusal(`${path} is not valid YAML (${reasonOfParser(error)}): nothing was changed.`);
+  const document = documentOf(path, text);
   const root = document?.contents ?? undefined;
   if (root !== undefined && (!isMap(root) || root.flow)) {
     const why = isMap(root) ? 'is in braces, like JSON' : 'has no keys at its top level';
@@ -58,6 +54,22 @@ export function readPipeline(path: string, text: string): PipelineFile {
     indent: root ? indentOf(text, root) : '',
     facts: factsOf(treeOf(path, document)),
   };
+}
+
+/** @throws Refusal if an included file, of that path, is no YAML */
+export function readFacts(path: string, text: string): Facts {
+  const tree: unknown = treeOf(path, documentOf(path, text));
+  return factsOf(isMapping(tree) ? tree : {});
+}
+
+/** @throws Refusal if it is no YAML */
+function documentOf(path: string, text: string): Document.Parsed | undefined {
+  const parsed = parseAllDocuments(text, { version: '1.1', merge: true, uniqueKeys: false });
+  // Where there are two, the first is the header of what others include: "spec".
+  const document = 'empty' in parsed ? undefined : parsed.at(-1);
+  const [error] = document?.errors ?? [];
+  if (error) throw new Refusal(`${path} is not valid YAML (${reasonOfParser(error)}): nothing was changed.`);
+  return document;
 }
 
 function indentOf(text: string, root: YAMLMap): string {

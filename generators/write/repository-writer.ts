@@ -28,7 +28,7 @@ import {
 import { render } from './render.ts';
 import { generatorVersion, loadAnswers, planOf, type Saved, savedText, storeName } from './saved-answers.ts';
 import { diff, summary, unresolved } from './summary.ts';
-import { type Write, writeAll } from './transaction.ts';
+import { Stopped, type Write, writeUnstopped } from './transaction.ts';
 
 /** How a run treats what is there, and whom it can ask. */
 interface Rules {
@@ -77,6 +77,7 @@ export class RepositoryWriter {
    *
    * @returns what the owner has still to decide, in a sentence; undefined where nothing is left
    * @throws Refusal if that cannot go well, or is not wanted: nothing is written then
+   * @throws Stopped if a signal came while it wrote: all is written then
    */
   async write(
     repository: RunnerRepository,
@@ -108,7 +109,8 @@ export class RepositoryWriter {
     if (dryRun) for (const { path, before, after } of writes) print(diff(path, before, after));
     else {
       await requireConsent(changes, rules);
-      writeAll(this.folder, [...writes, ...secretsOf(additions)]);
+      const signal = await writeUnstopped(this.folder, [...writes, ...secretsOf(additions)]);
+      if (signal) throw new Stopped(signal, stoppedSentence(unresolved(changes, dryRun)));
     }
     return unresolved(changes, dryRun);
   }
@@ -193,6 +195,9 @@ export class RepositoryWriter {
     }
   }
 }
+
+const stoppedSentence = (undecided = '') =>
+  `stopped, but only after it had written all of the files above, and .yo-rc.json. ${undecided}`.trimEnd();
 
 const textsByRepository = new WeakMap<RunnerRepository, Texts>();
 

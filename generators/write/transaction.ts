@@ -12,7 +12,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Refusal } from '../ask/refusal.ts';
 import { requireInside } from './files-on-disk.ts';
 import { blobId } from './git.ts';
@@ -51,9 +53,48 @@ const unsealed = '.gitlab-runner-docker.tmp-';
 /** Milliseconds after which no run still writes, whatever has the number of its process by then. */
 const longestRun = 60_000;
 
+/** Ctrl-C, or another signal that ends a process, came while it wrote; that was ended first. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+  /** The exit code that a shell gives a process which that signal ended. */
+  readonly code: number;
+
+  constructor(signal: NodeJS.Signals, message: string) {
+    super(message);
+    this.code = 128 + constants.signals[signal];
+  }
+}
+
+/**
+ * Writes as `writeAll` does, and lets nothing that can be held off end the process meanwhile: a matter of milliseconds.
+ *
+ * @returns the signal that came in that time; whoever sent it wants the process to end now
+ * @throws Refusal if it cannot be done: then all is as before
+ */
+export async function writeUnstopped(
+  folder: string,
+  writes: readonly Write[],
+): Promise<NodeJS.Signals | undefined> {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let came: NodeJS.Signals | undefined;
+  const note = (signal: NodeJS.Signals) => {
+    came ??= signal;
+  };
+  for (const signal of signals) process.on(signal, note);
+  try {
+    writeAll(folder, writes);
+    // Node.js tells of a signal when the event loop next looks for input, which is between two of these.
+    await setImmediate();
+    await setImmediate();
+    return came;
+  } finally {
+    for (const signal of signals) process.off(signal, note);
+  }
+}
+
 /**
  * Writes all of it, or nothing: also where the disk is full. A process that is killed while it writes leaves what
- * `settle` finishes, or takes back, at the next run; Ctrl-C waits for the end of it, which is a matter of milliseconds.
+ * `settle` finishes, or takes back, at the next run.
  *
  * Everything is written into a folder beside, with a journal; renaming that folder seals it, and then only renames
  * within the same file system are left to do.
@@ -62,43 +103,42 @@ const longestRun = 60_000;
  */
 export function writeAll(folder: string, writes: readonly Write[]): void {
   if (writes.length === 0) return;
-  withoutSignals(() => {
-    const made: string[] = [];
-    const staging = join(folder, `${unsealed}${process.pid}`);
-    try {
-      made.push(...makeFolder(folder));
-      rmSync(staging, { recursive: true, force: true });
-      mkdirSync(staging);
-      const root = realpathSync(folder);
-      stage(root, staging, writes);
-      seal(root, staging);
-      moveAll(root);
-    } catch (error) {
-      rmSync(staging, { recursive: true, force: true });
-      for (const one of made) removeEmpty(one);
-      throw asRefusal(folder, error as NodeJS.ErrnoException);
-    }
-  });
+  const made: string[] = [];
+  const staging = join(folder, `${unsealed}${process.pid}`);
+  try {
+    made.push(...makeFolder(folder));
+    rmSync(staging, { recursive: true, force: true });
+    mkdirSync(staging);
+    const root = realpathSync(folder);
+    stage(root, staging, writes);
+    seal(root, staging);
+    moveAll(root);
+  } catch (error) {
+    rmSync(staging, { recursive: true, force: true });
+    for (const one of made) removeEmpty(one);
+    throw asRefusal(folder, error as NodeJS.ErrnoException);
+  }
 }
 
 /**
  * Finishes what a run that was killed had begun to write. Where files were changed since, it takes back what that run
  * had written, and leaves those as they are.
  *
+ * @param mayWrite true, or the option because of which nothing may be written
  * @returns what was done, in a sentence; undefined where there was nothing to do
  * @throws Refusal if that run still writes, or if nothing may be written
  */
-export function settle(folder: string, mayWrite: boolean): string | undefined {
+export function settle(folder: string, mayWrite: true | { readonly without: string }): string | undefined {
   // What is in the way of the folder is found later, and said there.
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return undefined;
   const root = realpathSync(folder);
   const journal = readJournal(root);
-  if (!mayWrite && journal) {
+  if (mayWrite !== true) {
+    if (!journal) return undefined;
     throw new Refusal(
-      `An earlier run in ${root} was stopped while it wrote: run again without --dry-run, which first finishes that.`,
+      `An earlier run in ${root} was stopped while it wrote: run again without ${mayWrite.without}, which first finishes that.`,
     );
   }
-  if (!mayWrite) return undefined;
   removeLeftovers(root);
   if (!journal) return undefined;
   for (const { path } of journal.moves) requireInside(root, path);
@@ -281,16 +321,4 @@ function asRefusal(folder: string, error: NodeJS.ErrnoException): Error {
       ? `The disk that holds ${folder} is full: free some space there and run again; nothing was written.`
       : `Nothing was written, for that failed: ${error.message}`,
   );
-}
-
-/** Lets nothing that can be held off end the process during that work. */
-function withoutSignals(work: () => void): void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const goOn = () => undefined;
-  for (const signal of signals) process.on(signal, goOn);
-  try {
-    work();
-  } finally {
-    for (const signal of signals) process.off(signal, goOn);
-  }
 }

@@ -89,7 +89,7 @@ describe('Ctrl-C, and a terminal that goes away', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('waits for the end of what is begun, at any step: %s', signal => {
     for (let step = 1; step <= steps; step += 7) {
       const folder = oldRepository();
-      expect(stop(folder, signal, step)).toMatchObject({ status: 0, signal: null });
+      expect(stop(folder, signal, step)).toMatchObject({ status: 0, signal: null, stdout: `${signal}\n` });
       expect(textsBelow(folder)).toEqual(after);
     }
   });

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -114,6 +114,72 @@ describe('the own command', () => {
     writeFileSync(join(folder, 'answers.yml'), stdout);
     expect((await run(folder, '--answers', 'answers.yml', '--print-answers')).stdout).toBe(stdout);
     expect(stdout).toContain('hardening: strict\n');
+  });
+
+  describe('that gets a signal while it writes', () => {
+    /** Runs it with a signal to itself at the first file that is moved into place. */
+    const runStopped = (folder: string, signal: string, ...words: string[]) => {
+      const preload = join(newFolder(), 'stop.cjs');
+      writeFileSync(
+        preload,
+        `const fs = require('node:fs');
+        const { renameSync } = fs;
+        let moved = 0;
+        fs.renameSync = (...paths) => {
+          moved += 1;
+          if (moved === 3) process.kill(process.pid, '${signal}');
+          return renameSync(...paths);
+        };`,
+      );
+      return new Promise<Result>(resolve => {
+        const args = ['--require', preload, program, ...words];
+        execFile(process.execPath, args, { cwd: folder }, (error, stdout, stderr) =>
+          resolve({ status: Number(error?.code ?? 0), stdout, stderr }),
+        );
+      });
+    };
+
+    it.each([
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+    ])('ends what it began, says so, and ends as the signal wants: %s, %i', async (signal, code) => {
+      const folder = newFolder();
+      const { status, stderr } = await runStopped(folder, signal, 'x', '--tags', 'a');
+      const { '.yo-rc.json': saved, ...texts } = textsBelow(join(folder, 'x'));
+      expect(texts).toEqual(renderAll({ tags: 'a' }, 'x'));
+      expect(saved).toBeDefined();
+      expect(status).toBe(code);
+      expect(stderr).toMatch(
+        /: stopped, but only after it had written all of the files above, and \.yo-rc\.json\.\n$/,
+      );
+    });
+
+    it('says with --ci that the pipeline gained the job', async () => {
+      const folder = newFolder();
+      execFileSync('git', ['init', '--quiet', folder]);
+      const { status, stderr } = await runStopped(folder, 'SIGINT', '--ci', '.');
+      expect(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8')).toContain('build-image:');
+      expect([status, stderr]).toEqual([
+        130,
+        expect.stringMatching(/stopped, but only after .*\/\.gitlab-ci\.yml had gained the job\.\n$/),
+      ]);
+    });
+  });
+
+  it('prints the answers of a repository in which a run was stopped only when that is finished', async () => {
+    const folder = newFolder();
+    await run(folder);
+    const sealed = join(folder, '.gitlab-runner-docker.new');
+    mkdirSync(sealed);
+    writeFileSync(join(sealed, 'journal.json'), JSON.stringify({ pid: process.pid, moves: [] }));
+    const before = textsBelow(folder);
+    const { status, stdout, stderr } = await run(folder, '--print-answers');
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /was stopped while it wrote: run again without --print-answers, which first finishes/,
+    );
+    expect(textsBelow(folder)).toEqual(before);
   });
 
   it('writes all of it where whoever reads what it prints goes away', async () => {

@@ -1,5 +1,6 @@
 // Writes files, and gets a signal before one of the steps that change the file system:
-//   node write-and-stop.mjs MODULE FOLDER SIGNAL STEP   with the writes, as JSON, on stdin; MODULE has writeAll
+//   node write-and-stop.mjs MODULE FOLDER SIGNAL STEP   with the writes, as JSON, on stdin; MODULE has writeUnstopped.
+// Prints the signal, or else how many steps there were
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
@@ -17,6 +18,5 @@ for (const name of ['chmod', 'copyFile', 'mkdir', 'rename', 'rm', 'rmdir', 'writ
   };
 }
 syncBuiltinESMExports();
-const { writeAll } = await import(module);
-writeAll(folder, writes);
-console.log(seen);
+const { writeUnstopped } = await import(module);
+console.log((await writeUnstopped(folder, writes)) ?? seen);

@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { readCommandLine } from '../../generators/ask/command-line.ts';
+import { outliveReaders, readCommandLine } from '../../generators/ask/command-line.ts';
 import { type AnswerName, answerNames, questions } from '../../generators/ask/questions.ts';
 import { Refusal } from '../../generators/ask/refusal.ts';
 import { otherAnswers } from '../support/answers.ts';
 
 const read = (options: Record<string, unknown>, args: string[] = [], words: string[] = []) =>
   readCommandLine(questions, 'directory', args, options, words);
+
+it('outliveReaders listens once, however many generators there are in one process', () => {
+  const listeners = () => [process.stdout, process.stderr].map(stream => stream.listenerCount('error'));
+  outliveReaders();
+  const once = listeners();
+  for (let more = 0; more < 20; more += 1) outliveReaders();
+  expect(listeners()).toEqual(once);
+});
 
 describe('readCommandLine', () => {
   it('gives nothing but the defaults of Yeoman for an empty command line', () => {

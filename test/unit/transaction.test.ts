@@ -230,7 +230,7 @@ describe('where the process is killed', () => {
   it('a dry run writes nothing either, and says that there is something to finish', () => {
     kill(all.length - 6);
     const left = textsBelow(folder);
-    expect(() => settle(folder, false)).toThrow(
+    expect(() => settle(folder, { without: '--dry-run' })).toThrow(
       /^An earlier run in .* was stopped while it wrote: run again without --dry-run/,
     );
     expect(textsBelow(folder)).toEqual(left);
