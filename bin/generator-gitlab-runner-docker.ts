@@ -4,8 +4,14 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ciQuestions } from '../generators/ask/ci.ts';
-import { outliveReaders, refuseWords, sources, switches } from '../generators/ask/command-line.ts';
-import { refuseUnknownOptions } from '../generators/ask/options.ts';
+import {
+  namingOption,
+  outliveReaders,
+  refuseWords,
+  sources,
+  switches,
+} from '../generators/ask/command-line.ts';
+import { refuseUnknownOptions, typedOption } from '../generators/ask/options.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
 import { Refusal } from '../generators/ask/refusal.ts';
 import { runnerQuestions } from '../generators/ask/runners.ts';
@@ -45,24 +51,17 @@ const options = {
   version: { type: 'boolean' },
 } as const;
 
-const yesNoOptions = new Set(
-  Object.entries(options).flatMap(([name, { type }]) => (type === 'boolean' ? [name] : [])),
-);
-
 /** Runs the generator without `yo`, and without Yeoman. */
 async function main(): Promise<void> {
   outliveReaders();
   refuseUnknownOptions(words, Object.keys(options));
-  // As a word of its own a yes would be the directory; after = it is none that parseArgs takes.
-  const args = words.map(word =>
-    word.replace(/^--([^=]+)=(yes|no)$/i, (whole, name: string, said: string) =>
-      yesNoOptions.has(name) ? `--${said.toLowerCase() === 'no' ? 'no-' : ''}${name}` : whole,
-    ),
-  );
-  const { values, positionals } = parseArgs({ args, options, allowPositionals: true, allowNegative: true });
+  // Not strict, for its own sentences have no remedy: what is wrong is said where each option is read.
+  const { values, positionals } = parseArgs({
+    ...{ args: [...words], options, allowPositionals: true, allowNegative: true, strict: false },
+  });
   if (values.help) return console.log(usage());
   if (values.version) return console.log(version());
-  if (values.completion !== undefined) return printCompletion(String(values.completion));
+  if (values.completion !== undefined) return printCompletion(textOf('completion', values.completion));
 
   const request = { args: positionals, options: values, words, cwd: process.cwd() };
   if (isRunner && isCi) throw new Refusal('Give --runner or --ci, not both.');
@@ -71,15 +70,18 @@ async function main(): Promise<void> {
     const at = { ...request, destinationRoot: resolve(positionals[0] ?? '.') };
     if (isCi) {
       const { ciDoor } = await import('../generators/scaffold-ci.ts');
-      return run(ciDoor, { ...at, args: [values.ci] });
+      return run(ciDoor, { ...at, args: [textOf('ci', values.ci)] });
     }
     const { runnerDoor } = await import('../generators/scaffold-runner.ts');
-    await run(runnerDoor, { ...at, args: [values.runner] });
+    await run(runnerDoor, { ...at, args: [textOf('runner', values.runner)] });
   } else {
     const { repositoryDoor } = await import('../generators/scaffold-repository.ts');
     await run(repositoryDoor, request);
   }
 }
+
+const textOf = (option: string, value: unknown) =>
+  namingOption(option, () => typedOption(option, value, words));
 
 /** What only a run needs is loaded here: nobody waits for it who wants help. */
 async function run<Name extends string>(door: Door<Name>, request: Request): Promise<void> {

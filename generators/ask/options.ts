@@ -12,13 +12,17 @@ import { Refusal } from './refusal.ts';
  * @throws Refusal if the option was given without a value, or more than once
  */
 export function typedOption(option: string, value: unknown, words: readonly string[]): string {
-  const { values } = parseArgs({
-    args: [...words],
-    options: { [option]: { type: 'string', multiple: true } },
-    strict: false,
+  if (words.includes(`--no-${option}`))
+    throw new Refusal(`it needs a value. There is no --no-${option}: leave it out for the default.`);
+  const { tokens } = parseArgs({
+    ...{ args: [...words], options: { [option]: { type: 'string' } }, strict: false, tokens: true },
   });
-  const typed = (values[option] ?? []) as (string | boolean)[];
+  const given = tokens.flatMap(token => (token.kind === 'option' && token.name === option ? [token] : []));
+  const typed = given.map(({ value = true }): string | boolean => value);
   if (Array.isArray(value) || typed.length > 1) throw new Refusal('give it once.');
+  if (given.some(({ inlineValue, value }) => inlineValue === false && isOption.test(value))) {
+    throw new Refusal(`it needs a value. (One that begins with a dash is written --${option}=${typed[0]})`);
+  }
   // A boolean means that no value follows, or only another option; for --no-... it is false.
   const [text = value] = typed;
   if (value === null || (typeof value === 'boolean' && text !== String(value)) || typeof text === 'boolean') {
@@ -54,6 +58,9 @@ export function switchOption(option: string, value: unknown, words: readonly str
   return value;
 }
 
+/** Not a number, such as -1. */
+const isOption = /^-(?![\d.]|$)/;
+
 /**
  * @param known option names without dashes
  * @throws Refusal that names the first option on the command line that nobody knows, and the one that was meant
@@ -63,6 +70,8 @@ export function refuseUnknownOptions(words: readonly string[], known: readonly s
     if (word === '--') return;
     // A number such as -1 is a value.
     const [, dashes = '', name = ''] = /^(-(?![\d.])|--(?:no-)?)([^-=][^=]*)/.exec(word) ?? [];
+    if (/^--no-[^=]+=/.test(word) && known.includes(name))
+      throw new Refusal(`--no-${name} takes no value: write --${name} or --no-${name}.`);
     if (name === '' || known.includes(name) || word === '-h') continue;
     const closest = closestTo(name, known);
     const hint = closest ? `; did you mean --${closest}?` : '.';
