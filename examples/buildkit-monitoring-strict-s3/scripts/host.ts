@@ -194,8 +194,8 @@ export async function start({ filename }: ImportMeta, main: () => Promise<void>)
     for (const name of Object.keys({ ...parseEnv(readEnvFile()), ...process.env })) env(name);
     await main();
   } catch (error) {
-    const { message, remedy = '' } = error as Failure;
-    console.error(mask(`${message}\n  ${remedy}`).trim());
+    const { message, remedy = /option '-/i.test(message) ? 'See: make help' : '' } = error as Failure;
+    console.error(mask(`${message.replace(/ To specify a pos.*/s, '')}\n  ${remedy}`).trim());
     process.exitCode = 1;
   }
 }

@@ -386,6 +386,18 @@ describe('a script', () => {
     expect([status, stderr]).toEqual([1, expect.stringContaining('GITLAB_URL is no address: "nonsense".')]);
   });
 
+  it.each([
+    ['--bogus', "Unknown option '--bogus'."],
+    ['--rotate=yes', "Option '--rotate' does not take an argument"],
+  ])(
+    'refuses an option that it does not know, or not so, and says where they stand: %s',
+    async (option, line) => {
+      new Folder('').withScripts();
+      const { status, stderr } = await run([node, 'scripts/register.ts', option], { seconds: 0 });
+      expect([status, stderr]).toEqual([1, `${line}\n  See: make help\n`]);
+    },
+  );
+
   it('shows no secret of .env, also one that it does not read itself', async () => {
     new Folder('GITLAB_URL=a-password\nS3_PASSWORD=a-password\n').withScripts();
     vi.stubEnv('GITLAB_URL', '');
