@@ -101,17 +101,29 @@ describe.skipIf(!needs(isInstalled('make', '--version'), 'make'))('make', () => 
     expect(run(folder, ['cat', 'called']).stdout).toBe(`${expected.replace('$HOME', 'OME')}\n`);
   });
 
-  it.each(['down', 'logs'])('says of %s that Docker is not installed, and nothing else', target => {
-    const folder = writeAll();
-    mkdirSync(join(folder, 'bin'));
-    for (const program of ['make', 'sh', 'echo']) {
-      const path = run('.', ['sh', '-c', `command -v ${program}`]).stdout.trim();
-      if (path.startsWith('/')) symlinkSync(path, join(folder, 'bin', program));
-    }
-    const { status, stderr } = run(folder, ['make', target], '', { PATH: join(folder, 'bin') });
-    expect(status).not.toBe(0);
-    expect(stderr).toMatch(/^Docker is not installed\.\n/);
-  });
+  it.each(
+    ['down', 'logs', 'status'].flatMap(target => [
+      [target, 'docker'],
+      [target, 'docker-compose'],
+    ]),
+  )(
+    'says of %s that %s is not installed, and where it stands what to do, before anything else',
+    (target, missing) => {
+      const folder = writeAll();
+      writeFileSync(join(folder, '.env'), '');
+      mkdirSync(join(folder, 'bin'));
+      for (const program of ['make', 'sh', 'echo', 'true']) {
+        const path = run('.', ['sh', '-c', `command -v ${program}`]).stdout.trim();
+        if (path.startsWith('/')) symlinkSync(path, join(folder, 'bin', program));
+      }
+      // A client without a plugin for Compose.
+      if (missing !== 'docker')
+        writeFileSync(join(folder, 'bin/docker'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+      const { status, stderr } = run(folder, ['make', target], '', { PATH: join(folder, 'bin') });
+      expect(status).not.toBe(0);
+      expect(stderr).toMatch(new RegExp(`^${missing} is not installed; see: make doctor\n`));
+    },
+  );
 
   it('makes the password of Grafana in its own image, as root with all its rights', () => {
     const folder = writeAll({ monitoring: 'yes', hardening: 'strict' });
