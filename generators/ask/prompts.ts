@@ -34,7 +34,11 @@ export interface Prompt {
 
 /** The name of the prompt that asks what becomes of the other answers, and its choices. */
 export const nameOfRest = 'rest';
-export const restChoices = { usual: 'as it is', change: 'change more', last: 'like last time' } as const;
+export const restChoices = {
+  usual: 'take the usual ones',
+  change: 'choose what to change',
+  last: 'keep those of last time',
+} as const;
 
 /** The name of the prompt that asks what to change. */
 export const nameOfChanges = 'changes';
@@ -114,14 +118,20 @@ function restPrompt(isSecond: boolean, basis: Basis, open: readonly AnswerName[]
       .map(name => [questions[name].option, usual(name, answered)])
       .filter(([, value = '']) => !['', 'no', 'none', 'host', ','].includes(value))
       .map(pair => pair.join(' '));
+  const basics = open.filter(isBasic).map(name => questions[name].message);
+  const again = isSecond && basics.length > 0 ? `${basics.join(', ')} are asked again; the rest: ` : '';
+  const descriptions: { readonly [Choice in keyof typeof restChoices]: (answered: Answered) => string } = {
+    usual: answered => `${again}${words(answered).join(', ')}`,
+    change: () => 'what that is, is asked next; all else stays',
+    last: () => 'nothing more is asked',
+  };
   const names = isSecond ? (['last', 'change', 'usual'] as const) : (['usual', 'change'] as const);
   return {
     ...{ name: nameOfRest, type: 'select', default: names[0] },
-    message: isSecond ? 'The answers' : 'All else',
+    message: isSecond ? 'The answers' : 'The other answers',
     choices: answered =>
       names.map(value => ({
-        ...{ value, name: restChoices[value] },
-        ...(value === 'usual' ? { description: words(answered).join(', ') } : {}),
+        ...{ value, name: restChoices[value], description: descriptions[value](answered) },
       })),
   };
 }

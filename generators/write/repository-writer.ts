@@ -94,7 +94,8 @@ export class RepositoryWriter {
     const store = savedText(this.folder, answers, runners, new Map(written));
     if (!dryRun) requireWay(this.folder, changes);
     if (!dryRun) requireRight(changes, rules);
-    for (const line of summary(this.folder, changes, repository, force)) print(line);
+    const repositories = { before: this.#before?.repository, after: repository };
+    for (const line of summary(this.folder, changes, repositories, force)) print(line);
     for (const { kind, path, place, before } of changes) {
       if (kind === 'unknown') print(diff(place, before, texts.get(path)));
     }

@@ -17,11 +17,15 @@ const notes: { readonly [K in Kind]: readonly [word: string, note: string] } = {
   foreign: ['replace', ': there already, and not of this generator'],
 };
 
-/** What a run is about to do, in lines: to each file, and what the repository means for whoever runs it. */
+/**
+ * What a run is about to do, in lines: to each file, and what its builders mean for whoever runs it.
+ *
+ * @param before the repository as it was; what that meant already is not said again
+ */
 export function summary(
   folder: string,
   changes: readonly Change[],
-  { threats }: RunnerRepository,
+  { before, after }: { readonly before?: RunnerRepository | undefined; readonly after: RunnerRepository },
   force: boolean,
 ): string[] {
   const shown = kinds.flatMap(kind => changes.filter(change => change.kind === kind && kind !== 'same'));
@@ -35,7 +39,7 @@ export function summary(
     ...(mixed.length > 0
       ? [`Not committed yet, so "git diff" will show your changes and these as one: ${mixed.join(', ')}`]
       : []),
-    ...(written.length > 0 ? risks(threats) : []),
+    ...(written.length > 0 ? risks(after).filter(risk => !before || !risks(before).includes(risk)) : []),
   ];
 }
 
@@ -46,7 +50,7 @@ function lineOf({ kind, path, place, conflicts }: Change, force: boolean): strin
   return `${word} ${name}${note}${kind === 'conflict' ? taken : ''}`;
 }
 
-function risks(threats: RunnerRepository['threats']): string[] {
+function risks({ threats }: RunnerRepository): string[] {
   return threats.flatMap(({ builder, who, can }) =>
     builder === undefined ? [] : [`${who}, with the builder ${builder}, can ${can}.`],
   );

@@ -18,7 +18,7 @@ import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 import { blobId } from '../../generators/write/git.ts';
 import { needs } from '../support/needs.ts';
 import { isInstalled } from '../support/rendered.ts';
-import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
+import { newFolder, type Run, runGenerator, textsBelow } from '../support/run-generator.ts';
 
 const hasGit = needs(isInstalled('git', '--version'), 'git');
 const store = '.yo-rc.json';
@@ -70,6 +70,17 @@ describe('a second run', () => {
     expect(text('config/config.toml')).toMatch(/concurrent = 9\n[\s\S]*oom_score_adjust = 700/);
     expect(text('README.md')).toMatch(/Ours\.\n$/);
     expect(saved().concurrent).toBe('9');
+  });
+
+  it('says what a builder lets people do where it is new, and not at each run that changes something', async () => {
+    const risk = /^.*, with the builder (\w+), can .*\.$/gm;
+    const builders = async (run: Run) =>
+      [...(await runGenerator(folder, run)).printed.matchAll(risk)].map(([, builder]) => builder);
+    expect(await builders({ options: { tags: 'new' } })).toEqual([]);
+    expect(await builders({ options: { builder: 'buildkit' } })).toEqual(['buildkit']);
+    const further = { generator: GitLabRunnerDockerRunner, args: ['deploy'] };
+    expect(await builders({ ...further, options: { tags: 'deploy' } })).toEqual([]);
+    expect(await builders({ ...further, options: { builder: 'dind' } })).toEqual(['dind']);
   });
 
   it('leaves away what the owner took away, and writes all where nothing is left', async () => {

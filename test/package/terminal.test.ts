@@ -30,7 +30,7 @@ const messages = Object.fromEntries(answerNames.map(name => [name, questions[nam
 async function rest(terminal: Dialogue, ...choices: (keyof typeof restChoices)[]): Promise<void> {
   for (const [at, choice] of choices.entries()) {
     if (at > 0) terminal.press('Down');
-    await terminal.chooses('All else', restChoices[choice]);
+    await terminal.chooses('The other answers', restChoices[choice]);
   }
   terminal.press('Enter');
 }

@@ -5,6 +5,7 @@ import {
   nameOfRest,
   type Prompt,
   repositoryPrompts,
+  restChoices,
 } from '../../generators/ask/prompts.ts';
 import {
   type AnswerName,
@@ -69,7 +70,7 @@ describe('prompts', () => {
     });
     expect(open[nameOfRest]).toMatchObject({ type: 'select', default: 'usual' });
     const [usual, change, ...more] = open[nameOfRest]?.choices?.({}) ?? [];
-    expect([usual?.name, change?.name, more]).toEqual(['as it is', 'change more', []]);
+    expect([usual?.name, change?.name, more]).toEqual([restChoices.usual, restChoices.change, []]);
     expect(usual?.description).toContain('hardening recommended');
   });
 
@@ -81,7 +82,24 @@ describe('prompts', () => {
       ask(known)
         [nameOfRest]?.choices?.({})
         .map(({ name }) => name),
-    ).toEqual([...['like last time', 'change more', 'as it is']]);
+    ).toEqual([restChoices.last, restChoices.change, restChoices.usual]);
+  });
+
+  it('say of each choice what it does', () => {
+    const said = (known: TypedAnswers, given: TypedAnswers = {}) =>
+      ask(known, given)
+        [nameOfRest]?.choices?.({})
+        .map(({ description }) => description);
+    expect(said({})).toEqual([
+      expect.stringMatching(/^tags docker, .*hardening recommended/),
+      'what that is, is asked next; all else stays',
+    ]);
+    expect(said({ tags: 'a' })).toEqual([
+      ...['nothing more is asked', 'what that is, is asked next; all else stays'],
+      expect.stringMatching(/^URL of your GitLab, .* are asked again; the rest: tags docker, /),
+    ]);
+    const given = Object.fromEntries(basics.map(name => [name, questions[name].default]));
+    expect(said({ tags: 'a' }, given)?.[2]).toMatch(/^tags docker, /);
   });
 
   it.each(Object.keys(groups))('ask for the group %s where it is to change, and for no other', group => {
