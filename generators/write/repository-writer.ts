@@ -100,14 +100,15 @@ export class RepositoryWriter {
       if (kind === 'unknown') print(diff(place, before, texts.get(path)));
     }
     if (additions) this.#requireNoEnvironment();
-    const writes = [
+    const writes: Write[] = [
       ...writesOf(repository, changes).map(write => ({
         ...write,
         after: additions?.texts.get(write.path) ?? write.after,
       })),
       ...(store.before === store.after ? [] : [{ path: storeName, ...store }]),
     ];
-    if (dryRun) for (const { path, before, after } of writes) print(diff(path, before, after));
+    if (dryRun)
+      for (const { path, before, after, executable } of writes) print(diff(path, before, after, executable));
     else {
       await requireConsent(changes, rules);
       const signal = await writeUnstopped(this.folder, [...writes, ...secretsOf(additions)]);

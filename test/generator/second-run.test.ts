@@ -21,6 +21,7 @@ import { isInstalled } from '../support/rendered.ts';
 import { newFolder, type Run, runGenerator, textsBelow } from '../support/run-generator.ts';
 
 const hasGit = needs(isInstalled('git', '--version'), 'git');
+const hasPatch = needs(isInstalled('patch', '--version'), 'patch');
 const store = '.yo-rc.json';
 const section = 'generator-gitlab-runner-docker';
 let folder: string;
@@ -371,6 +372,26 @@ describe('--dry-run', () => {
       expect(textsBelow(copy)).toEqual(textsBelow(folder));
     },
   );
+
+  it.each([
+    ...(hasGit ? [['git apply', ['git', 'apply', '-']] as const] : []),
+    ...(hasPatch ? [['patch', ['patch', '--quiet', '-p1']] as const] : []),
+  ])('of a new repository gives by %s the same files with the same modes', async (_, [program, ...words]) => {
+    folder = newFolder();
+    const { shown } = await dryRun({});
+    execFileSync(program!, words, { cwd: folder, input: shown });
+    const files = () =>
+      Object.entries(textsBelow(folder)).map(([path, text]) => [
+        path,
+        text,
+        statSync(join(folder, path)).mode,
+      ]);
+    const applied = files();
+    for (const path of Object.keys(textsBelow(folder))) rmSync(join(folder, path));
+    await runGenerator(folder);
+    expect(applied).toEqual(files());
+    expect(statSync(join(folder, 'scripts/run')).mode & 0o111).toBe(0o111);
+  });
 
   it('says what would be in conflict, and does not succeed', async () => {
     edit('scripts/settings.ts', "tag_list: ['old']", "tag_list: ['mine']");
