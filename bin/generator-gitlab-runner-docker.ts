@@ -17,6 +17,7 @@ import { Refusal } from '../generators/ask/refusal.ts';
 import { runnerQuestions } from '../generators/ask/runners.ts';
 import { usage } from '../generators/ask/usage.ts';
 import type { Door, Request } from '../generators/scaffold.ts';
+import { columnsOf, wrapped } from '../generators/write/wrapped.ts';
 
 const words = process.argv.slice(2);
 
@@ -104,6 +105,9 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
+/** A sentence in lines that fit the terminal; a command, which is indented, as it is. */
+const fitting = (line: string) => (line.startsWith(' ') ? [line] : wrapped(line, columnsOf(process.stderr)));
+
 // No await here: the command is built as CommonJS.
 main().catch((error: unknown) => {
   const { name, message, code } = error as Error & { code?: unknown };
@@ -112,6 +116,7 @@ main().catch((error: unknown) => {
   // A refusal of ours may have lines; the message of anything else is made one sentence.
   const isOurs = name === 'Refusal' || name === 'Stopped';
   const sentence = stopped ? 'stopped.' : isOurs ? message : message.replace(/\s*\n\s*/g, ' ');
-  console.error(`generator-gitlab-runner-docker: ${sentence}`);
+  const lines = `generator-gitlab-runner-docker: ${sentence}`.split('\n');
+  for (const line of lines.flatMap(fitting)) console.error(line);
   process.exitCode = stopped ? 130 : name === 'Stopped' ? Number(code) : 1;
 });

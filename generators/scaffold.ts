@@ -9,6 +9,7 @@ import { type Engine, lookAtEngine } from './plan/engine.ts';
 import { planRepository, type RunnerRepository } from './plan/plan.ts';
 import { type Additions, RepositoryWriter } from './write/repository-writer.ts';
 import { settle } from './write/transaction.ts';
+import { columnsOf, wrapped } from './write/wrapped.ts';
 
 /** Whom a run talks with: a terminal of its own, or Yeoman's. */
 export interface Dialogue {
@@ -54,6 +55,28 @@ function runDoctor(folder: string): Promise<void> {
     child.once('error', error => console.error(`make doctor could not be run: ${error.message}`));
     child.once('close', () => resolve());
   });
+}
+
+/** The prompt with what it says of a choice, and against an answer, in lines that fit. */
+function fitting(prompt: Prompt, columns: number): Prompt {
+  const { choices, validate } = prompt;
+  const fit = (text: string, indent = 0) => wrapped(text, columns - indent).join('\n');
+  return {
+    ...prompt,
+    ...(choices && {
+      choices: answered =>
+        choices(answered).map(({ description, ...choice }) =>
+          description === undefined ? choice : { ...choice, description: fit(description) },
+        ),
+    }),
+    ...(validate && {
+      validate: (typed, answered) => {
+        const said = validate(typed, answered);
+        // Inquirer puts two characters before it.
+        return said === true ? true : fit(said, 2);
+      },
+    }),
+  };
 }
 
 /** The one way from a command line to files: whoever calls it says how to ask and to print. */
@@ -120,14 +143,14 @@ export class Scaffold<Name extends string> {
     const mayWrite = asks
       ? (question: string, byDefault: boolean) => this.#mayWrite(question, byDefault)
       : undefined;
-    const rules = { force, dryRun, mayWrite, print };
+    const rules = { force, dryRun, mayWrite, print, columns: this.#columns };
     const added = addTo?.(repository);
     const undecided = await this.writer.write(repository, [answers, runners], rules, added);
     for (const line of added ? ['', ...added.lines] : []) print(line);
     const engine = await looking;
     const isExamined = asks && !dryRun && undecided === undefined && (await this.#examine(engine));
     const steps = dryRun ? [] : this.writer.steps(repository, this.cwd, engine, isExamined);
-    for (const step of steps) print(step);
+    for (const step of steps) this.report(step);
     if (undecided !== undefined) throw new Refusal(undecided);
   }
 
@@ -152,11 +175,21 @@ export class Scaffold<Name extends string> {
   /** Prints what the run writes. A dry run is there for that: it goes to stdout, where it can be kept. */
   report(line: string): void {
     if (this.commandLine.dryRun) console.log(line);
-    else this.#dialogue.print(line);
+    else for (const part of this.#fitted(line)) this.#dialogue.print(part);
   }
 
   ask(prompts: readonly Prompt[]): Promise<Answered> {
-    return this.#dialogue.ask(prompts);
+    return this.#dialogue.ask(prompts.map(prompt => fitting(prompt, this.#columns)));
+  }
+
+  /** Characters of a line in the terminal; a dry run goes to stdout, and is not broken. */
+  get #columns(): number {
+    return this.commandLine.dryRun ? Number.POSITIVE_INFINITY : columnsOf(process.stderr);
+  }
+
+  /** A sentence in lines that fit; what has lines already, or is indented, is broken by whoever wrote it. */
+  #fitted(line: string): string[] {
+    return /^ |\n/.test(line) ? [line] : wrapped(line, this.#columns);
   }
 
   /** Asks for one text. */

@@ -118,12 +118,11 @@ function restPrompt(isSecond: boolean, basis: Basis, open: readonly AnswerName[]
       .map(name => [questions[name].option, usual(name, answered)])
       .filter(([, value = '']) => !['', 'no', 'none', 'host', ','].includes(value))
       .map(pair => pair.join(' '));
-  const basics = open.filter(isBasic).map(name => questions[name].message);
-  const again = isSecond && basics.length > 0 ? `${basics.join(', ')} are asked again; the rest: ` : '';
+  const again = isSecond && open.some(isBasic) ? `asks again: ${groups.basics}; the rest: ` : '';
   const descriptions: { readonly [Choice in keyof typeof restChoices]: (answered: Answered) => string } = {
     usual: answered => `${again}${words(answered).join(', ')}`,
-    change: () => 'what that is, is asked next; all else stays',
-    last: () => 'nothing more is asked',
+    change: () => 'asks what to change; all else stays',
+    last: () => 'asks nothing more',
   };
   const names = isSecond ? (['last', 'change', 'usual'] as const) : (['usual', 'change'] as const);
   return {

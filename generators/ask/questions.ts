@@ -312,7 +312,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   cacheServer: {
     option: 'cache-server',
     group: 'cache',
-    message: 'S3 server of the cache ("here": one in docker-compose.yml, or https://host[:port])',
+    message: 'S3 server of the cache ("here": one of ours, or https://host[:port])',
     help: 'for s3: "here" for a server in docker-compose.yml, or https://host[:port]',
     default: 'here',
     matters: ({ cache }) => cache === 's3',
@@ -332,7 +332,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   mirror: {
     option: 'mirror',
     group: 'cache',
-    message: 'Keep a mirror of Docker Hub here, so that its pull limits are met less often?',
+    message: 'Keep a mirror of Docker Hub here, as its pull limits are soon met?',
     help: 'also run a pull-through cache of Docker Hub',
     default: 'no',
     yesNo: true,
@@ -358,7 +358,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   proxyExceptions: {
     option: 'proxy-exceptions',
     group: 'network',
-    message: 'Hosts and domains to reach without that proxy, comma-separated ("none")',
+    message: 'Hosts and domains beside that proxy, comma-separated ("none")',
     help: 'hosts, .domains and addresses to reach without the proxy, comma-separated, or "none"',
     default: 'none',
     none: 'none',
@@ -377,7 +377,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
   extraHosts: {
     option: 'extra-hosts',
     group: 'network',
-    message: 'Names that DNS does not know, as name:address, comma-separated ("none")',
+    message: 'Names that DNS lacks, as name:address, comma-separated ("none")',
     help: 'names that DNS does not know, as name:address, comma-separated, or "none"',
     default: 'none',
     none: 'none',

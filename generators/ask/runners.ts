@@ -21,7 +21,7 @@ export type OwnName = (typeof ownNames)[number] & AnswerName;
 export const projectQuestion: Question<string | undefined> = {
   option: 'project',
   group: 'runner',
-  message: 'Project that it is created for, as path or number ("none": as .env says)',
+  message: 'Project to create it for, path or number ("none": as .env says)',
   help: 'the project that an access token creates it for, as path or number; "none": as .env says',
   default: 'none',
   check: checkProject,

@@ -1,3 +1,4 @@
+import { wrapped } from '../write/wrapped.ts';
 import { ciQuestions } from './ci.ts';
 import { printAnswers, sources, switches } from './command-line.ts';
 import { presets } from './presets.ts';
@@ -120,17 +121,6 @@ function ciUsage(): string[] {
 /** Those options, in one line. */
 function optionsOf(asked: readonly Question<unknown>[]): string {
   return asked.map(({ option }) => `--${option}`).join(', ');
-}
-
-/** The text in lines of at most so many characters, broken at spaces. */
-function wrapped(text: string, columns: number): string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1) === '' ? word : `${lines.at(-1)} ${word}`;
-    if (line.length <= columns) lines[lines.length - 1] = line;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 /** The table of options in README.md, as Markdown. */

@@ -39,7 +39,8 @@ export function nextSteps(
     ...(isNew
       ? [
           'make register   # takes a token, as of a runner made at',
-          `                # ${gitlabUrl}/TEAM/PROJECT/-/runners/new with ${ticks(runners[0])}`,
+          `                # ${gitlabUrl}/TEAM/PROJECT/-/runners/new`,
+          `                # with ${ticks(runners[0])}`,
           'make up',
         ]
       : []),

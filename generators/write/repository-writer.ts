@@ -37,6 +37,8 @@ interface Rules {
   /** Asks whether to write what the summary says, with that answer by default; undefined where nobody can be asked. */
   readonly mayWrite: ((question: string, byDefault: boolean) => Promise<boolean>) | undefined;
   readonly print: (line: string) => void;
+  /** Characters of a line of the terminal; undefined where there is none. */
+  readonly columns?: number;
 }
 
 /** What a run writes beyond what the answers say: it counts as edited by the owner from then on. */
@@ -95,7 +97,7 @@ export class RepositoryWriter {
     if (!dryRun) requireWay(this.folder, changes);
     if (!dryRun) requireRight(changes, rules);
     const repositories = { before: this.#before?.repository, after: repository };
-    for (const line of summary(this.folder, changes, repositories, force)) print(line);
+    for (const line of summary(this.folder, changes, repositories, rules)) print(line);
     for (const { kind, path, place, before } of changes) {
       if (kind === 'unknown') print(diff(place, before, texts.get(path)));
     }

@@ -2,6 +2,7 @@ import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { type Change, isWritten, type Kind, kinds } from './changes.ts';
 import { uncommitted } from './git.ts';
+import { wrapped } from './wrapped.ts';
 
 const notes: { readonly [K in Kind]: readonly [word: string, note: string] } = {
   create: ['create', ''],
@@ -26,21 +27,35 @@ export function summary(
   folder: string,
   changes: readonly Change[],
   { before, after }: { readonly before?: RunnerRepository | undefined; readonly after: RunnerRepository },
-  force: boolean,
+  { force, columns = Number.POSITIVE_INFINITY }: { readonly force: boolean; readonly columns?: number },
 ): string[] {
   const shown = kinds.flatMap(kind => changes.filter(change => change.kind === kind && kind !== 'same'));
+  const fitted = (line: string) => wrapped(line, columns, line.startsWith(' ') ? '    ' : '');
   const written = changes.filter(isWritten);
   if (shown.length === 0) return [`Nothing changes in ${folder}.`];
   const dirty = new Set(written.some(({ before }) => before !== undefined) ? uncommitted(folder) : []);
   const mixed = written.map(({ place }) => place).filter(place => dirty.has(place));
   return [
     `In ${folder}:`,
-    ...shown.map(change => `  ${lineOf(change, force)}`),
+    ...linesOf(shown, force, columns < Number.POSITIVE_INFINITY),
     ...(mixed.length > 0
       ? [`Not committed yet, so "git diff" will show your changes and these as one: ${mixed.join(', ')}`]
       : []),
     ...(written.length > 0 ? risks(after).filter(risk => !before || !risks(before).includes(risk)) : []),
-  ];
+  ].flatMap(fitted);
+}
+
+/** A line for each file; in a terminal, whose lines are few, one for all that need no word of their own. */
+function linesOf(shown: readonly Change[], force: boolean, isTerminal: boolean): string[] {
+  const isPlain = ({ kind, path, place }: Change) => isTerminal && notes[kind][1] === '' && path === place;
+  return kinds.flatMap(kind => {
+    const ofKind = shown.filter(change => change.kind === kind);
+    const plain = ofKind.filter(isPlain).map(({ path }) => path);
+    return [
+      ...(plain.length > 0 ? [`  ${notes[kind][0]} ${plain.join(', ')}`] : []),
+      ...ofKind.filter(change => !isPlain(change)).map(change => `  ${lineOf(change, force)}`),
+    ];
+  });
 }
 
 function lineOf({ kind, path, place, conflicts }: Change, force: boolean): string {
@@ -51,10 +66,12 @@ function lineOf({ kind, path, place, conflicts }: Change, force: boolean): strin
 }
 
 function risks({ threats }: RunnerRepository): string[] {
-  return threats.flatMap(({ builder, who, can }) =>
-    builder === undefined ? [] : [`${who}, with the builder ${builder}, can ${can}.`],
-  );
+  return threats.flatMap(({ builder, can }) => (builder === undefined ? [] : [riskOf(builder, can)]));
 }
+
+/** What that builder lets people do, in a sentence. */
+export const riskOf = (builder: string, can: string): string =>
+  `With the builder ${builder}, whoever can push can ${can}.`;
 
 /**
  * A unified diff of one file, as `git apply` and `patch -p1` take it; undefined is for a file that there is not.

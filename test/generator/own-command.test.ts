@@ -37,7 +37,7 @@ describe('the own command', () => {
     const { status, stderr } = await run(folder, 'my-runner', '--tags', 'a,b', '--no-run-untagged');
     expect(status).toBe(0);
     expect(stderr).toMatch(
-      /\nNext:\n {2}cd my-runner\n {2}git init\n {2}make doctor\n {2}make register .*\n.*\/-\/runners\/new .*\n {2}make up\n$/,
+      /\nNext:\n {2}cd my-runner\n {2}git init\n {2}make doctor\n {2}make register .*\n.*\/-\/runners\/new\n.*# with .*\n {2}make up\n$/,
     );
     expect(answers(join(folder, 'my-runner'))).toMatchObject({ tags: 'a,b', runUntagged: 'no' });
   });

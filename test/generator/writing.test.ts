@@ -11,6 +11,7 @@ import {
 import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 import { blobId } from '../../generators/write/git.ts';
 import { generatorVersion } from '../../generators/write/saved-answers.ts';
+import { riskOf } from '../../generators/write/summary.ts';
 import { answersWith, beside, otherAnswers, scenarios } from '../support/answers.ts';
 import { planWith, renderAll } from '../support/rendered.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
@@ -41,12 +42,12 @@ describe('a run with the defaults', () => {
     const { printed } = await runGenerator(folder);
     const paths = Object.keys(textsBelow(folder)).filter(path => path !== '.yo-rc.json');
     expect(paths.filter(path => statSync(join(folder, path)).mode & 0o111)).toEqual(['scripts/run']);
-    const { who, can } = planWith().threats.find(({ builder }) => builder === 'socket')!;
+    const { can } = planWith().threats.find(({ builder }) => builder === 'socket')!;
     const lines = printed.split('\n').filter(line => !line.startsWith('    '));
     expect(lines.map(line => line.replace(/ +# .*/, ''))).toEqual([
       `In ${folder}:`,
       ...paths.sort().map(path => `  create ${path}`),
-      `${who}, with the builder socket, can ${can}.`,
+      riskOf('socket', can),
       ...['', 'Next:', '  git init', '  make doctor', '  make register', '  make up'],
     ]);
     const files = Object.fromEntries(paths.map(path => [path, blobId(readFileSync(join(folder, path)))]));

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { answerNames, questions } from '../../generators/ask/questions.ts';
 import { defaultsInWords } from '../../generators/ask/usage.ts';
 import { generatorVersion } from '../../generators/write/saved-answers.ts';
+import { riskOf } from '../../generators/write/summary.ts';
 import { allTogether, type Scenario } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { pathsWith, planWith } from '../support/rendered.ts';
@@ -23,8 +24,8 @@ describe.each(everybody)('$name, without a terminal', way => {
 
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
     const created = pathsWith().map(path => `  create ${path}`);
-    const { who, can } = planWith().threats.find(({ builder }) => builder === 'socket')!;
-    const risk = `${who}, with the builder socket, can ${can}.`;
+    const { can } = planWith().threats.find(({ builder }) => builder === 'socket')!;
+    const risk = riskOf('socket', can);
     const steps = ['cd runner', 'git init', 'make doctor', 'make register', 'make up'];
     const lines = stderr.split('\n').filter(line => !line.startsWith('    '));
     expect(lines.map(line => line.replace(/ +# .*/, ''))).toEqual([

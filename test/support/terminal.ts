@@ -23,6 +23,11 @@ export class Terminal {
     return this.#tmux('capture-pane', '-p', '-J', '-S', '-');
   }
 
+  /** What is on the screen now, line by line, with what is too long for a line broken there. */
+  screen(): string {
+    return this.#tmux('capture-pane', '-p');
+  }
+
   /** The escape sequences by which what is on the screen was given colours. */
   colours(): string[] {
     const screen = this.#tmux('capture-pane', '-p', '-e', '-S', '-');

@@ -42,7 +42,11 @@ describe('nextSteps', () => {
     ],
     [{ tags: ',' }, '/new with "Run untagged jobs"'],
   ])("name GitLab's page for a new runner, and what to tick there: %j", (typed, text) => {
-    expect(steps(typed).join('\n')).toContain(text);
+    expect(
+      steps(typed)
+        .join('\n')
+        .replace(/\n +# /g, ' '),
+    ).toContain(text);
   });
 
   it('begin with a repository of Git where there is none', () => {

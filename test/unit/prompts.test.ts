@@ -92,11 +92,11 @@ describe('prompts', () => {
         .map(({ description }) => description);
     expect(said({})).toEqual([
       expect.stringMatching(/^tags docker, .*hardening recommended/),
-      'what that is, is asked next; all else stays',
+      'asks what to change; all else stays',
     ]);
     expect(said({ tags: 'a' })).toEqual([
-      ...['nothing more is asked', 'what that is, is asked next; all else stays'],
-      expect.stringMatching(/^URL of your GitLab, .* are asked again; the rest: tags docker, /),
+      ...['asks nothing more', 'asks what to change; all else stays'],
+      expect.stringMatching(/^asks again: GitLab, how jobs build, .*; the rest: tags docker, /),
     ]);
     const given = Object.fromEntries(basics.map(name => [name, questions[name].default]));
     expect(said({ tags: 'a' }, given)?.[2]).toMatch(/^tags docker, /);

@@ -78,9 +78,10 @@ export class Workplace {
 
   readonly #way: Way;
 
-  constructor(way: Way, engine: FakeEngine = 'absent') {
+  /** @param below where its folder is made */
+  constructor(way: Way, engine: FakeEngine = 'absent', below = tmpdir()) {
     this.#way = way;
-    const top = mkdtempSync(join(tmpdir(), 'workplace-'));
+    const top = mkdtempSync(join(below, 'workplace-'));
     onTestFinished(() => rmSync(top, { recursive: true, force: true }));
     chmodSync(top, 0o755);
     this.folder = join(top, 'work');
@@ -162,6 +163,28 @@ export class Workplace {
     spawnSync('git', ['init', '--quiet', folder]);
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
     if (this.#way !== ownAsRoot) giveToNormalUser(folder);
+  }
+
+  /** Has Git keep what is in that folder. */
+  commit(path: string): void {
+    const somebody = [
+      '-c',
+      'user.name=a',
+      '-c',
+      'user.email=a@example.com',
+      '-c',
+      'core.hooksPath=/dev/null',
+    ];
+    const words = [
+      ['init', '--quiet'],
+      ['add', '.'],
+      [...somebody, 'commit', '--quiet', '-m', 'x'],
+    ];
+    for (const of of words) {
+      const [program = '', ...rest] = this.#way === ownAsRoot ? ['git', ...of] : asNormalUser(['git', ...of]);
+      const { status } = spawnSync(program, rest, { cwd: join(this.folder, path), env: this.environment });
+      if (status !== 0) throw new Error(`git ${of.join(' ')} failed in ${path}`);
+    }
   }
 
   /** Adds a text at the end of a file. */
