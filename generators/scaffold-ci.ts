@@ -32,8 +32,9 @@ async function decide(scaffold: Scaffold<CiName>): Promise<undefined> {
   const [runner] = plan.runners;
   const file = filesOf(plan).find(({ path }) => path === runner.pipelinePath)!;
   const sample: Sample = { text: render(file, plan), pipeline: runner.pipeline };
-  await addToProject(resolve(scaffold.cwd, argument), sample, dryRun, line => scaffold.report(line));
-  if (isNew) {
+  const report = (line: string) => scaffold.report(line);
+  const isAdded = await addToProject(resolve(scaffold.cwd, argument), sample, dryRun, report);
+  if (isNew && isAdded) {
     scaffold.report(
       `There is no repository of a runner in ${folder}, so the job is for your options and the defaults: builder ${answers.builder}, tags ${answers.tags.join(', ') || 'none'}.`,
     );

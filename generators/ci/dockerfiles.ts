@@ -29,7 +29,7 @@ export function isDockerfile(path: string): boolean {
 export function findDockerfiles(paths: readonly string[], read: (path: string) => string): Dockerfile[] {
   const exists = (path: string) => paths.some(one => one === path || one.startsWith(`${path}/`));
   const found = paths.filter(isDockerfile).sort();
-  const short = found.map(path => nameOf(path, folder => posix.basename(folder)));
+  const short = found.map(path => nameOf(path, tellingFolder));
   const long = found.map((path, at) => (isOnce(short, at) ? short[at]! : nameOf(path, folder => folder)));
   // Two that are still alike, such as api/Dockerfile and Dockerfile.api, would push over each other.
   const names = long.map((name, at) =>
@@ -40,6 +40,11 @@ export function findDockerfiles(paths: readonly string[], read: (path: string) =
 
 const isOnce = (names: readonly string[], at: number) =>
   names.filter(name => name === names[at]).length === 1;
+
+/** The innermost folder whose name says what is built, as that of web/docker does: web. */
+function tellingFolder(folder: string): string {
+  return folder.split('/').findLast(name => !/^(docker|container|image|build)(file)?s?$/i.test(name)) ?? '';
+}
 
 /** A part of an image's name, by the grammar of github.com/distribution/reference. */
 function nameOf(path: string, shorten: (folder: string) => string): string {

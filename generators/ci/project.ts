@@ -17,6 +17,7 @@ const pipelinePath = '.gitlab-ci.yml';
  * Adds the job of a sample pipeline to that of the project in a folder, or only says what it would add.
  *
  * @param report takes what is done, in lines
+ * @returns whether it gained, or would gain, the job
  * @throws Refusal if that cannot go well: nothing is written then
  * @throws Stopped if a signal came while it wrote
  */
@@ -25,7 +26,7 @@ export async function addToProject(
   sample: Sample,
   dryRun: boolean,
   report: (line: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new Refusal(`There is no folder ${folder}: name that of the project whose pipeline gains the job.`);
   const file = join(folder, pipelinePath);
@@ -48,6 +49,7 @@ export async function addToProject(
     }
   }
   for (const note of notes) report(note);
+  return text !== pipeline.text;
 }
 
 /**

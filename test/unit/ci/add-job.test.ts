@@ -121,7 +121,7 @@ describe('the job', () => {
     expect(parallel.matrix).toEqual([
       { BUILD_CONTEXT: '.' },
       { BUILD_CONTEXT: 'api', IMAGE_PATH: '/api' },
-      { BUILD_CONTEXT: 'docker', DOCKERFILE: 'docker/web.Dockerfile', IMAGE_PATH: '/docker-web' },
+      { BUILD_CONTEXT: 'docker', DOCKERFILE: 'docker/web.Dockerfile', IMAGE_PATH: '/web' },
     ]);
     expect(variables).toMatchObject({ IMAGE_PATH: '', IMAGE: '$CI_REGISTRY_IMAGE$IMAGE_PATH' });
     expect(variables.DOCKERFILE).toBe('$BUILD_CONTEXT/Dockerfile');

@@ -67,6 +67,12 @@ describe('the build context', () => {
 });
 
 describe('names of images', () => {
+  it('are those of folders that say what is built, where that tells them apart', () => {
+    const paths = ['Dockerfile', 'docker/Dockerfile', 'docker/db.Dockerfile', 'web/docker/Dockerfile.dev'];
+    const names = find(Object.fromEntries(paths.map(path => [path, '']))).map(({ name }) => name);
+    expect(names).toEqual(['', 'docker', 'db', 'web-dev']);
+  });
+
   it('are those of folders and files, in small letters, and longer where two would be the same', () => {
     const paths = [
       'Dockerfile',
