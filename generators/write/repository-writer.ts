@@ -178,9 +178,15 @@ export class RepositoryWriter {
       exists,
     };
     const next = nextSteps(repository, after.texts, surroundings);
+    const commandOf = (step: string) => step.replace(/ {3}#.*/, '');
+    const upcoming = next.map(commandOf);
+    // What comes next anyhow, as "make up" of a runner that never was up, is said once.
+    const changed = steps.filter(step => !upcoming.includes(commandOf(step)));
     return [
       ...[...new Set(warnings)].flatMap(warning => ['', warning]),
-      ...(steps.length > 0 ? ['', 'Changed since the last time:', ...steps.map(step => `  ${step}`)] : []),
+      ...(changed.length > 0
+        ? ['', 'Changed since the last time:', ...changed.map(step => `  ${step}`)]
+        : []),
       ...(added ? ['', concurrentStep(repository.runners.length, this.#concurrent())] : []),
       ...(next.length > 0 ? ['', 'Next:', ...next.map(step => `  ${step}`)] : []),
     ];

@@ -84,6 +84,16 @@ describe('a second run', () => {
     expect(await builders({ ...further, options: { builder: 'dind' } })).toEqual(['dind']);
   });
 
+  it('names each command once, whether the runner was up before or not', async () => {
+    const commands = async (options: Record<string, string>) =>
+      (await runGenerator(folder, { options })).printed
+        .split('\n')
+        .flatMap(line => /^ {2}(make \w+)/.exec(line)?.[1] ?? []);
+    expect(await commands({ builder: 'dind' })).toEqual(['make doctor', 'make register', 'make up']);
+    put('.env', 'RUNNER_TOKEN=x\n');
+    expect(await commands({ builder: 'buildkit' })).toEqual(['make up', 'make doctor']);
+  });
+
   it('leaves away what the owner took away, and writes all where nothing is left', async () => {
     rmSync(join(folder, 'example/Dockerfile'));
     await runGenerator(folder, { options: { tags: 'new', force: true } });
