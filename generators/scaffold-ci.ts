@@ -30,7 +30,7 @@ async function decide(scaffold: Scaffold<CiName>): Promise<undefined> {
   const [runner] = plan.runners;
   const file = filesOf(plan).find(({ path }) => path === runner.pipelinePath)!;
   const sample: Sample = { text: render(file, plan), pipeline: runner.pipeline };
-  const lines = addToProject(resolve(scaffold.cwd, argument), sample, dryRun);
+  const lines = await addToProject(resolve(scaffold.cwd, argument), sample, dryRun);
   for (const line of lines) scaffold.report(line);
   if (isNew) {
     scaffold.report(

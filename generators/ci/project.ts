@@ -17,7 +17,7 @@ const pipelinePath = '.gitlab-ci.yml';
  * @returns what was done, in lines
  * @throws Refusal if that cannot go well: nothing is written then
  */
-export function addToProject(folder: string, sample: Sample, dryRun: boolean): string[] {
+export async function addToProject(folder: string, sample: Sample, dryRun: boolean): Promise<string[]> {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new Refusal(`There is no folder ${folder}: name that of the project whose pipeline gains the job.`);
   const file = join(folder, pipelinePath);
@@ -32,7 +32,7 @@ export function addToProject(folder: string, sample: Sample, dryRun: boolean): s
   if (dryRun) return [diff(pipelinePath, before, text), ...notes];
   requireWritable(file);
   requireSpace(folder, Buffer.byteLength(text));
-  writeAll(folder, [{ path: pipelinePath, before, after: text }]);
+  await writeAll(folder, [{ path: pipelinePath, before, after: text }]);
   const word = pipeline.text === '' ? 'create' : 'change';
   return [`  ${word} ${file}`, ...notes];
 }

@@ -91,7 +91,7 @@ export class RepositoryWriter {
     this.#unused = changes.flatMap(({ kind, place }) => (kind === 'unused' ? [place] : []));
     const written = changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : []));
     const store = savedText(this.folder, answers, runners, new Map(written));
-    if (!dryRun) requireWay(this.folder, changes);
+    if (!dryRun) await requireWay(this.folder, changes);
     if (!dryRun) requireRight(changes, rules);
     for (const line of summary(this.folder, changes, repository, force)) print(line);
     for (const { kind, path, place, before } of changes) {
@@ -108,7 +108,7 @@ export class RepositoryWriter {
     if (dryRun) for (const { path, before, after } of writes) print(diff(path, before, after));
     else {
       await requireConsent(changes, rules);
-      writeAll(this.folder, [...writes, ...secretsOf(additions)]);
+      await writeAll(this.folder, [...writes, ...secretsOf(additions)]);
     }
     return unresolved(changes, dryRun);
   }

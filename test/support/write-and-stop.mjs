@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module';
 const [, , module, folder, signal, step] = process.argv;
 const writes = JSON.parse(fs.readFileSync(0, 'utf8'));
 let seen = 0;
-for (const name of ['chmod', 'copyFile', 'mkdir', 'rename', 'rm', 'rmdir', 'writeFile'].map(
+for (const name of ['chmod', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(
   name => `${name}Sync`,
 )) {
   const real = fs[name];
@@ -18,5 +18,5 @@ for (const name of ['chmod', 'copyFile', 'mkdir', 'rename', 'rm', 'rmdir', 'writ
 }
 syncBuiltinESMExports();
 const { writeAll } = await import(module);
-writeAll(folder, writes);
+await writeAll(folder, writes);
 console.log(seen);

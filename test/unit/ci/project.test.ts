@@ -24,10 +24,10 @@ function projectWith(files: Readonly<Record<string, string>>): string {
 const pipelineIn = (folder: string) => parse(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8'));
 
 describe('a project on the disk', () => {
-  it('gains the job for the Dockerfiles that Git does not ignore, and says so', () => {
+  it('gains the job for the Dockerfiles that Git does not ignore, and says so', async () => {
     const files = { '.gitignore': 'out/\n', 'a/Dockerfile': '', 'b/Dockerfile': '', 'out/Dockerfile': '' };
     const folder = projectWith({ ...files, '.gitlab-ci.yml': 'test:\n  script: [x]\n' });
-    const lines = addToProject(folder, sample, false);
+    const lines = await addToProject(folder, sample, false);
     expect(Object.keys(pipelineIn(folder))).toEqual(['test', 'build-image']);
     expect(pipelineIn(folder)['build-image'].parallel.matrix).toHaveLength(2);
     expect(lines).toEqual([
@@ -36,33 +36,33 @@ describe('a project on the disk', () => {
     ]);
   });
 
-  it('gets a pipeline where it has none', () => {
+  it('gets a pipeline where it has none', async () => {
     const folder = projectWith({ Dockerfile: '' });
-    addToProject(folder, sample, false);
+    await addToProject(folder, sample, false);
     expect(Object.keys(pipelineIn(folder))).toEqual(['build-image']);
   });
 
-  it('keeps the mode of the file', () => {
+  it('keeps the mode of the file', async () => {
     const folder = projectWith({ '.gitlab-ci.yml': '' });
     chmodSync(join(folder, '.gitlab-ci.yml'), 0o640);
-    addToProject(folder, sample, false);
+    await addToProject(folder, sample, false);
     expect(statSync(join(folder, '.gitlab-ci.yml')).mode & 0o777).toBe(0o640);
   });
 
-  it('stays as it is in a dry run, which shows the lines', () => {
+  it('stays as it is in a dry run, which shows the lines', async () => {
     const folder = projectWith({ '.gitlab-ci.yml': 'a:\n  script: [x]\n...\n' });
-    const lines = addToProject(folder, sample, true);
+    const lines = await addToProject(folder, sample, true);
     expect(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8')).toBe('a:\n  script: [x]\n...\n');
     expect(lines[0]).toContain('\n+build-image:\n');
     expect(lines[0]).not.toMatch(/^-(?!--)/m);
   });
 
-  it('is looked into as far as its pipeline includes its own files, each once', () => {
+  it('is looked into as far as its pipeline includes its own files, each once', async () => {
     const folder = projectWith({
       '.gitlab-ci.yml': 'include: [{ local: /ci/a.yml }, ci/b*.yml]\n',
       'ci/a.yml': 'include: [ci/a.yml, ci/gone.yml, { template: T.yml }]\nstages: [docker]\n',
     });
-    const lines = addToProject(folder, sample, false);
+    const lines = await addToProject(folder, sample, false);
     expect(pipelineIn(folder)['build-image'].stage).toBe('docker');
     expect(lines.join('\n')).toContain('included files hold: template T.yml, ci/b*.yml, ci/gone.yml.');
   });
@@ -70,7 +70,7 @@ describe('a project on the disk', () => {
   it.each([
     ['that there is none', 'gone', 'There is no folder'],
     ['that Git does not know it', '', 'Git does not tell which files'],
-  ])('is refused in words: %s', (_, path, sentence) => {
-    expect(() => addToProject(join(temporaryFolder(), path), sample, false)).toThrow(sentence);
+  ])('is refused in words: %s', async (_, path, sentence) => {
+    await expect(addToProject(join(temporaryFolder(), path), sample, false)).rejects.toThrow(sentence);
   });
 });
