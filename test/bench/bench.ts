@@ -1,7 +1,7 @@
 /**
  * Compares, in one run: this package with create-vite, from an empty npm cache and once it is there; yo with this
  * generator, and with one that writes a single file. Then what is installed; with E2E_DOCKER_HOST a warm image build
- * against a cold one; and with E2E_ENGINES the job of each way to build.
+ * against a cold one; and with E2E_ENGINES the daily commands of a repository, and the job of each way to build.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { checkout, openFolder, packAndInstall, yoForEverybody } from '../package/support/install.ts';
 import { giveToNormalUser } from '../package/support/users.ts';
 import { builderRows } from './builders.ts';
+import { dailyRows } from './daily.ts';
 import { firstUseRows } from './first-use.ts';
 import { pipelineRows } from './pipeline.ts';
 import { sample } from './sample.ts';
@@ -32,6 +33,7 @@ try {
     ...(await warmRows()),
     ...(await yoRows()),
     ...pipelineRows(ownCommand),
+    ...(await dailyRows(ownCommand, rounds)),
     ...(await builderRows(ownCommand)),
   ];
   const machine = `${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)}`;
