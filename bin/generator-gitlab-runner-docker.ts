@@ -4,7 +4,13 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ciQuestions } from '../generators/ask/ci.ts';
-import { outliveReaders, refuseWords, sources, switches } from '../generators/ask/command-line.ts';
+import {
+  optionsElsewhere,
+  outliveReaders,
+  refuseWords,
+  sources,
+  switches,
+} from '../generators/ask/command-line.ts';
 import { refuseUnknownOptions } from '../generators/ask/options.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
 import { Refusal } from '../generators/ask/refusal.ts';
@@ -52,7 +58,8 @@ const yesNoOptions = new Set(
 /** Runs the generator without `yo`, and without Yeoman. */
 async function main(): Promise<void> {
   outliveReaders();
-  refuseUnknownOptions(words, Object.keys(options));
+  const elsewhere = optionsElsewhere(isRunner ? 'name' : isCi ? 'project' : 'directory');
+  refuseUnknownOptions(words, Object.keys(options), elsewhere);
   // As a word of its own a yes would be the directory; after = it is none that parseArgs takes.
   const args = words.map(word =>
     word.replace(/^--([^=]+)=(yes|no)$/i, (whole, name: string, said: string) =>
