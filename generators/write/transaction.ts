@@ -134,13 +134,14 @@ async function stage(root: string, staging: string, writes: readonly Write[]): P
       written.push(join(staging, name));
     };
     put(`old-${at}`, before, 0o600);
-    put(`new-${at}`, after, secret ? 0o600 : executable ? 0o777 : 0o666);
+    // One that replaces another gets its mode later.
+    put(`new-${at}`, after, secret || before !== undefined ? 0o600 : executable ? 0o777 : 0o666);
     return { path: relative(root, target), before: idOrNull(before), after: idOrNull(after) };
   });
   const journal: Journal = { pid: process.pid, moves };
   writeFileSync(written[0]!, JSON.stringify(journal));
   await flush(written);
-  // Only now, for a file that nobody may write cannot be flushed.
+  // Only now, for a file that its owner may not write cannot be flushed.
   for (const [at, { path, before }] of moves.entries()) {
     for (const name of before === null ? [] : [`old-${at}`, `new-${at}`].map(name => join(staging, name)))
       if (existsSync(name)) chmodSync(name, statSync(join(root, path)).mode & 0o7777);
