@@ -28,14 +28,24 @@ try {
   giveToNormalUser(person.home);
 
   console.log(`Running each ${rounds} times, by turns...`);
-  const rows: Row[] = [
-    ...(await firstUseRows(part('first-use'), person, rounds)),
-    ...(await warmRows()),
-    ...(await yoRows()),
-    ...pipelineRows(ownCommand),
-    ...(await dailyRows(ownCommand, rounds)),
-    ...(await builderRows(ownCommand)),
+  const rows: Row[] = [];
+  const parts = [
+    () => firstUseRows(part('first-use'), person, rounds),
+    warmRows,
+    yoRows,
+    () => pipelineRows(ownCommand),
+    () => dailyRows(ownCommand, rounds),
+    () => builderRows(ownCommand),
   ];
+  for (const measure of parts) {
+    try {
+      rows.push(...(await measure()));
+    } catch (error) {
+      // What else was measured took minutes, and is shown all the same.
+      console.error(error);
+      process.exitCode = 1;
+    }
+  }
   const machine = `${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)}`;
   console.log(`\nNode.js ${process.version}, and the one on the PATH for what is measured; ${machine}\n`);
   console.log(table(rows));
