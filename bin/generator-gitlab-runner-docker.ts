@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { ciQuestions } from '../generators/ask/ci.ts';
 import {
   namingOption,
+  optionsElsewhere,
   outliveReaders,
   refuseWords,
   sources,
@@ -55,7 +56,8 @@ const options = {
 /** Runs the generator without `yo`, and without Yeoman. */
 async function main(): Promise<void> {
   outliveReaders();
-  refuseUnknownOptions(words, Object.keys(options));
+  const elsewhere = optionsElsewhere(isRunner ? 'name' : isCi ? 'project' : 'directory');
+  refuseUnknownOptions(words, Object.keys(options), elsewhere);
   // Not strict, for its own sentences have no remedy: what is wrong is said where each option is read.
   const { values, positionals } = parseArgs({
     ...{ args: [...words], options, allowPositionals: true, allowNegative: true, strict: false },

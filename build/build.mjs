@@ -1,6 +1,6 @@
 // Bundles what is published into dist/, so that a user installs this package and no other:  npm run build
 //
-// The command is one file without Yeoman; the doors for yo share chunks with it.
+// The command is one file without Yeoman, beside which lies what few runs need; the doors for yo share chunks.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -26,6 +26,19 @@ const versionOfYeoman = {
   },
 };
 
+/** Leaves out of the command what few runs need, and takes time to read: a parser, and the prompts. */
+const loadedLate = {
+  name: 'loaded-late',
+  setup({ onResolve }) {
+    onResolve({ filter: /^yaml$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: './yaml.cjs', external: true },
+    );
+    onResolve({ filter: /^\.\/prompts\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './prompts.cjs', external: true } : undefined,
+    );
+  },
+};
+
 const options = {
   absWorkingDir: top,
   outdir: 'dist',
@@ -41,13 +54,17 @@ const options = {
 
 rmSync(`${top}dist`, { recursive: true, force: true });
 const built = await Promise.all([
-  // One CommonJS file, which Node.js loads sooner than ES modules in chunks.
+  // CommonJS, which Node.js loads sooner than ES modules in chunks.
   build({
     ...options,
-    entryPoints: ['bin/generator-gitlab-runner-docker.ts'],
+    entryPoints: {
+      'bin/generator-gitlab-runner-docker': 'bin/generator-gitlab-runner-docker.ts',
+      'bin/prompts': 'bin/prompts.ts',
+      'bin/yaml': 'yaml',
+    },
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
-    plugins: [templatesOfBuild],
+    plugins: [templatesOfBuild, loadedLate],
     define: { 'import.meta.url': 'urlOfBundle' },
     banner: { js: "const urlOfBundle = require('node:url').pathToFileURL(__filename).href;" },
   }),

@@ -18,7 +18,7 @@ ${functions.join(',\n')}
 // Values go through the functions of quoting.ts, and none through EJS's own, which is for HTML.
 const noHtml = () => { throw new Error('A template has a value by <%=.'); };
 const run = (path, data) => functions[path](data, noHtml, (other, more) => run(other.slice(1), { ...data, ...more }));
-exports.fill = (_, path, data) => run(\`\${path}.ejs\`, data);
+exports.fill = (_, path, data) => (\`\${path}.ejs\` in functions ? run(\`\${path}.ejs\`, data) : undefined);
 `;
 }
 

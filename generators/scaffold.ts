@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 import { type CommandLine, readCommandLine, type Word } from './ask/command-line.ts';
 import { type Answered, type Prompt, sentenceAgainst } from './ask/prompts.ts';
@@ -49,7 +48,8 @@ export interface Request {
 }
 
 /** Runs the doctor of that repository in this terminal. What it finds is for whoever sits there. */
-function runDoctor(folder: string): Promise<void> {
+async function runDoctor(folder: string): Promise<void> {
+  const { spawn } = await import('node:child_process');
   return new Promise(resolve => {
     const child = spawn('make', ['doctor'], { cwd: folder, stdio: 'inherit' });
     child.once('error', error => console.error(`make doctor could not be run: ${error.message}`));

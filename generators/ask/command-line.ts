@@ -1,7 +1,7 @@
 import type Generator from 'yeoman-generator';
 import { refuseUnknownOptions, switchOption, typedOption } from './options.ts';
 import { presets } from './presets.ts';
-import type { Question } from './questions.ts';
+import { type Question, questions } from './questions.ts';
 import { Refusal } from './refusal.ts';
 
 // Options of yo, of Yeoman's environment and of every generator.
@@ -34,6 +34,16 @@ const optionsBeside: Readonly<Record<Word, readonly string[]>> = {
   name: ['runner'],
   project: ['ci'],
 };
+
+/** What is said of options that are for something else than what goes with that word. */
+export function optionsElsewhere(what: Word): ReadonlyMap<string, string> {
+  if (what === 'directory') {
+    return new Map([['project', 'is for a runner that is added to a repository: see --runner in --help.']]);
+  }
+  const ofRepository = [...Object.values(questions).map(({ option }) => option), ...optionsBeside.directory];
+  const thing = what === 'name' ? 'a runner that is added to it' : "a project's pipeline";
+  return new Map(ofRepository.map(option => [option, `is for the repository, not for ${thing}.`]));
+}
 
 /** What a user asks for on the command line, where there are questions of those names. */
 export interface CommandLine<Name extends string> {
@@ -72,12 +82,13 @@ export function readCommandLine<Name extends string>(
   options: Readonly<Record<string, unknown>>,
   words: readonly string[],
 ): CommandLine<Name> {
-  refuseUnknownOptions(words, [
+  const known = [
     ...yeomanOptions,
     ...Object.keys(switches),
     ...optionsBeside[what],
     ...namesOf(asked).map(name => asked[name].option),
-  ]);
+  ];
+  refuseUnknownOptions(words, known, optionsElsewhere(what));
   const isOn = (option: string, camelCase: string = option) =>
     namingOption(option, () => switchOption(option, options[option] ?? options[camelCase] ?? false, words));
   const source = (option: string) =>

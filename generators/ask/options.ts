@@ -63,9 +63,14 @@ const isOption = /^-(?![\d.]|$)/;
 
 /**
  * @param known option names without dashes
- * @throws Refusal that names the first option on the command line that nobody knows, and the one that was meant
+ * @param elsewhere what is said of options that are known, but not for this
+ * @throws Refusal that names the first option on the command line that is not to be used, and the one that was meant
  */
-export function refuseUnknownOptions(words: readonly string[], known: readonly string[]): void {
+export function refuseUnknownOptions(
+  words: readonly string[],
+  known: readonly string[],
+  elsewhere: ReadonlyMap<string, string> = new Map(),
+): void {
   for (const word of words) {
     if (word === '--') return;
     // A number such as -1 is a value.
@@ -73,6 +78,8 @@ export function refuseUnknownOptions(words: readonly string[], known: readonly s
     if (/^--no-[^=]+=/.test(word) && known.includes(name))
       throw new Refusal(`--no-${name} takes no value: write --${name} or --no-${name}.`);
     if (name === '' || known.includes(name) || word === '-h') continue;
+    const where = elsewhere.get(name);
+    if (where !== undefined) throw new Refusal(`--${name} ${where}`);
     const closest = closestTo(name, known);
     const hint = closest ? `; did you mean --${closest}?` : '.';
     throw new Refusal(`There is no option ${dashes.slice(0, 2)}${name}${hint} See --help for all of them.`);

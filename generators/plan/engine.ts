@@ -1,4 +1,6 @@
-import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
 /** The image of a Docker Engine that jobs build with, in a container. */
 export const engineImage = 'docker:29.10.0-dind';
@@ -16,11 +18,75 @@ export interface Engine {
  * The range of API versions is read from the engine and never guessed from its version: Engine 29.0
  * raised its minimum to 1.44 and 29.3 lowered it to 1.40 again (moby/moby#51186, #52067), and both can be
  * configured.
+ *
+ * The engine itself is asked where it is known where it listens: the program docker takes several times as long, and
+ * is asked where only that knows, as with a context, or an engine on another host.
  */
-export function lookAtEngine(): Promise<Engine | undefined> {
+export async function lookAtEngine(): Promise<Engine | undefined> {
+  const socket = localSocket();
+  if (socket === undefined) return askProgram();
+  return existsSync(socket) ? askSocket(socket) : undefined;
+}
+
+/**
+ * The socket that docker would use; undefined where it is another way that docker goes.
+ *
+ * DOCKER_HOST counts before DOCKER_CONTEXT, and that before the context of `docker context use`:
+ * https://docs.docker.com/engine/manage-resources/contexts/
+ */
+function localSocket(): string | undefined {
+  const { DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG = join(homedir(), '.docker') } = process.env;
+  if (DOCKER_HOST) return /^unix:\/\/(\/.*)$/.exec(DOCKER_HOST)?.[1];
+  if (process.platform === 'win32') return undefined;
+  const context = DOCKER_CONTEXT || currentContext(join(DOCKER_CONFIG, 'config.json'));
+  return context === 'default' ? '/var/run/docker.sock' : undefined;
+}
+
+function currentContext(file: string): string | undefined {
+  try {
+    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).currentContext || 'default' : 'default';
+  } catch {
+    // docker says what is wrong with it.
+    return undefined;
+  }
+}
+
+/** Milliseconds in which an engine answers, or is taken for none. */
+const patience = 2000;
+
+async function askSocket(socketPath: string): Promise<Engine | undefined> {
+  const { get } = await import('node:http');
+  return new Promise(resolve => {
+    const none = () => resolve(undefined);
+    const signal = AbortSignal.timeout(patience);
+    // https://docs.docker.com/reference/api/engine/version/v1.51/#tag/System/operation/SystemVersion
+    const request = get({ socketPath, path: '/version', signal }, response => {
+      let text = '';
+      response.setEncoding('utf8').on('data', part => {
+        text += part;
+      });
+      response
+        .on('error', none)
+        .on('end', () => resolve(response.statusCode === 200 ? engineIn(text) : undefined));
+    });
+    request.on('error', none);
+  });
+}
+
+function engineIn(text: string): Engine | undefined {
+  try {
+    const { Version: version, ApiVersion: apiVersion, MinAPIVersion: minApiVersion } = JSON.parse(text);
+    return version && apiVersion && minApiVersion ? { version, apiVersion, minApiVersion } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function askProgram(): Promise<Engine | undefined> {
+  const { execFile } = await import('node:child_process');
   return new Promise(resolve => {
     const format = '{{.Server.Version}} {{.Server.APIVersion}} {{.Server.MinAPIVersion}}';
-    execFile('docker', ['version', '--format', format], { timeout: 2000 }, (error, stdout) => {
+    execFile('docker', ['version', '--format', format], { timeout: patience }, (error, stdout) => {
       const [version, apiVersion, minApiVersion] = stdout.trim().split(' ');
       resolve(
         error || !version || !apiVersion || !minApiVersion

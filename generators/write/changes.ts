@@ -1,6 +1,5 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
 import { blobId } from './git.ts';
@@ -226,7 +225,7 @@ export const isWritten = ({ before, text }: Change): boolean => before !== text;
  * Checks, before the first file is written, that all can be.
  * @throws Refusal that says what is in the way
  */
-export function requireWay(folder: string, changes: readonly Change[]): void {
+export async function requireWay(folder: string, changes: readonly Change[]): Promise<void> {
   const written = changes.filter(isWritten);
   for (const { place } of written) requireWritable(join(folder, place));
   const oneBlockMore = 4096;
@@ -237,9 +236,14 @@ export function requireWay(folder: string, changes: readonly Change[]): void {
     folder,
     sizes.reduce((sum, size) => sum + size + oneBlockMore, 0),
   );
-  const config = written.find(({ path, conflicts }) => path === configPath && conflicts.length === 0);
+  const isMixed = ({ kind, conflicts }: Change) =>
+    ['merge', 'conflict'].includes(kind) && conflicts.length === 0;
+  const config = written.find(change => change.path === configPath && isMixed(change));
+  if (!config) return;
+  // What the templates alone give needs no look at it.
+  const { parse } = await import('smol-toml');
   try {
-    parse(config?.text ?? '');
+    parse(config.text ?? '');
   } catch (error) {
     throw new Refusal(
       `${configPath} would be no TOML with your changes and the new ones (${reasonOfParser(error)}): nothing was written. Mend it and run again.`,

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 
 /** What Git calls a file of these bytes: its blob id (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). */
@@ -25,6 +24,8 @@ export function uncommitted(folder: string): string[] {
 }
 
 function git(folder: string, ...words: string[]): string | undefined {
+  // Loaded here, for it takes milliseconds, and a new repository asks nothing of Git.
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
   const { status, stdout } = spawnSync('git', words, {
     cwd: folder,
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { RunnerRepository } from '../plan/plan.ts';
@@ -22,10 +22,8 @@ export function render(
   { path, template = path, runner }: RepositoryFile,
   repository: RunnerRepository,
 ): string {
-  const filename = join(templates, `${template}.ejs`);
-  if (!existsSync(filename)) return readFileSync(join(templates, template), 'utf8');
   const ofRunner = runner && { image: runner.executor.image, tags: runner.tags, pipeline: runner.pipeline };
   const paths = filesOf(repository).map(({ path }) => path);
   const data = { ...quoting, ...repository, paths, ...ofRunner };
-  return fill(templates, template, data);
+  return fill(templates, template, data) ?? readFileSync(join(templates, template), 'utf8');
 }

@@ -94,7 +94,7 @@ export class RepositoryWriter {
     this.#unused = changes.flatMap(({ kind, place }) => (kind === 'unused' ? [place] : []));
     const written = changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : []));
     const store = savedText(this.folder, answers, runners, new Map(written));
-    if (!dryRun) requireWay(this.folder, changes);
+    if (!dryRun) await requireWay(this.folder, changes);
     if (!dryRun) requireRight(changes, rules);
     const repositories = { before: this.#before?.repository, after: repository };
     for (const line of summary(this.folder, changes, repositories, rules)) print(line);

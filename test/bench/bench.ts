@@ -1,7 +1,7 @@
 /**
  * Compares, in one run: this package with create-vite, from an empty npm cache and once it is there; yo with this
  * generator, and with one that writes a single file. Then what is installed; with E2E_DOCKER_HOST a warm image build
- * against a cold one; and with E2E_ENGINES the job of each way to build.
+ * against a cold one; and with E2E_ENGINES the daily commands of a repository, and the job of each way to build.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { checkout, openFolder, packAndInstall, yoForEverybody } from '../package/support/install.ts';
 import { giveToNormalUser } from '../package/support/users.ts';
 import { builderRows } from './builders.ts';
+import { dailyRows } from './daily.ts';
 import { firstUseRows } from './first-use.ts';
 import { pipelineRows } from './pipeline.ts';
 import { sample } from './sample.ts';
@@ -27,13 +28,24 @@ try {
   giveToNormalUser(person.home);
 
   console.log(`Running each ${rounds} times, by turns...`);
-  const rows: Row[] = [
-    ...(await firstUseRows(part('first-use'), person, rounds)),
-    ...(await warmRows()),
-    ...(await yoRows()),
-    ...pipelineRows(ownCommand),
-    ...(await builderRows(ownCommand)),
+  const rows: Row[] = [];
+  const parts = [
+    () => firstUseRows(part('first-use'), person, rounds),
+    warmRows,
+    yoRows,
+    () => pipelineRows(ownCommand),
+    () => dailyRows(ownCommand, rounds),
+    () => builderRows(ownCommand),
   ];
+  for (const measure of parts) {
+    try {
+      rows.push(...(await measure()));
+    } catch (error) {
+      // What else was measured took minutes, and is shown all the same.
+      console.error(error);
+      process.exitCode = 1;
+    }
+  }
   const machine = `${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)}`;
   console.log(`\nNode.js ${process.version}, and the one on the PATH for what is measured; ${machine}\n`);
   console.log(table(rows));

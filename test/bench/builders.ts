@@ -84,19 +84,22 @@ export async function builderRows(command: string): Promise<Row[]> {
       Array.isArray(value) ? value : value === undefined ? [] : [String(value)];
     const network = `${basename(folder)}-bench`;
     const joined = entry('network_mode') ?? network;
-    const mounts = executor.volumes.map(volume =>
-      volume.includes(':') ? volume : `${basename(folder)}-slot:${volume}`,
-    );
+    const certificates = '/etc/gitlab-runner/certs';
+    // The authorities are those of the folder here, and not those that a service copies for jobs.
+    const mounts = [
+      ...executor.volumes.filter(volume => !volume.includes(`:${certificates}`)),
+      `${folder}/config/certs:${certificates}:ro`,
+    ].map(volume => (volume.includes(':') ? volume : `${basename(folder)}-slot:${volume}`));
     const common = [
-      ...[...mounts, `${folder}/config/certs/ca.crt:/etc/gitlab-runner/certs/ca.crt:ro`].flatMap(one => [
-        '--volume',
-        one,
-      ]),
+      ...mounts.flatMap(one => ['--volume', one]),
       ...Object.entries(variables).flatMap(([key, value]) => [
         '--env',
         `${key}=${String(value).replace('$CI_PROJECT_PATH', 'app')}`,
       ]),
-      ...config.runner.flatMap(({ value }) => list(value)).flatMap(one => ['--env', one]),
+      ...config.runner
+        .filter(({ key }) => key === 'environment')
+        .flatMap(({ value }) => list(value))
+        .flatMap(one => ['--env', one]),
     ];
     const job = (commit: string): number => {
       const started = performance.now();
@@ -121,9 +124,11 @@ export async function builderRows(command: string): Promise<Row[]> {
       const own = {
         REGISTRY_USER: modern!.user,
         REGISTRY_PASSWORD: modern!.password,
+        CI_JOB_ID: '1',
         CI_COMMIT_SHA: commit,
         CI_COMMIT_REF_SLUG: 'main',
         BUILD_CONTEXT: '/app',
+        DOCKERFILE: '/app/Dockerfile',
       };
       const more = [
         ...Object.entries(own).flatMap(([key, value]) => ['--env', `${key}=${value}`]),

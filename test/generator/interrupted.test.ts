@@ -26,9 +26,9 @@ const writes: Write[] = [...new Set([...Object.keys(before), ...Object.keys(afte
   .map(path => ({ path, before: before[path], after: after[path] }))
   .filter(({ before, after }) => before !== after);
 
-function oldRepository(): string {
+async function oldRepository(): Promise<string> {
   const folder = temporaryFolder();
-  writeAll(
+  await writeAll(
     folder,
     Object.entries(before).map(([path, after]) => ({ path, before: undefined, after })),
   );
@@ -41,17 +41,17 @@ function stop(folder: string, signal: string, step: number) {
   return spawnSync(process.execPath, words, { input: JSON.stringify(writes), encoding: 'utf8' });
 }
 
-const steps = Number(stop(oldRepository(), 'SIGKILL', 0).stdout);
+const steps = Number(stop(await oldRepository(), 'SIGKILL', 0).stdout);
 
-it('a process that nobody stops writes all of it', () => {
-  const folder = oldRepository();
+it('a process that nobody stops writes all of it', async () => {
+  const folder = await oldRepository();
   expect(stop(folder, 'SIGKILL', 0)).toMatchObject({ status: 0, stderr: '' });
   expect(textsBelow(folder)).toEqual(after);
   expect(steps).toBeGreaterThan(2 * writes.length);
 });
 
-describe('kill -9', () => {
-  const template = oldRepository();
+describe('kill -9', async () => {
+  const template = await oldRepository();
 
   it.each(Array.from({ length: steps }, (_, at) => at + 1))(
     'leaves no file half written, and the next run finds all old or all new: before step %i',
@@ -70,7 +70,7 @@ describe('kill -9', () => {
 
 describe('the next run of the generator', () => {
   it('first ends what was interrupted, and says so; a dry run only says so', async () => {
-    const folder = oldRepository();
+    const folder = await oldRepository();
     expect(stop(folder, 'SIGKILL', steps - writes.length).signal).toBe('SIGKILL');
     const left = textsBelow(folder);
     expect((await runGenerator(folder, { options: { 'dry-run': true } })).refusal).toMatch(
@@ -86,13 +86,16 @@ describe('the next run of the generator', () => {
 });
 
 describe('Ctrl-C, and a terminal that goes away', () => {
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('waits for the end of what is begun, at any step: %s', signal => {
-    for (let step = 1; step <= steps; step += 7) {
-      const folder = oldRepository();
-      expect(stop(folder, signal, step)).toMatchObject({ status: 0, signal: null, stdout: `${signal}\n` });
-      expect(textsBelow(folder)).toEqual(after);
-    }
-  });
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'])(
+    'waits for the end of what is begun, at any step: %s',
+    async signal => {
+      for (let step = 1; step <= steps; step += 7) {
+        const folder = await oldRepository();
+        expect(stop(folder, signal, step)).toMatchObject({ status: 0, signal: null, stdout: `${signal}\n` });
+        expect(textsBelow(folder)).toEqual(after);
+      }
+    },
+  );
 });
 
 /** Bytes of a page of memory, by which a tmpfs counts. */
@@ -108,13 +111,13 @@ describe.skipIf(!needs(hasDisk, 'root, who may mount a tmpfs'))('a full disk', (
   beforeAll(() => void mount('-o', `size=${200 * page}`));
   afterAll(() => void unmount());
 
-  it('leaves all as it was, however much of it fits, and says so; with a page more all is written', () => {
+  it('leaves all as it was, however much of it fits, and says so; with a page more all is written', async () => {
     const filler = join(disk, 'filler');
     const folder = join(disk, 'my-runner');
     let refused = 0;
     for (let free = 0; ; free += 1) {
       for (const path of [filler, folder]) rmSync(path, { recursive: true, force: true });
-      writeAll(
+      await writeAll(
         folder,
         Object.entries(before).map(([path, after]) => ({ path, before: undefined, after })),
       );
@@ -122,7 +125,7 @@ describe.skipIf(!needs(hasDisk, 'root, who may mount a tmpfs'))('a full disk', (
       if (bavail > free) writeFileSync(filler, Buffer.alloc((bavail - free) * page));
       expect(statfsSync(disk).bavail).toBe(free);
       try {
-        writeAll(folder, writes);
+        await writeAll(folder, writes);
         break;
       } catch (error) {
         expect((error as Error).message).toMatch(

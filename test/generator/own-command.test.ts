@@ -99,7 +99,10 @@ describe('the own command', () => {
   it.each([
     [['--preset', 'articel'], '--preset: There is no "articel" here: choose one of article'],
     [['--answers', 'none.yml'], '--answers: none.yml cannot be read (ENOENT).'],
-    [['--runner', 'x', '--preset', 'team'], 'There is no option --preset'],
+    [
+      ['--runner', 'x', '--preset', 'team'],
+      '--preset is for the repository, not for a runner that is added to it.',
+    ],
   ])('refuses %j', async (words, sentence) => {
     const folder = newFolder();
     const { status, stderr } = await run(folder, ...words);
@@ -260,7 +263,27 @@ describe('the own command', () => {
     ['an answer that is no number', ['--concurrent', '-1'], '--concurrent: The number of concurrent jobs'],
     ['a runner and a project at once', ['--ci', 'a', '--runner', 'b'], 'Give --runner or --ci, not both.'],
     ['an older runner that is not there', ['--from', 'gone'], 'There is no '],
-    ['an older runner for a further one', ['--runner', 'a', '--from', 'b'], 'There is no option --from'],
+    [
+      'an older runner for a further one',
+      ['--runner', 'a', '--from', 'b'],
+      '--from is for the repository, not for a runner that is added to it.',
+    ],
+    [
+      'an option of the repository for a further runner',
+      ['--runner=a', '--concurrent', '3'],
+      '--concurrent is for the repository, not for a runner that is added to it.',
+    ],
+    [
+      "an option of the repository for a project's pipeline",
+      ['--ci', 'a', '--no-clean-up'],
+      "--clean-up is for the repository, not for a project's pipeline.",
+    ],
+    [
+      'an option of a further runner for the repository',
+      ['--project', '7'],
+      '--project is for a runner that is added to a repository: see --runner in --help.',
+    ],
+    ['a slip for a further runner', ['--runner', 'a', '--tgas', 'b'], 'did you mean --tags?'],
     ['an unknown short option', ['-x'], 'There is no option -x.'],
     ['a value for a switch', ['--force=maybe'], '--force: write --force or --no-force'],
     [

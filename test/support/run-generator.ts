@@ -63,6 +63,9 @@ export async function runGenerator(
     mode: 0o755,
   });
   vi.stubEnv('PATH', `${programs}:/usr/bin:/bin`);
+  // Of a context only the program knows where its engine is.
+  vi.stubEnv('DOCKER_HOST', undefined);
+  vi.stubEnv('DOCKER_CONTEXT', 'stand-in');
   const argv = process.argv.splice(2);
   // yeoman-test overwrites without asking unless it is told otherwise.
   const force = options?.force === true;

@@ -7,7 +7,7 @@ import { syncBuiltinESMExports } from 'node:module';
 const [, , module, folder, signal, step] = process.argv;
 const writes = JSON.parse(fs.readFileSync(0, 'utf8'));
 let seen = 0;
-for (const name of ['chmod', 'copyFile', 'mkdir', 'rename', 'rm', 'rmdir', 'writeFile'].map(
+for (const name of ['chmod', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(
   name => `${name}Sync`,
 )) {
   const real = fs[name];

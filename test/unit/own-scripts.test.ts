@@ -1,10 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { needs } from '../support/needs.ts';
 import { writeTexts } from '../support/own-tools.ts';
+import { isInstalled } from '../support/rendered.ts';
 
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+const busy = fileURLToPath(new URL('../../build/busy.mjs', import.meta.url));
 
 /** Runs one of the scripts of package.json as npm does, in that folder, with an npm that only says how it was called. */
 function run(script: string, folder: string): string[] {
@@ -33,7 +38,28 @@ describe.each(['setup', 'tools'])('npm run %s', name => {
 });
 
 it('npm test says in a line that it checks the sources, before it does', () => {
-  const lines = run(scripts.pretest, writeTexts({}));
+  const lines = run(scripts.pretest, writeTexts({ 'build/busy.mjs': readFileSync(busy, 'utf8') }));
   const at = lines.findIndex(line => line.includes('npm run --silent check'));
   expect(lines[at - 1]).toMatch(/^Checking .* \.\.\.$/);
+});
+
+describe('build/busy.mjs', () => {
+  const work = 'sleep 0.3; echo out; echo err >&2; exit 3';
+
+  it('says in a line what is done, hands on what that prints, and ends as it does', () => {
+    const words = [busy, 'Working ...', 'sh', '-c', work];
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+    expect([status, stdout, stderr]).toEqual([3, 'out\n', 'Working ...\nerr\n']);
+  });
+
+  const hasTerminal = isInstalled('script', '--version');
+  it.skipIf(!needs(hasTerminal, 'script, of util-linux'))('turns on a terminal until that has ended', () => {
+    const line = `'${process.execPath}' '${busy}' 'Working ...' sh -c '${work}'`;
+    const { status, stdout } = spawnSync('script', ['-qefc', line, '/dev/null'], { encoding: 'utf8' });
+    expect(status).toBe(3);
+    const [nothing, first, second, ...more] = stdout.replaceAll('\r\n', '\n').split('\r\x1b[K');
+    expect([nothing, first?.[0], second?.[0]]).toEqual(['', '|', '/']);
+    expect(first).toBe('| Working ... 0 s');
+    expect(more.at(-1)?.split('\n').sort()).toEqual(['', 'Working ...', 'err', 'out']);
+  });
 });

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settle, type Write, writeAll } from '../../generators/write/transaction.ts';
 import { run, temporaryFolder } from '../support/rendered.ts';
@@ -24,11 +24,13 @@ const disk = vi.hoisted(() => {
   };
 });
 
+/** Files that are on the disk for certain, by their names. */
+const flushed = vi.hoisted((): string[] => []);
+
 vi.mock('node:fs', async importOriginal => {
-  const original: Record<string, unknown> = await importOriginal();
-  const steps = ['chmod', 'copyFile', 'mkdir', 'rename', 'rm', 'rmdir', 'writeFile'].map(
-    name => `${name}Sync`,
-  );
+  const fs = await importOriginal<typeof import('node:fs')>();
+  const original: Record<string, unknown> = { ...fs };
+  const steps = ['chmod', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(name => `${name}Sync`);
   const counted = steps.map(name => [
     name,
     (...args: unknown[]) => {
@@ -36,7 +38,13 @@ vi.mock('node:fs', async importOriginal => {
       return (original[name] as (...args: unknown[]) => unknown)(...args);
     },
   ]);
-  return { ...original, ...Object.fromEntries(counted) };
+  const fsync = (handle: number, done: (error: Error | null) => void) => {
+    fs.fsync(handle, error => {
+      if (!error) flushed.push(basename(fs.readlinkSync(`/proc/self/fd/${handle}`)));
+      done(error);
+    });
+  };
+  return { ...original, ...Object.fromEntries(counted), fsync };
 });
 
 const original = await vi.importActual<typeof import('node:fs')>('node:fs');
@@ -71,10 +79,10 @@ beforeEach(begin);
 afterEach(() => disk.mend());
 
 /** The number of each step that such a run takes. */
-const all = (() => {
+const all = await (async () => {
   begin();
   disk.fail(0, '');
-  writeAll(folder, writes);
+  await writeAll(folder, writes);
   return Array.from({ length: disk.seen }, (_, at) => at + 1);
 })();
 
@@ -82,35 +90,35 @@ const all = (() => {
 const tidying = 4;
 
 describe('writeAll', () => {
-  it('writes, replaces and removes, with folders that come and go, and leaves nothing else behind', () => {
-    writeAll(folder, writes);
+  it('writes, replaces and removes, with folders that come and go, and leaves nothing else behind', async () => {
+    await writeAll(folder, writes);
     expect(textsBelow(folder)).toEqual(after);
     expect(names()).toEqual(namesAfter);
     expect(statSync(join(folder, 'a/b/c')).mode & 0o111).toBe(0o111 & ~process.umask());
     expect(settle(folder, true)).toBeUndefined();
   });
 
-  it('makes the folder, and none where there is nothing to write', () => {
+  it('makes the folder, and none where there is nothing to write', async () => {
     const other = join(folder, 'x/y');
-    writeAll(other, []);
+    await writeAll(other, []);
     expect(existsSync(other)).toBe(false);
-    writeAll(other, [{ path: 'a', before: undefined, after: 'new\n' }]);
+    await writeAll(other, [{ path: 'a', before: undefined, after: 'new\n' }]);
     expect(textsBelow(other)).toEqual({ a: 'new\n' });
   });
 
-  it('keeps the mode of what it replaces, and a link to it', () => {
+  it('keeps the mode of what it replaces, and a link to it', async () => {
     original.chmodSync(join(folder, 'Makefile'), 0o640);
     original.renameSync(join(folder, 'README.md'), join(folder, 'gone/README.md'));
     symlinkSync('gone/README.md', join(folder, 'README.md'));
-    writeAll(folder, writes.slice(0, 1).concat(writes.slice(-1)));
+    await writeAll(folder, writes.slice(0, 1).concat(writes.slice(-1)));
     expect(statSync(join(folder, 'Makefile')).mode & 0o777).toBe(0o640);
     expect(original.lstatSync(join(folder, 'README.md')).isSymbolicLink()).toBe(true);
     expect(readFileSync(join(folder, 'gone/README.md'), 'utf8')).toBe('new\n');
   });
 
-  it('lets only its owner read a secret, and Git take nothing of what a killed run leaves', () => {
+  it('lets only its owner read a secret, and Git take nothing of what a killed run leaves', async () => {
     const secret = { path: '.env', before: undefined, after: 'TOKEN=x\n', secret: true };
-    writeAll(folder, [secret]);
+    await writeAll(folder, [secret]);
     expect(statSync(join(folder, '.env')).mode & 0o777).toBe(0o600);
     run(folder, ['git', 'init', '--quiet']);
     const moved = { ...secret, path: 'other.env' };
@@ -118,7 +126,7 @@ describe('writeAll', () => {
     for (let step = 1; step < 20; step += 1) {
       disk.fail(step, 'killed');
       try {
-        writeAll(folder, [moved]);
+        await writeAll(folder, [moved]);
       } catch {}
       disk.mend();
       const { stdout } = run(folder, ['git', 'status', '--porcelain', '--untracked-files=all']);
@@ -128,17 +136,17 @@ describe('writeAll', () => {
     }
   });
 
-  it('never changes a file in place: who has it open reads on undisturbed', () => {
+  it('never changes a file in place: who has it open reads on undisturbed', async () => {
     original.linkSync(join(folder, 'Makefile'), join(folder, 'gone/link'));
-    writeAll(folder, writes.slice(0, 1));
+    await writeAll(folder, writes.slice(0, 1));
     expect(readFileSync(join(folder, 'gone/link'), 'utf8')).toBe('old\n');
   });
 
-  it.each(writes.map(({ path }) => path))('writes nothing where somebody wrote meanwhile: %s', path => {
+  it.each(writes.map(({ path }) => path))('writes nothing where somebody wrote meanwhile: %s', async path => {
     mkdirSync(join(folder, 'a/b'), { recursive: true });
     put(path, 'mine\n');
     const edited = textsBelow(folder);
-    expect(() => writeAll(folder, writes)).toThrow(
+    await expect(writeAll(folder, writes)).rejects.toThrow(
       `Nothing was written, for somebody changed ${path} meanwhile: run again.`,
     );
     expect(textsBelow(folder)).toEqual(edited);
@@ -146,11 +154,11 @@ describe('writeAll', () => {
 });
 
 describe('where one step fails', () => {
-  it.each(all)('all is as before, and the next run does it all: step %i', step => {
+  it.each(all)('all is as before, and the next run does it all: step %i', async step => {
     disk.fail(step, 'ENOSPC');
     let refusal = '';
     try {
-      writeAll(folder, writes);
+      await writeAll(folder, writes);
     } catch (error) {
       refusal = (error as Error).message;
     }
@@ -162,16 +170,16 @@ describe('where one step fails', () => {
     expect(textsBelow(folder)).toMatchObject(isWritten ? after : before);
     if (!isWritten) expect(names()).toEqual(namesBefore);
     settle(folder, true);
-    if (!isWritten) writeAll(folder, writes);
+    if (!isWritten) await writeAll(folder, writes);
     expect(textsBelow(folder)).toEqual(after);
   });
 });
 
 describe('where the process is killed', () => {
-  const kill = (step: number) => {
+  const kill = async (step: number) => {
     disk.fail(step, 'killed');
     try {
-      writeAll(folder, writes);
+      await writeAll(folder, writes);
     } catch {
       // A killed process says nothing.
     }
@@ -181,8 +189,8 @@ describe('where the process is killed', () => {
 
   it.each(all)(
     'the next run finds all files old or all new, and nothing else is left: before step %i',
-    step => {
-      kill(step);
+    async step => {
+      await kill(step);
       const said = settle(folder, true);
       const isNew = readFileSync(join(folder, 'Makefile'), 'utf8') === 'new\n';
       expect(textsBelow(folder)).toEqual(isNew ? after : before);
@@ -193,10 +201,10 @@ describe('where the process is killed', () => {
     },
   );
 
-  it.each(all)('what the owner edits before the next run stays: before step %i', step => {
+  it.each(all)('what the owner edits before the next run stays: before step %i', async step => {
     for (const path of ['Makefile', 'README.md', 'a/b/c', 'gone/a']) {
       begin();
-      kill(step);
+      await kill(step);
       mkdirSync(join(folder, 'a/b'), { recursive: true });
       mkdirSync(join(folder, 'gone'), { recursive: true });
       put(path, 'edited\n');
@@ -209,10 +217,10 @@ describe('where the process is killed', () => {
     }
   });
 
-  it.each(all)('the next run may be killed too, at any step: before step %i', step => {
+  it.each(all)('the next run may be killed too, at any step: before step %i', async step => {
     for (let next = 1; ; next += 1) {
       begin();
-      kill(step);
+      await kill(step);
       disk.fail(next, 'killed');
       try {
         settle(folder, true);
@@ -227,8 +235,8 @@ describe('where the process is killed', () => {
     }
   });
 
-  it('a dry run writes nothing either, and says that there is something to finish', () => {
-    kill(all.length - 6);
+  it('a dry run writes nothing either, and says that there is something to finish', async () => {
+    await kill(all.length - 6);
     const left = textsBelow(folder);
     expect(() => settle(folder, { without: '--dry-run' })).toThrow(
       /^An earlier run in .* was stopped while it wrote: run again without --dry-run/,
@@ -237,26 +245,45 @@ describe('where the process is killed', () => {
   });
 });
 
+const sealed = () => join(folder, '.gitlab-runner-docker.new');
+
+describe('where the power fails', () => {
+  it.each(all)('no folder is sealed whose texts, old and new, are not on the disk: step %i', async step => {
+    flushed.length = 0;
+    disk.fail(step, 'killed');
+    await writeAll(folder, writes).catch(() => undefined);
+    disk.mend();
+    const texts = writes.flatMap(({ before, after }, at) => [
+      ...(before === undefined ? [] : [`old-${at}`]),
+      ...(after === undefined ? [] : [`new-${at}`]),
+    ]);
+    if (existsSync(sealed())) expect(flushed.sort()).toEqual(['journal.json', ...texts].sort());
+    else expect([before, after]).toContainEqual(withoutOurs(textsBelow(folder)));
+  });
+
+  const withoutOurs = (texts: Record<string, string>) =>
+    Object.fromEntries(Object.entries(texts).filter(([name]) => !name.startsWith('.gitlab-runner-docker.')));
+});
+
 describe('two runs at once', () => {
-  const sealed = () => join(folder, '.gitlab-runner-docker.new');
   /** As a run of that process would leave the folder while it moves its files. */
   function atWork(pid: number): void {
     mkdirSync(sealed());
     writeFileSync(join(sealed(), 'journal.json'), JSON.stringify({ pid, moves: [] }));
   }
 
-  it('the second says who is at work, and writes nothing', () => {
+  it('the second says who is at work, and writes nothing', async () => {
     atWork(process.ppid);
     const why = `Another run, process ${process.ppid}, writes in ${folder} just now: nothing was written.`;
     expect(() => settle(folder, true)).toThrow(why);
-    expect(() => writeAll(folder, writes)).toThrow(why);
+    await expect(writeAll(folder, writes)).rejects.toThrow(why);
     expect(names().filter(name => !name.startsWith('.'))).toEqual(namesBefore);
   });
 
-  it('the second writes nothing either where the first is just taking its folder away', () => {
+  it('the second writes nothing either where the first is just taking its folder away', async () => {
     mkdirSync(sealed());
     writeFileSync(join(sealed(), 'old-0'), '');
-    expect(() => writeAll(folder, writes)).toThrow(
+    await expect(writeAll(folder, writes)).rejects.toThrow(
       `Another run writes in ${folder} just now: nothing was written.`,
     );
   });

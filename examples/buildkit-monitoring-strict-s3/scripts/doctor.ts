@@ -9,6 +9,7 @@ import * as runner from './runner.ts';
 import { parts } from './settings.ts';
 
 const titles = { ok: 'ok', warning: 'warning', failed: 'FAILED', unknown: 'cannot tell' };
+const onTerminal = (text: string) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K${text}`);
 
 /** What a check found; `remedy` is empty where there is nothing to do. */
 export type Finding = Record<'check' | 'detail' | 'remedy', string> & { readonly verdict: host.Verdict };
@@ -22,18 +23,18 @@ export async function* examine(table: readonly host.Check[], programs: host.Run,
       void found.push({ check: name, verdict, detail: host.mask(detail), remedy: host.mask(remedy) });
     const skip = (why: string) => missing.add(name) && note('unknown', `not looked at: ${why}`);
     const need = needs.find(one => missing.has(one));
+    onTerminal(`... checking ${name}`);
     try {
       if (need) skip(`see "${need}".`);
       else
         await Promise.race([run(programs, note), limit.then(() => Promise.reject(Error('time ran out.')))]);
     } catch (error) {
-      const { message, remedy } = error as host.Failure;
-      if (error instanceof host.Failure) note('failed', message, remedy);
-      else skip(message.split('\n')[0]!);
+      if (error instanceof host.Failure) note('failed', error.message, error.remedy);
+      else skip((error as Error).message.split('\n')[0]!);
     }
     if (found.some(({ verdict }) => verdict === 'failed')) missing.add(name);
-    // What comes later is dropped.
-    yield* [...found];
+    onTerminal('');
+    yield* [...found]; // what comes later is dropped
   }
 }
 
@@ -65,5 +66,4 @@ export async function main(words: string[] = process.argv.slice(2), seconds = 18
   process.exitCode = ok ? 0 : 1;
 }
 
-// What did not answer in time is not waited for.
-await host.start(import.meta, () => main().then(() => process.exit()));
+await host.start(import.meta, () => main().then(() => process.exit())); // what hangs is not waited for

@@ -90,6 +90,8 @@ export class Workplace {
     if (way !== ownAsRoot) giveToNormalUser(top);
     this.environment = {
       PATH: [fakeDocker(join(top, 'bin'), engine), process.env.PATH].join(delimiter),
+      // Of a context only the program knows where its engine is.
+      DOCKER_CONTEXT: 'stand-in',
       HOME: join(top, 'home'),
       LANG: 'C.UTF-8',
       NO_UPDATE_NOTIFIER: '1',

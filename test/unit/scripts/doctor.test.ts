@@ -35,6 +35,25 @@ describe('examine', () => {
     expect((await found.next()).value).toMatchObject({ check: 'two' });
   });
 
+  it('says on a terminal what it looks at, and takes that away before it is known; nothing elsewhere', async () => {
+    const { isTTY } = process.stdout;
+    const written: string[] = [];
+    vi.spyOn(process.stdout, 'write').mockImplementation(text => written.push(String(text)) > 0);
+    try {
+      process.stdout.isTTY = false;
+      await findings([check('engine', (_, note) => note('ok', 'fine'))]);
+      expect(written).toEqual([]);
+      process.stdout.isTTY = true;
+      await findings([check('engine', () => void written.push('looks')), check('compose', () => undefined)]);
+    } finally {
+      process.stdout.isTTY = isTTY;
+      vi.restoreAllMocks();
+    }
+    const shown = (text: string) => `\r\x1b[K${text}`;
+    const [engine, compose] = ['engine', 'compose'].map(name => shown(`... checking ${name}`));
+    expect(written).toEqual([engine, 'looks', shown(''), compose, shown('')]);
+  });
+
   it('leaves alone what needs a check that failed, and what needs that, and says so', async () => {
     const run = vi.fn();
     const found = await findings([

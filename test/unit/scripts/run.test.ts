@@ -177,9 +177,9 @@ describe('in a container', () => {
     expect(/^DOCKER_BUILDKIT=0$/m.test(environments)).toBe(isWithout);
   });
 
-  it('builds that image where it is not there yet', () => {
+  it('builds that image where it is not there yet, and says so before, for that takes a while', () => {
     const repository = new Repository().withNode(false).withDocker({ 'image inspect': 'No such image' });
-    repository.run(['doctor']);
+    expect(repository.run(['doctor']).stderr).toBe('Making an image with Node.js, once ...\n');
     expect(repository.docker).toContain('build --quiet --tag gitlab-runner-tools -');
     expect(repository.docker).toMatch(/gitlab-runner-tools node \S+ scripts\/doctor\.ts $/);
     expect(repository.docker).not.toContain('pull');
