@@ -47,8 +47,8 @@ export interface RunnerRecord extends RunnerAttributes {
   projectId?: number | undefined;
   groupId?: number | undefined;
   tokenExpiresAt: string | null;
-  /** The system ids of the runner managers that used the token. */
-  managers: Set<string>;
+  /** The runner managers that used the token, by their system ids, and when each did so last. */
+  managers: Map<string, string>;
   contactedAt: string | null;
   createdBy: 'api' | 'ui' | 'registration-token';
 }
@@ -60,6 +60,8 @@ export interface JobRecord {
   log: string;
   token: string;
   runnerId?: number;
+  /** Of the runner manager that took it. */
+  systemId?: string | undefined;
 }
 
 /** What GitLab says of a project's pipeline: lib/api/entities/ci/lint/result.rb and lib/gitlab/ci/lint.rb of its source. */
@@ -315,7 +317,7 @@ export class GitLabServer {
       maximumTimeout: null,
       paused: false,
       tokenExpiresAt: null,
-      managers: new Set(),
+      managers: new Map(),
       contactedAt: null,
       createdBy: 'ui',
       ...partial,
@@ -491,8 +493,9 @@ export class GitLabServer {
     const runner = [...this.runners.values()].find(one => one.token === token);
     const isExpired = runner?.tokenExpiresAt && Date.parse(runner.tokenExpiresAt) <= Date.now();
     if (!runner || isExpired) throw new Refusal(403, { message: '403 Forbidden' });
-    if (contact) runner.contactedAt = new Date().toISOString();
-    if (contact && systemId) runner.managers.add(systemId);
+    const now = new Date().toISOString();
+    if (contact) runner.contactedAt = now;
+    if (contact && systemId) runner.managers.set(systemId, now);
     return runner;
   }
 
@@ -602,9 +605,9 @@ export class GitLabServer {
 
   #showManagers(call: Call): Reply {
     this.#requireAccess(call, ['api', 'read_api', 'manage_runner']);
-    const { managers, contactedAt } = this.#findRunner(call);
-    const body = [...managers].map((system_id, index) => {
-      return { id: index + 1, system_id, version: '19.3.0', platform: 'linux', contacted_at: contactedAt };
+    const { managers } = this.#findRunner(call);
+    const body = [...managers].map(([system_id, contacted_at], index) => {
+      return { id: index + 1, system_id, version: '19.3.0', platform: 'linux', contacted_at };
     });
     return { status: 200, body };
   }
@@ -671,6 +674,7 @@ export class GitLabServer {
     if (!job || runner.paused) return { status: 204 };
     job.state = 'running';
     job.runnerId = runner.id;
+    job.systemId = call.fields.string('system_id');
     return { status: 201, body: { id: job.id, token: job.token, seconds: job.seconds } };
   }
 

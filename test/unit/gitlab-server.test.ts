@@ -328,7 +328,7 @@ describe('a runner with its own token', () => {
     const { id, token } = gitlab.addRunner();
     const { status, body } = await api('POST', 'runners/verify', { json: { token, system_id: 's_1' } });
     expect([status, body]).toEqual([200, { id, token, token_expires_at: null }]);
-    expect([...gitlab.runners.get(id)!.managers]).toEqual(['s_1']);
+    expect([...gitlab.runners.get(id)!.managers.keys()]).toEqual(['s_1']);
     expect(Date.parse(gitlab.runners.get(id)!.contactedAt!)).toBeGreaterThan(Date.now() - 10_000);
   });
 
@@ -376,9 +376,14 @@ describe('a runner with its own token', () => {
   );
 
   it('deletes one manager and stays', async () => {
-    const { id, token } = gitlab.addRunner({ managers: new Set(['s_1', 's_2']) });
+    const { id, token } = gitlab.addRunner({
+      managers: new Map([
+        ['s_1', '2026-11-28'],
+        ['s_2', '2026-11-28'],
+      ]),
+    });
     expect((await api('DELETE', 'runners/managers', { json: { token, system_id: 's_1' } })).status).toBe(204);
-    expect([...gitlab.runners.get(id)!.managers]).toEqual(['s_2']);
+    expect([...gitlab.runners.get(id)!.managers.keys()]).toEqual(['s_2']);
   });
 
   it('cannot delete a manager without a system id (400), an unknown one (404), or with a wrong token (403)', async () => {
@@ -555,7 +560,7 @@ describe('jobs', () => {
     expect([given.status, given.body]).toEqual([201, { id, token: expect.any(String), seconds: 3 }]);
     expect(gitlab.jobs.get(id)?.state).toBe('running');
     expect(runner.contactedAt).not.toBeNull();
-    expect([...runner.managers]).toEqual(['s_1']);
+    expect([...runner.managers.keys()]).toEqual(['s_1']);
     expect((await request()).status).toBe(204);
   });
 

@@ -159,7 +159,7 @@ describe('run', () => {
     });
     expect(code).toBe(0);
     expect(readFileSync(path, 'utf8')).toBe(config('', 'concurrent = 5'));
-    expect([...(gitlab.runners.values().next().value?.managers ?? [])]).toEqual(['r_AbcdefGhij12']);
+    expect([...(gitlab.runners.values().next().value?.managers.keys() ?? [])]).toEqual(['r_AbcdefGhij12']);
   });
 
   it('warns of request_concurrency 1 and of fewer places than runners, and of nothing otherwise', async () => {

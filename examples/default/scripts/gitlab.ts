@@ -1,6 +1,7 @@
 // GitLab's REST API, as far as a runner needs it: https://docs.gitlab.com/api/runners/
 
-import { type Check, env, Failure, gitlabUrl, mask, type Note } from './host.ts';
+import { readFile } from 'node:fs/promises';
+import { type Check, env, Failure, gitlabUrl, mask, type Note, root } from './host.ts';
 import { type Runner, runners } from './settings.ts';
 
 /** The body is an object or a list, empty where the answer is no JSON; the location is where a redirect leads. */
@@ -97,12 +98,12 @@ export function runnerAttributes(runner: Runner, type: unknown): Record<string, 
   return { ...attributes, ...(type === 'project_type' && { locked }) };
 }
 
-/** How GitLab has a runner otherwise than settings.ts, in words. @throws Failure if it does not show the runner */
+/** In words: how GitLab has a runner otherwise than settings.ts, and its hosts. @throws Failure if it does not show it */
 export async function compare(runner: Runner, id: string) {
   const token = env('GITLAB_ACCESS_TOKEN');
   const remedy = 'To compare them: GITLAB_ACCESS_TOKEN (scope manage_runner) in .env, make register';
   if (token === '')
-    throw new Failure('GitLab shows the tags and limits of runners only to an access token.', remedy);
+    throw new Failure('GitLab shows tags, limits and hosts of runners only to an access token.', remedy);
   const answer = await callGitLab('GET', `/runners/${id}`, { token });
   if (answer.status !== 200) throw refusal(answer, 'show the runner', remedy, 'manage_runner');
   const wanted = runnerAttributes(runner, answer.body.runner_type);
@@ -112,7 +113,11 @@ export async function compare(runner: Runner, id: string) {
     .map(key => [key, inOrder(answer.body[key]), inOrder(wanted[key])])
     .filter(([, is, to]) => is !== to)
     .map(([key, is, to]) => `${key} is ${is} in GitLab, and ${to} in settings.ts`);
-  return { differences, wanted };
+  const { body } = await callGitLab('GET', `/runners/${id}/managers`, { token });
+  const own = await readFile(new URL('config/.runner_system_id', root), 'utf8').catch(() => '');
+  const name = ({ system_id: its }: Tree) => (its === own.trim() ? `${its} (this host)` : its);
+  const hosts = (Array.isArray(body) ? body : []).map(one => `${name(one)}, last seen ${one.contacted_at}`);
+  return { differences, wanted, hosts };
 }
 
 export const checks: Check[] = [
@@ -145,15 +150,13 @@ async function checkRunner(runner: Runner, note: Note): Promise<void> {
   const expiresAt = known.expiresAt || env(`${tokenVariable}_EXPIRES`);
   const detail = `"${description}" is runner #${known.id}; its token ${expiry(expiresAt)}`;
   const isSoon = Date.parse(expiresAt) - Date.now() < 14 * 86_400_000;
-  if (isSoon) note('warning', detail, `Run: make register ARGS=--rotate${words}`);
-  else note('ok', detail);
+  note(isSoon ? 'warning' : 'ok', detail, isSoon ? `Run: make register ARGS=--rotate${words}` : '');
   try {
-    const { differences } = await compare(runner, known.id);
-    for (const difference of differences) {
-      const verdict = difference.startsWith('paused is true') ? 'failed' : 'warning';
-      note(verdict, `"${description}": ${difference}`, remedy);
-    }
+    const { differences, hosts } = await compare(runner, known.id);
+    for (const one of differences)
+      note(one.startsWith('paused is true') ? 'failed' : 'warning', `"${description}": ${one}`, remedy);
     if (differences.length === 0) note('ok', `"${description}" is in GitLab as settings.ts says`);
+    note(hosts[0] ? 'ok' : 'unknown', `hosts of "${description}": ${hosts.join('; ') || 'none is shown'}`);
   } catch (error) {
     note('unknown', (error as Failure).message, (error as Failure).remedy);
   }

@@ -165,11 +165,10 @@ async function rotate(job: Job): Promise<void> {
   const token = host.env(tokenVariable);
   const known = await gitlab.verifyRunner(token);
   if (!known) throw new Failure(`GitLab does not accept ${tokenVariable}.`, 'Run: make register');
-  const access = { token: host.env('GITLAB_ACCESS_TOKEN') };
-  const hosts = await gitlab.callGitLab('GET', `/runners/${known.id}/managers`, access);
-  console.log(`Hosts with this token: ${hosts.body.length ?? 'shown to an access token only (manage_runner)'}.
-The old token is void at once. Each host needs the new one in its .env, and a new container,
-which waits for running jobs: make up`);
+  const compared = await gitlab.compare(job.runner, known.id).catch((error: Failure) => error);
+  const hosts = compared instanceof Error ? compared.message : compared.hosts.join('\n  ');
+  console.log(`The old token is void at once, on each host that has it:\n  ${hosts || 'none is shown'}
+Each needs the new one in its .env, and a new container, which waits for running jobs: make up`);
   if (job.isDryRun) return;
   await requireYes(job.terminal, `Renew ${tokenVariable}?`);
   await obtain(job, '/runners/reset_authentication_token', { body: { token } });
@@ -182,7 +181,7 @@ async function unregister({ runner, terminal, isDryRun }: Job): Promise<void> {
   const token = host.env(tokenVariable);
   if (token === '') return console.log(`"${description}" is not registered: ${tokenVariable} is empty.`);
   if (isDryRun) return console.log(`It would delete "${description}" in GitLab, and empty ${tokenVariable}.`);
-  await requireYes(terminal, `Delete the runner "${description}" in GitLab?`);
+  await requireYes(terminal, `Delete the runner "${description}" in GitLab, for all its hosts?`);
   const answer = await gitlab.callGitLab('DELETE', '/runners', { body: { token } });
   const isGone = answer.isJson && answer.status === 403;
   if (answer.status !== 204 && !isGone)

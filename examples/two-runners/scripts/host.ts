@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
+import { hostname } from 'node:os';
 import { parseEnv, stripVTControlCharacters as strip } from 'node:util';
 
 /** The repository's folder. */
@@ -226,10 +227,12 @@ export const checks: Check[] = [
       const { Components, Version, ApiVersion, MinAPIVersion } = await requireEngine(run);
       note('ok', `${Components?.[0]?.Name} ${Version}, API ${MinAPIVersion} to ${ApiVersion}`);
       const where = ['docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'];
-      const { stdout } = await run(where);
-      const detail = `it is at ${stdout.trim()}: what docker-compose.yml mounts has to be on that host.`;
-      if (/^(ssh|tcp|https?):/.test(stdout))
-        note('warning', detail, 'Work there: docker context use default');
+      const at = (await run(where)).stdout.trim();
+      // Behind an address of this host may be anything: a tunnel, or a machine that has its files.
+      if (!/^(ssh|tcp|https?):\/\/(?!(.*@)?(localhost(:|$)|127\.|\[::1\]))/.test(at)) return;
+      const name = (await run(['docker', 'info', '--format', '{{.Name}}'])).stdout.trim();
+      const detail = `it is on ${name || 'a host'}, at ${at}: clone and work there, where ./config is mounted from.`;
+      if (name !== hostname()) note(name ? 'failed' : 'unknown', detail, 'Or: docker context use default');
     },
   },
   {

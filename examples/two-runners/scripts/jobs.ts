@@ -245,8 +245,7 @@ async function checkJob(runner: Runner, run: Run, note: Note): Promise<void> {
   const script = ['-c', `${fetchGitLab}${builder.probe}\n    exit 0`, 'probe', gitlabUrl];
   const { status, stdout, stderr } = await run(['docker', 'run', '--rm', ...options, ...script]);
   if (status === 124) return note('unknown', `${image}: its container did not end in time.`);
-  const refusal = host.lastLine(stderr);
-  if (status !== 0) return note(...judgeClient({ seen: () => refusal, image }));
+  if (status !== 0) return note(...judgeClient({ seen: () => host.lastLine(stderr), image }));
   const seen = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
   const pipeline = await pipelineOf(runner, run).catch(() => undefined);
   const jobs = pipeline?.jobs.filter(job => isFor(runner, job)) ?? [];

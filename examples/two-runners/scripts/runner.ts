@@ -62,11 +62,10 @@ async function requireFit(run: Run, image: string): Promise<string> {
   const remedy = 'Check its name in docker-compose.yml and RUNNER_IMAGE in .env, and the network.';
   if (!version) throw new Failure(`${image} cannot be run: ${lastLine(stderr)}`, remedy);
   const [major = 99, minor = 0] = version.split('.').map(Number);
+  const tooOld = `${image} is GitLab Runner ${version}; only 18.10 and later fill in variables of config.toml.`;
+  const newer = `docker pull ${image}; or, to keep it, generate this repository with --runner-image and its version.`;
   if (major * 100 + minor < 1810 && !existsSync(file('scripts/expand-config.sh')))
-    throw new Failure(
-      `${image} is GitLab Runner ${version}; only 18.10 and later fill in the variables of config/config.toml.`,
-      `docker pull ${image}; or, to keep it, generate this repository with --runner-image and its version.`,
-    );
+    throw new Failure(tooOld, newer);
   const fault = /(?:FATAL|ERROR|PANIC): *(.*)/.exec(stdout)?.[1];
   if (status === 0) return `GitLab Runner ${version} finds nothing wrong in it`;
   if (!fault || /lint not found/.test(fault)) return `GitLab Runner ${version} cannot check it`;
@@ -204,10 +203,8 @@ async function checkConfig(run: Run, note: Note): Promise<void> {
     if (!variable) note('warning', `"${name}": scripts/settings.ts does not describe it.`);
     if (!token.startsWith('$')) note('failed', `"${name}": its token is in the file, or missing.`, remedy);
   }
-  for (const { description } of runners) {
-    if (blocks.some(([name]) => name === description)) continue;
+  for (const { description } of runners.filter(one => !blocks.some(([name]) => name === one.description)))
     note('failed', `no [[runners]] has the name "${description}" of scripts/settings.ts.`, 'Make them one.');
-  }
   const image = await imageOf(run);
   const missing = await host.whyNoImage(run, image);
   if (missing) return note(...missing);
@@ -219,11 +216,10 @@ async function checkContainer(run: Run, note: Note): Promise<void> {
   const container = await containerOf(run);
   if (!container) return note('warning', 'the runner does not run.', 'Start it: make up');
   const { id, state } = container;
-  const why = 'See why: make logs';
-  if (state.Status !== 'running') return note('failed', `it is ${state.Status}.`, why);
+  if (state.Status !== 'running') return note('failed', `it is ${state.Status}.`, 'See why: make logs');
   const health = state.Health?.Status;
   if (health === 'unhealthy')
-    note('failed', 'GitLab does not know each runner of config.toml (unhealthy).', why);
+    note('failed', 'GitLab does not know each runner of config.toml (unhealthy).', 'See why: make logs');
   else note('ok', `running since ${state.StartedAt}, ${health}; jobs: ${await runningJobs(run)}`);
   const script = 'gitlab-runner --version && df -h /';
   const { status, stdout, stderr } = await run(['docker', 'exec', id, 'sh', '-c', script]);

@@ -14,7 +14,7 @@ import {
 } from '../../../templates/scripts/gitlab.ts';
 import { keepSecret } from '../../../templates/scripts/host.ts';
 import { GitLabServer } from '../../support/gitlab-server.ts';
-import { fakeNote, fakeRun } from './folder.ts';
+import { Folder, fakeNote, fakeRun } from './folder.ts';
 
 let gitlab: GitLabServer;
 
@@ -353,6 +353,7 @@ describe('the check', () => {
     expect(notes.slice(1).map(({ verdict, detail }) => [verdict, detail])).toEqual([
       ['warning', '"My Docker Runner": run_untagged is true in GitLab, and false in settings.ts'],
       ['failed', '"My Docker Runner": paused is true in GitLab, and false in settings.ts'],
+      ['unknown', 'hosts of "My Docker Runner": none is shown'],
     ]);
   });
 
@@ -362,5 +363,35 @@ describe('the check', () => {
     const values = { RUNNER_TOKEN: token, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['manage_runner']) };
     const detail = '"My Docker Runner" is in GitLab as settings.ts says';
     expect((await look('registered', values))[1]).toMatchObject({ verdict: 'ok', detail });
+  });
+
+  it('of the runner names the hosts that GitLab knows of it with their last contact, and which is this one', async () => {
+    const folder = new Folder();
+    folder.mkdir('config');
+    folder.write('config/.runner_system_id', 'r_second\n');
+    const managers = new Map([
+      ['r_first', '2026-11-27T08:00:00.000Z'],
+      ['r_second', '2026-11-28T09:30:00.000Z'],
+    ]);
+    const { token } = gitlab.addRunner({ managers });
+    const values = { RUNNER_TOKEN: token, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['manage_runner']) };
+    const first = 'r_first, last seen 2026-11-27T08:00:00.000Z';
+    const second = 'r_second (this host), last seen 2026-11-28T09:30:00.000Z';
+    expect((await look('registered', values)).at(-1)).toMatchObject({
+      verdict: 'ok',
+      detail: `hosts of "My Docker Runner": ${first}; ${second}`,
+    });
+  });
+
+  it('of the runner cannot tell of its hosts where GitLab shows the settings, but not those', async () => {
+    const { token } = gitlab.addRunner({ managers: new Map([['r_first', '2026-11-27T08:00:00.000Z']]) });
+    gitlab.failNext({ path: /managers$/ }, 404);
+    const values = { RUNNER_TOKEN: token, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['manage_runner']) };
+    const notes = await look('registered', values);
+    expect(notes.map(({ verdict }) => verdict)).toContain('warning');
+    expect(notes.at(-1)).toMatchObject({
+      verdict: 'unknown',
+      detail: expect.stringMatching(/none is shown$/),
+    });
   });
 });

@@ -450,7 +450,7 @@ describe.skipIf(!needs(hasTerminals(), 'tmux'))('in a terminal', () => {
     const command = `${node} scripts/register.ts --unregister`;
     const screen = new Screen(command, { cwd: folder.path, env: process.env });
     opened.push(screen);
-    await screen.shows(/^Delete the runner "My Docker Runner" in GitLab\? \[y\/N\] $/m);
+    await screen.shows(/^Delete the runner "My Docker Runner" in GitLab, for all its hosts\? \[y\/N\] $/m);
     screen.type('y');
     screen.press('Enter');
     await screen.shows(/ended with 0/);
@@ -469,20 +469,34 @@ describe.skipIf(!needs(hasTerminals(), 'tmux'))('in a terminal', () => {
 });
 
 describe('--rotate', () => {
-  it('says how many hosts use the token, asks, and keeps the new one with its expiry', async () => {
+  it('names the hosts that lose the token, asks, and keeps the new one with its expiry', async () => {
     await begin();
     const tokenExpiresAt = '2999-01-01T00:00:00.000Z';
-    const runner = gitlab.addRunner({ managers: new Set(['r_1', 'r_2']), tokenExpiresAt });
+    const seen = ['r_1', 'r_2'].map((id, day) => [id, `2026-11-0${day + 1}`] as const);
+    folder.mkdir('config');
+    folder.write('config/.runner_system_id', 'r_1');
+    const runner = gitlab.addRunner({ managers: new Map(seen), tokenExpiresAt });
     const { token: old } = runner;
     writeEnv({ RUNNER_TOKEN: old, GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['manage_runner']) });
     const terminal = somebody('y');
     await register(['--rotate'], terminal);
     expect(terminal.asked).toEqual([['Renew RUNNER_TOKEN? [y/N] ', false]]);
-    expect(output()).toContain('Hosts with this token: 2.');
-    expect(output()).toContain('which waits for running jobs: make up');
+    expect(output()).toContain(`The old token is void at once, on each host that has it:
+  r_1 (this host), last seen 2026-11-01
+  r_2, last seen 2026-11-02
+Each needs the new one in its .env`);
     expect(runner.token).not.toBe(old);
     expect(folder.env).toContain(`RUNNER_TOKEN=${runner.token}\n`);
     expect(folder.env).toContain(`RUNNER_TOKEN_EXPIRES=${tokenExpiresAt}\n`);
+  });
+
+  it('says that other hosts lose the token also where GitLab shows none without an access token', async () => {
+    await begin();
+    writeEnv({ RUNNER_TOKEN: gitlab.addRunner().token });
+    await register(['--rotate', '--dry-run']);
+    expect(output()).toMatch(
+      /void at once, on each host that has it:\n.*only to an access token\.\nEach needs/,
+    );
   });
 
   it('needs a yes: of somebody, or YES=1', async () => {
