@@ -50,8 +50,9 @@ export function usableRunners(
       `No runner there has the executor docker: nothing could be taken over, and nothing was written. ${all.secrets.masked(sentences)}`,
     );
   }
-  const url = taken[0]?.table.url;
-  const strangers = taken.filter(({ table }) => table.url !== url);
+  // Where a script alone knows its address, a runner is of the same GitLab as the others.
+  const url = taken.find(({ table }) => table.url !== '')?.table.url;
+  const strangers = taken.filter(({ table }) => table.url !== '' && table.url !== url);
   all.notUnderstood.push(
     ...others,
     ...strangers.map(

@@ -12,6 +12,8 @@ export interface Found {
   readonly containers: readonly Container[];
   /** Services of docker-compose.yml that are no GitLab Runner. */
   readonly services: readonly string[];
+  /** Certificates beside config.toml, which GitLab Runner trusts by their names. */
+  readonly certificates: readonly string[];
   /** Tokens that make runners, where scripts have some. */
   readonly registrationTokens: readonly string[];
   /** What could not be read, each with its file. Nothing of it is a secret. */
@@ -40,6 +42,7 @@ export function readFound(texts: ReadonlyMap<string, string>, variables: Variabl
     runners: paired.map(runner => withSettings(runner, settings, paired.length)),
     containers: parts.flatMap(part => part.containers ?? []),
     services: parts.flatMap(part => part.services ?? []),
+    certificates: [],
     registrationTokens: registered.flatMap(({ registrationToken }) => registrationToken || []),
     notUnderstood,
   };

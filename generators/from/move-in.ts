@@ -14,7 +14,7 @@ import { expand, usableRunners } from './executors.ts';
 import type { Found } from './found.ts';
 import type { FoundRunner } from './register-command.ts';
 import { isRegistrationToken, Secrets } from './secrets.ts';
-import { takeContainers, takeSurroundings } from './surroundings.ts';
+import { takeAuthority, takeContainers, takeSurroundings } from './surroundings.ts';
 
 /** An older runner as answers, and what no answer knows. */
 export interface MovedIn {
@@ -57,9 +57,13 @@ export function moveIn(found: Found, saved: SavedThere): MovedIn {
   takeSaved(saved, all);
   if (saved.answers.builder === undefined) takeContainers(found, all);
   else takeImage(found, saved, all);
+  if (saved.answers.builder === undefined && found.certificates.length > 0)
+    takeAuthority(found.certificates.join(', '), all);
   const global = takeGlobal(found.global, all);
   const usable = usableRunners(found.runners, saved.environment, all);
   const cache = sharedCache(usable, saved.answers, all);
+  const url = usable.find(({ table }) => table.url !== '')?.table.url;
+  if (url) all.take('gitlabUrl', String(url));
   const [first, ...others] = usable;
   const runners = first ? [takeFirst(first, saved, all)] : [];
   const further: Record<string, TypedRunner> = {};
@@ -70,7 +74,7 @@ export function moveIn(found: Found, saved: SavedThere): MovedIn {
     runners.push(taken);
   }
   takeBackUnfit(all);
-  if (saved.answers.builder === undefined) hint(found.runners, all);
+  if (saved.answers.builder === undefined) hint(usable, all);
   takeRegistrationTokens(found, all);
   return {
     answers: all.answers,
@@ -158,8 +162,7 @@ function takeGlobal({ concurrent, log_level, ...rest }: TomlTable, all: Collecte
 
 /** The first runner: what of it is an answer of the repository. */
 function takeFirst(runner: FoundRunner, saved: SavedThere, all: Collected): TakenRunner {
-  const { url, name } = runner.table;
-  if (url) all.take('gitlabUrl', String(url));
+  const { name } = runner.table;
   const called = name === undefined ? undefined : all.takeName(String(name));
   all.take('description', called);
   const rest = takeOwn(runner, saved.answers.builder, all);
@@ -275,6 +278,12 @@ function hint(runners: readonly FoundRunner[], all: Collected): void {
     all.hints.push(
       'Jobs may run for longer than an hour: let stop_grace_period in docker-compose.yml be as long.',
     );
+  const files = JSON.stringify(runners.map(({ table: { 'tls-ca-file': _, ...table } }) => table)).matchAll(
+    /"\/etc\/gitlab-runner\/([^":]+)"/g,
+  );
+  const names = [...new Set([...files].map(([, name = '']) => name))].join(', ');
+  if (names !== '')
+    all.hints.push(`Copy to config/ what config.toml names, and keep keys out of Git: ${names}.`);
   if (runners.some(({ table }) => /"([a-z]:\\|\\\\\\\\|\/\/\.\/pipe)/i.test(JSON.stringify(table))))
     all.hints.push(
       'Paths of Windows are as they were, and mean nothing on Linux: change them in config/config.toml.',

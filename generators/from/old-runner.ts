@@ -8,13 +8,12 @@ import { render } from '../write/render.ts';
 import type { Additions } from '../write/repository-writer.ts';
 import { loadAnswers } from '../write/saved-answers.ts';
 import { carryOver, runnerOf } from './carry.ts';
-import { configOfContainer } from './container.ts';
 import { environmentLine, readEnvironment } from './environment-file.ts';
-import { type Found, isKubernetes, overrides, readFound } from './found.ts';
+import { isKubernetes, overrides } from './found.ts';
+import { readWithMounts } from './mounted-config.ts';
 import { type MovedIn, moveIn } from './move-in.ts';
 import { report } from './report.ts';
 import { literal } from './secrets.ts';
-import type { Variables } from './shell.ts';
 
 /** Where the files of a runner are, in its folder. */
 const places = [
@@ -44,7 +43,11 @@ export function readOldRunner(path: string): OldRunner {
   const environment =
     isFolder || /\.ya?ml$/.test(path) ? readEnvironment(readText(join(folder, '.env')) ?? '') : {};
   const { answers, runners, gone } = isFolder ? loadAnswers(folder) : { answers: {}, runners: {}, gone: [] };
-  const { found, hints } = readWithMounts(folder, texts, environment);
+  const { found, hints } = readWithMounts(folder, texts, {
+    PWD: resolve(folder),
+    HOME: homedir(),
+    ...environment,
+  });
   if (found.runners.length + found.containers.length === 0 && Object.keys(answers).length === 0)
     throw nothingIn(path, isFolder, names);
   const moved = moveIn(found, { answers, runners, gone, environment });
@@ -55,53 +58,10 @@ export function readOldRunner(path: string): OldRunner {
   };
 }
 
-/** The files, and the config.toml that a container of theirs mounts from elsewhere; and what is to be said of that. */
-function readWithMounts(
-  folder: string,
-  texts: ReadonlyMap<string, string>,
-  environment: Variables,
-): { found: Found; hints: string[] } {
-  const variables = { PWD: resolve(folder), HOME: homedir(), ...environment };
-  const found = readFound(texts, variables);
-  const [mount] = found.containers.flatMap(container => configOfContainer(container) ?? []);
-  const hasConfig = [...texts.keys()].some(name => name.endsWith('.toml'));
-  if (mount === undefined || hasConfig) return { found, hints: [] };
-  if (mount.volume !== undefined) {
-    const copy = `docker cp ${mount.container}:/etc/gitlab-runner/config.toml .`;
-    return {
-      found,
-      hints: [
-        `Its config.toml is in the volume ${mount.volume} and was not read: run "${copy}" beside what you named, and name their folder.`,
-      ],
-    };
-  }
-  const file = resolve(folder, mount.file.replace(/^~(?=\/)/, homedir()));
-  const [text, why] = textOrReason(file);
-  if (text === undefined)
-    return {
-      found,
-      hints: [
-        `Its config.toml, ${file}, ${why}: so it was not read: put a copy beside what you named, and name their folder.`,
-      ],
-    };
-  return {
-    found: readFound(new Map([...texts, [file, text]]), variables),
-    hints: [`Its config.toml was read too: ${file}.`],
-  };
-}
-
 /** Whether Compose or a script puts that variable in somewhere: what it says is dealt with there. */
 function isNamedIn(texts: ReadonlyMap<string, string>, name: string): boolean {
   const its = new RegExp(`\\$\\{?${literal(name)}\\b`);
   return [...texts].some(([path, text]) => !path.endsWith('.ts') && its.test(text));
-}
-
-function textOrReason(file: string): [text: string | undefined, why: string] {
-  try {
-    return [readText(file), 'is not on this machine'];
-  } catch {
-    return [undefined, 'cannot be read'];
-  }
 }
 
 /** Why a path holds no runner. */

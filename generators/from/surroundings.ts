@@ -60,7 +60,8 @@ function takeVariables(container: Container, all: Collected): void {
   if (names.length > 0) all.notUnderstood.push(`variables of the container: ${names.join(', ')}`);
 }
 
-function takeAuthority(what: string, all: Collected): void {
+/** The certificate of a private authority is to be copied by hand. @param what where it was, in words */
+export function takeAuthority(what: string, all: Collected): void {
   all.answers.privateCa = 'yes';
   all.hints.push(`Copy the certificate of your authority to config/certs/ca.crt: it was ${what}.`);
 }
