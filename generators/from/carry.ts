@@ -37,10 +37,16 @@ export interface Difference {
 }
 
 /** Lists to which the new repository adds, and takes nothing from. */
-const unions = ['security_opt', 'cap_drop', 'cap_add', 'extra_hosts', 'environment'];
+const unions = [
+  'security_opt',
+  'cap_drop',
+  'cap_add',
+  'extra_hosts',
+  'environment',
+  'allowed_privileged_services',
+];
 /** What the builder, or the way to the keys of the cache, decides. */
-const decided =
-  /^(network_mode|services_privileged|allowed_privileged_services|disable_cache|Type|AuthenticationType)$/;
+const decided = /^(network_mode|services_privileged|disable_cache|Type|AuthenticationType)$/;
 /** What `gitlab-runner register` writes though it means what is so without it. */
 const idle =
   /^(check_interval|shutdown_timeout|tls_verify|privileged|disable_entrypoint_overwrite|oom_kill_disable|disable_cache|shm_size|network_mtu|limit|MaxUploadedArchiveSize|connection_max_age)$/;
@@ -131,16 +137,15 @@ function carryCache(
   };
 }
 
-/** Jobs that build by an engine of their own, or by none, need no privileges; with the socket they have all of them anyway. */
-function withoutPrivileges(
-  { privileged, ...keys }: TomlTable,
-  { builder }: Runner,
-  differences: Difference[],
-): TomlTable {
-  if (privileged === undefined || builder === 'socket')
-    return privileged === undefined ? keys : { privileged, ...keys };
-  if (privileged === true) differences.push({ key: 'privileged', why: 'decided' });
-  return keys;
+/**
+ * Jobs that build by an engine of their own, or by none, need no privileges, and neither do services but such an engine; with
+ * the socket they have all of them anyway.
+ */
+function withoutPrivileges(keys: TomlTable, { builder }: Runner, differences: Difference[]): TomlTable {
+  if (builder === 'socket') return keys;
+  const left = builder === 'dind' ? ['privileged'] : ['privileged', 'services_privileged'];
+  for (const key of left) if (keys[key] === true) differences.push({ key, why: 'decided' });
+  return Object.fromEntries(Object.entries(keys).filter(([key]) => !left.includes(key)));
 }
 
 /** The generated entries with the older ones among them. */
@@ -160,8 +165,9 @@ function mergeEntries(
       entries.push({ key, value, ...(isFirst ? { why: fromHereOn, isApart: true } : { why: [] }) });
     } else if (decided.test(key)) differences.push({ key, why: 'decided' });
     else if (unions.includes(key)) {
-      entries[at] = { ...mine, value: union(value, mine.value) };
-      differences.push({ key, why: 'new' });
+      const all = union(value, mine.value);
+      entries[at] = { ...mine, value: all };
+      if (all.length > union(value, []).length) differences.push({ key, why: 'new' });
     } else entries[at] = { key, value, why: asBefore };
   }
   return entries;
@@ -175,14 +181,17 @@ function mergeVolumes(
   older: readonly string[],
   differences: Difference[],
 ): string[] {
-  const others = older.filter(volume => !executor.volumes.includes(volume));
+  // That of Podman is elsewhere on the host.
+  const sockets = builder === 'socket' ? older.filter(isSocket) : [];
+  const needed = [...sockets, ...executor.volumes.filter(one => sockets.length === 0 || !isSocket(one))];
+  const others = older.filter(volume => !needed.includes(volume));
   const isOfBuilder = (volume: string) =>
     isSocket(volume) || /(^|:)\/certs(\/client)?(:|$)/.test(volume) || volume === '/cache';
-  if (others.some(volume => isOfBuilder(volume) && !(isSocket(volume) && builder === 'socket')))
+  if (others.some(isOfBuilder))
     differences.push({ key: 'volumes (those that other ways to build need)', why: 'decided' });
-  const added = executor.volumes.filter(volume => !older.includes(volume));
+  const added = needed.filter(volume => !older.includes(volume));
   if (added.length > 0) differences.push({ key: `volumes (${added.map(targetOf).join(', ')})`, why: 'new' });
-  return [...executor.volumes, ...others.filter(volume => !isOfBuilder(volume))];
+  return [...needed, ...others.filter(volume => !isOfBuilder(volume))];
 }
 
 /** Where a job has a mount. */

@@ -46,41 +46,42 @@ function counted(runners: number, tokens: number): string {
   return `${runners} [[runners]], ${tokens} with a token, which goes to .env (0600).`;
 }
 
-/** What jobs and services may not do any more. */
+/** What is privileged in a [runners.docker]: jobs, and their services, all or those of some images. */
+interface Privileges {
+  readonly privileged?: unknown;
+  readonly services_privileged?: unknown;
+  readonly allowed_privileged_services?: unknown;
+}
+
+/** What jobs and services may not do any more, or may do from now on. */
 function privileges({ carried }: MovedIn, repository: RunnerRepository): string[] {
   return repository.runners.flatMap(runner => {
-    const { docker = {} } = (runnerOf(repository, runner, carried.runners)?.table ?? {}) as {
-      docker?: {
-        privileged?: boolean;
-        services_privileged?: boolean;
-        allowed_privileged_services?: string[];
-      };
-    };
-    const its = (key: string) => runner.config.docker.find(entry => entry.key === key)?.value;
-    const [allowed] = [its('allowed_privileged_services') ?? []].flat().map(String);
-    const lostOwn = docker.privileged === true && its('privileged') !== true;
-    const wereFree = docker.services_privileged ?? docker.privileged;
-    const lostServices = wereFree === true && String(docker.allowed_privileged_services) !== allowed;
+    const found = runnerOf(repository, runner, carried.runners);
+    const now = Object.fromEntries(runner.config.docker.map(({ key, value }) => [key, value]));
     const who = repository.runners.length > 1 ? ` of ${runner.description}` : '';
-    return [
-      ...(lostOwn
-        ? [
-            `Jobs${who} are not privileged any more. Where one needs that, write "privileged = true" into [runners.docker].`,
-          ]
-        : []),
-      ...(lostServices && allowed !== undefined
-        ? [
-            `Of services${who} only ${allowed} is privileged: add those of your pipelines to allowed_privileged_services.`,
-          ]
-        : []),
-      ...(lostServices &&
-      allowed === undefined &&
-      its('services_privileged') !== true &&
-      its('privileged') !== true
-        ? [`Services${who} are not privileged any more.`]
-        : []),
-    ];
+    return found ? changeOfPrivileges((found.table.docker ?? {}) as Privileges, now, who) : [];
   });
+}
+
+function changeOfPrivileges(before: Privileges, now: Privileges, who: string): string[] {
+  const areServices = ({ privileged, services_privileged = privileged }: Privileges) =>
+    services_privileged === true;
+  const [allowed, allowedBefore] = [now, before].map(({ allowed_privileged_services: images }) =>
+    images === undefined ? undefined : [images].flat().join(', '),
+  );
+  const lines: string[] = [];
+  if (before.privileged === true && now.privileged !== true)
+    lines.push(
+      `Jobs${who} are not privileged any more. Where one needs that, write "privileged = true" into [runners.docker].`,
+    );
+  if (areServices(before) && !areServices(now)) lines.push(`Services${who} are not privileged any more.`);
+  if (areServices(before) && areServices(now) && allowed !== undefined && allowedBefore === undefined)
+    lines.push(
+      `Of services${who} only ${allowed} is privileged: add those of your pipelines to allowed_privileged_services.`,
+    );
+  if (!areServices(before) && areServices(now))
+    lines.push(`Services${who} of the image ${allowed} are privileged now.`);
+  return lines;
 }
 
 /** Where nothing said where GitLab is. */

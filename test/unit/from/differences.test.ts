@@ -50,6 +50,37 @@ describe('what a job may do, where that changes', () => {
     expect(said).toContain('Of services of two only docker:');
   });
 
+  it('is said of services that had privileges, and of those that have them now', () => {
+    const docker = 'services_privileged = true\nvolumes = ["/cache"]';
+    const lost = movedIn({ 'config.toml': runner('one', { docker }) }, { builder: 'buildkit' });
+    expect(lost.runners[0]!.docker).not.toHaveProperty('services_privileged');
+    expect(lost.said).toContain('Services are not privileged any more.');
+    const gained = movedIn(
+      { 'config.toml': runner('one', { docker: 'privileged = false' }) },
+      { builder: 'dind' },
+    );
+    expect(gained.said).toMatch(/Services of the image docker:\S+-dind are privileged now\./);
+  });
+
+  it('is what it was where images of services were named: they stay beside that of the builder', () => {
+    const docker =
+      'services_privileged = true\nallowed_privileged_services = ["docker:24-dind"]\nvolumes = ["/cache"]';
+    const { said, runners } = movedIn({ 'config.toml': runner('one', { docker }) });
+    const allowed = runners[0]!.docker.allowed_privileged_services as string[];
+    expect(allowed).toHaveLength(2);
+    expect(allowed).toContain('docker:24-dind');
+    expect(said).not.toMatch(/privileged any more|Of services/);
+  });
+
+  it('is the engine that the socket is of: that of Podman stays', () => {
+    const podman = '/run/podman/podman.sock:/var/run/docker.sock';
+    const { runners, said } = movedIn({
+      'config.toml': runner('one', { docker: `volumes = ["${podman}", "/cache"]` }),
+    });
+    expect(runners[0]!.docker.volumes).toEqual([podman, '/cache']);
+    expect(said).not.toContain('volumes');
+  });
+
   it('is not said where it does not: jobs with the socket stay privileged, and so do their services', () => {
     const { said, runners } = movedIn({
       'config.toml': runner('one', { docker: `privileged = true\n${socket}` }),
