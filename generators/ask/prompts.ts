@@ -35,6 +35,8 @@ export interface Prompt {
 /** The name of the prompt that asks what becomes of the other answers, and its choices. */
 export const nameOfRest = 'rest';
 export const restChoices = { usual: 'as it is', change: 'change more', last: 'like last time' } as const;
+/** The last of them, where there was no last time. */
+const likeOlder = 'like the older runner';
 
 /** The name of the prompt that asks what to change. */
 export const nameOfChanges = 'changes';
@@ -43,6 +45,8 @@ export const nameOfChanges = 'changes';
 export interface Basis {
   /** Answers that an earlier run saved; they are offered as defaults. */
   readonly saved: TypedAnswers;
+  /** Whether these are what an older runner told: a question of the basics that it left open is asked. */
+  readonly isMovedIn?: boolean;
   /** Answers of a preset, which count where no question is asked. */
   readonly preset?: TypedAnswers;
   /** Answers that options gave; they are not asked for. */
@@ -66,7 +70,8 @@ export function repositoryPrompts(asGiven: Basis): Prompt[] {
   const basis = withUsable(asGiven);
   const open = openOf(basis, answerNames);
   const isWanted = (name: AnswerName, answered: Answered) => {
-    if (isBasic(name) && (!isSecond || answered[nameOfRest] === 'usual')) return true;
+    const isOpen = basis.isMovedIn && basis.saved[name] === undefined && !questions[name].matters;
+    if (isBasic(name) && (!isSecond || isOpen || answered[nameOfRest] === 'usual')) return true;
     return (
       answered[nameOfRest] === 'change' && [answered[nameOfChanges]].flat().includes(questions[name].group)
     );
@@ -120,7 +125,7 @@ function restPrompt(isSecond: boolean, basis: Basis, open: readonly AnswerName[]
     message: isSecond ? 'The answers' : 'All else',
     choices: answered =>
       names.map(value => ({
-        ...{ value, name: restChoices[value] },
+        ...{ value, name: value === 'last' && basis.isMovedIn ? likeOlder : restChoices[value] },
         ...(value === 'usual' ? { description: words(answered).join(', ') } : {}),
       })),
   };
