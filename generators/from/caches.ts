@@ -16,6 +16,9 @@ const isS3 = (cache: TomlTable): boolean => cache.Type === 's3';
 /** What GitLab Runner takes where no address is given. */
 const amazon = 's3.amazonaws.com';
 
+/** The secret half of a key of an S3 server. */
+export const secretKeyOf = (table: TomlTable): unknown => cacheOf({ table }).s3?.SecretKey;
+
 /** The first cache on an S3 server is that of the answers; its keys, which the runners share, are for .env. */
 export function sharedCache(
   runners: readonly FoundRunner[],

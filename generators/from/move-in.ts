@@ -7,7 +7,7 @@ import {
   type TypedAnswers,
 } from '../ask/questions.ts';
 import { ownNames, type TypedRunner, type TypedRunners } from '../ask/runners.ts';
-import { sharedCache, takeCache } from './caches.ts';
+import { secretKeyOf, sharedCache, takeCache } from './caches.ts';
 import { type Carried, type CarriedRunner, isSocket } from './carry.ts';
 import { Collected } from './collected.ts';
 import { expand, usableRunners } from './executors.ts';
@@ -93,7 +93,8 @@ function secretsIn(
   environment: Readonly<Record<string, string>>,
 ): Secrets {
   const tokens = runners.flatMap(({ table: { token } }) => (token === undefined ? [] : [String(token)]));
-  return new Secrets([...tokens, ...registrationTokens], environment);
+  const keys = runners.map(({ table }, at) => [`secret${at}`, String(secretKeyOf(table) ?? '')]);
+  return new Secrets([...tokens, ...registrationTokens], { ...environment, ...Object.fromEntries(keys) });
 }
 
 /** That of .env, or of a script, for `make register`; one in the place of a runner's token is one too. */
@@ -101,7 +102,7 @@ function takeRegistrationTokens({ runners, registrationTokens }: Found, all: Col
   const misplaced = runners.map(({ table }) => String(table.token)).filter(isRegistrationToken);
   const [token, ...others] = new Set([...registrationTokens, ...misplaced]);
   if (token) all.environment.REGISTRATION_TOKEN = token;
-  if (others.length > 0) all.notUnderstood.push(`${others.length} more registration tokens`);
+  if (others.length > 0) all.notUnderstood.push(`registration tokens beside the first: ${others.length}`);
 }
 
 function takeSaved({ answers, gone, environment }: SavedThere, all: Collected): void {
@@ -166,7 +167,8 @@ function takeFirst(runner: FoundRunner, saved: SavedThere, all: Collected): Take
   const called = name === undefined ? undefined : all.takeName(String(name));
   all.take('description', called);
   const rest = takeOwn(runner, saved.answers.builder, all);
-  if ((runner.table.docker as TomlTable | undefined)?.disable_cache === true) all.take('cache', 'none');
+  const isDisabled = (runner.table.docker as TomlTable | undefined)?.disable_cache === true;
+  if (isDisabled && all.answers.cache !== 's3') all.take('cache', 'none');
   return { ...rest, ...tokenOf(runner.table, saved.environment), name: called ?? '' };
 }
 

@@ -160,6 +160,29 @@ describe('caches of several runners', () => {
     expect(JSON.stringify(texts) + said).not.toMatch(/[AS]K-1/);
   });
 
+  it('stay on their server where jobs have no volumes', () => {
+    const { answers, runners } = movedIn({
+      'config.toml': runner('one', {
+        docker: `disable_cache = true\n${socket}`,
+        more: s3('s3.example.com', 'the-first'),
+      }),
+    });
+    expect(answers.cache).toBe('s3');
+    expect(runners[0]).toMatchObject({ docker: { disable_cache: true }, cache: { Type: 's3' } });
+  });
+
+  it('show the secret half of a key nowhere else', () => {
+    const secret = 'abcdefgh12345678';
+    const { texts, said, runners } = movedIn({
+      'config.toml': runner('one', {
+        more: `${s3('s3.example.com', 'the-first', `AccessKey = "AK-1"\nSecretKey = "${secret}"`)}
+  [runners.feature_flags]\n`,
+      }).replace('executor =', `environment = ["COPY=${secret}", "A=b"]\n  executor =`),
+    });
+    expect(runners[0]!.environment).toEqual(['A=b']);
+    expect(JSON.stringify(texts) + said).not.toContain(secret);
+  });
+
   it('give way to an option, in words', () => {
     const { runners, said } = movedIn(all, { cacheBucket: 'a-new-one' });
     for (const { name, cache } of runners)
@@ -215,7 +238,7 @@ describe('a registration token', () => {
       'register.sh': register('one', registrationToken) + register('two', `${registrationToken}2`),
     });
     expect(said).toContain('It is not needed any more: delete it.');
-    expect(said).toContain('- 1 more registration tokens');
+    expect(said).toContain('- registration tokens beside the first: 1');
   });
 });
 
