@@ -23,21 +23,22 @@ export function readWithMounts(
   const [mount] = found.containers.flatMap(container => configOfContainer(container) ?? []);
   const hasConfig = [...texts.keys()].some(name => name.endsWith('.toml'));
   if (mount === undefined || hasConfig) return { found: { ...found, certificates }, hints: [] };
-  if (mount.volume !== undefined) {
-    const copy = `docker cp ${mount.container}:/etc/gitlab-runner/config.toml .`;
-    const hint = `Its config.toml is in the volume ${mount.volume} and was not read: run "${copy}" beside what you named, and name their folder.`;
-    return { found, hints: [hint] };
-  }
   const file = resolve(folder, mount.file.replace(/^~(?=\/)/, homedir()));
-  const [text, why] = textOrReason(file);
+  const [there, why] = mount.volume === undefined ? textOrReason(file) : [];
+  // What the hint asks for.
+  const copy = join(folder, 'config.toml');
+  const [path, text] = there === undefined ? [copy, readText(copy)] : [file, there];
   if (text === undefined) {
-    const hint = `Its config.toml, ${file}, ${why}, so it was not read: put a copy beside what you named, and name their folder.`;
+    const hint =
+      mount.volume === undefined
+        ? `Its config.toml, ${file}, ${why}, so it was not read: put a copy beside what you named, and run again.`
+        : `Its config.toml is in the volume ${mount.volume} and was not read: run "docker cp ${mount.container}:/etc/gitlab-runner/config.toml ." beside what you named, and this again.`;
     return { found, hints: [hint] };
   }
-  const all = new Map([...texts, [file, text]]);
+  const all = new Map([...texts, [path, text]]);
   return {
     found: { ...readFound(all, variables), certificates: certificatesBeside(folder, all) },
-    hints: [`Its config.toml was read too: ${file}.`],
+    hints: [`Its config.toml was read too: ${path}.`],
   };
 }
 

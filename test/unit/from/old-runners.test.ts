@@ -178,6 +178,15 @@ describe('the config.toml that a container mounts', () => {
     );
   });
 
+  it.each(['runner-config', '/nowhere/gitlab-runner/config'])(
+    'is read as a copy beside what was named, as was asked for: %s',
+    source => {
+      const { answers, said } = movedIn({ 'run.txt': started(source), 'config.toml': config }, {}, 'run.txt');
+      expect(answers.description).toBe('mounted');
+      expect(said).toMatch(/Its config.toml was read too: \S*\/config.toml\./);
+    },
+  );
+
   it('is not read where there is one in the folder', () => {
     const { answers, said } = movedIn({
       'docker-compose.yml': compose('./cfg'),
