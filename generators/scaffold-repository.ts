@@ -28,6 +28,7 @@ async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   const given = { ...(answersFile === undefined ? {} : await answersIn(answersFile)), ...commandLine.given };
   const basis = {
     saved,
+    isMovedIn: moved !== undefined,
     given,
     preset: preset === undefined ? {} : namingOption('preset', () => presetNamed(preset)),
     engine: undefined,

@@ -39,6 +39,8 @@ export const restChoices = {
   change: 'choose what to change',
   last: 'keep those of last time',
 } as const;
+/** The last of them, where there was no last time. */
+const likeOlder = 'keep those of the older runner';
 
 /** The name of the prompt that asks what to change. */
 export const nameOfChanges = 'changes';
@@ -47,6 +49,8 @@ export const nameOfChanges = 'changes';
 export interface Basis {
   /** Answers that an earlier run saved; they are offered as defaults. */
   readonly saved: TypedAnswers;
+  /** Whether these are what an older runner told: a question of the basics that it left open is asked. */
+  readonly isMovedIn?: boolean;
   /** Answers of a preset, which count where no question is asked. */
   readonly preset?: TypedAnswers;
   /** Answers that options gave; they are not asked for. */
@@ -70,7 +74,8 @@ export function repositoryPrompts(asGiven: Basis): Prompt[] {
   const basis = withUsable(asGiven);
   const open = openOf(basis, answerNames);
   const isWanted = (name: AnswerName, answered: Answered) => {
-    if (isBasic(name) && (!isSecond || answered[nameOfRest] === 'usual')) return true;
+    const isOpen = basis.isMovedIn && basis.saved[name] === undefined && !questions[name].matters;
+    if (isBasic(name) && (!isSecond || isOpen || answered[nameOfRest] === 'usual')) return true;
     return (
       answered[nameOfRest] === 'change' && [answered[nameOfChanges]].flat().includes(questions[name].group)
     );
@@ -130,7 +135,8 @@ function restPrompt(isSecond: boolean, basis: Basis, open: readonly AnswerName[]
     message: isSecond ? 'The answers' : 'The other answers',
     choices: answered =>
       names.map(value => ({
-        ...{ value, name: restChoices[value], description: descriptions[value](answered) },
+        ...{ value, name: value === 'last' && basis.isMovedIn ? likeOlder : restChoices[value] },
+        description: descriptions[value](answered),
       })),
   };
 }

@@ -1,10 +1,13 @@
 import { parse } from 'yaml';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
-import type { Variables } from './shell.ts';
+import { interpolate } from './interpolate.ts';
+import { commandsIn, type Variables } from './shell.ts';
 
 /** The container of a runner, or of its registration, as somebody started it. */
 export interface Container {
+  /** Undefined where Docker or Compose makes it up. */
+  readonly name: string | undefined;
   readonly image: string;
   readonly environment: Readonly<Record<string, string>>;
   /** As `source:target`, with the options of the mount where it has some. */
@@ -56,6 +59,7 @@ export function readDockerRun(words: readonly string[]): Container | undefined {
   const all = (...names: readonly string[]) => names.flatMap(name => given.get(name) ?? []);
   const known = /^(env|volume|mount|add-host|network|net|detach|interactive|tty|rm)$/;
   return {
+    name: given.get('name')?.at(-1),
     image,
     environment: Object.fromEntries(all('env').map(nameAndValue)),
     volumes: [...all('volume'), ...all('mount').map(mountOf)],
@@ -92,6 +96,21 @@ function mountOf(text: string): string {
   return `${source}:${fields.target ?? fields.destination ?? fields.dst ?? ''}`;
 }
 
+/** Where a container has its config.toml from: a file, or a volume of Docker; undefined where no mount says. */
+export function configOfContainer({
+  name = 'CONTAINER',
+  volumes,
+}: Container): { file: string; volume: string | undefined; container: string } | undefined {
+  for (const mount of volumes) {
+    const [, source = '', file] =
+      /^(.+?):\/etc\/gitlab-runner(?:\/?|(\/config\.toml))(?::|$)/.exec(mount) ?? [];
+    if (source === '') continue;
+    const volume = /^[.~/]/.test(source) ? undefined : source;
+    return { file: file ? source : `${source}/config.toml`, volume, container: name };
+  }
+  return undefined;
+}
+
 /** A network that containers are known on by their names. */
 const isNamed = (network: string): boolean => !/^(host|bridge|none|default|container:.*)$/.test(network);
 
@@ -106,32 +125,43 @@ const pairs = (value: unknown, sign: string): string[] =>
     ? value.map(String)
     : Object.entries(tree(value)).map(([name, one]) => (one === null ? name : `${name}${sign}${one}`));
 
+/** A docker-compose.yml as it was read. */
+export interface ComposeFile {
+  readonly containers: readonly Container[];
+  /** Names of the services that are no GitLab Runner. */
+  readonly others: readonly string[];
+  readonly notUnderstood: readonly string[];
+}
+
 /**
  * Reads a docker-compose.yml.
  *
  * @param path what to call it in a refusal
  * @param variables those of the .env beside it
- * @returns the containers of GitLab Runner, and the names of the other services
  * @throws Refusal if it is no YAML
  */
-export function readCompose(
-  path: string,
-  text: string,
-  variables: Variables,
-): { containers: Container[]; others: string[] } {
+export function readCompose(path: string, text: string, variables: Variables): ComposeFile {
   let file: Mapping;
   try {
     file = tree(parse(text, { merge: true, uniqueKeys: false, logLevel: 'error' }));
   } catch (error) {
     throw new Refusal(`${path} is not valid YAML (${reasonOfParser(error)}).`);
   }
-  const services = Object.entries(tree(interpolate(file.services, variables)));
-  const isRunner = (service: unknown) => isRunnerImage(String(tree(service).image ?? ''));
+  const notes = new Set<string>();
+  const services = Object.entries(tree(file.services));
+  const isRunner = ([, service]: [string, unknown]) =>
+    isRunnerImage(interpolate(String(tree(service).image ?? ''), variables, () => undefined));
+  const containers = services.filter(isRunner).map(([name, service]) => {
+    const filled = filledIn(service, variables, note => notes.add(note));
+    for (const key of ['env_file', 'extends'])
+      if (key in tree(service)) notes.add(`${key} of ${name}: what it names was not read`);
+    return containerOf(tree(filled), tree(file.networks));
+  });
+  if (file.include !== undefined) notes.add('include: what it names was not read');
   return {
-    containers: services
-      .filter(([, one]) => isRunner(one))
-      .map(([, one]) => containerOf(tree(one), tree(file.networks))),
-    others: services.filter(([, one]) => !isRunner(one)).map(([name]) => name),
+    containers,
+    others: services.filter(one => !isRunner(one)).map(([name]) => name),
+    notUnderstood: [...notes].map(note => `${path}: ${note}`),
   };
 }
 
@@ -144,6 +174,8 @@ function containerOf(service: Mapping, networks: Mapping): Container {
     networks: on,
     network_mode,
     command,
+    env_file: _,
+    extends: __,
     ...others
   } = service;
   const mounts = [volumes ?? []].flat().map(volume => {
@@ -155,26 +187,25 @@ function containerOf(service: Mapping, networks: Mapping): Container {
     return external ? [String(outside)] : [];
   });
   return {
+    name: others.container_name === undefined ? undefined : String(others.container_name),
     image: String(image),
     environment: Object.fromEntries(pairs(environment, '=').map(nameAndValue)),
     volumes: mounts,
     extraHosts: pairs(extra_hosts, ':').map(asEntry),
     networks: [...named, ...texts(network_mode)].filter(isNamed),
-    command: typeof command === 'string' ? command.split(/\s+/) : texts(command),
+    command:
+      typeof command === 'string' ? (commandsIn(command.replaceAll('$', '\\$'))[0] ?? []) : texts(command),
     others: Object.keys(others),
   };
 }
 
-/** Puts in variables as Compose does: `$NAME`, `${NAME}`, `${NAME:-default}`, and `$$` for `$`. */
-function interpolate(value: unknown, variables: Variables): unknown {
-  if (Array.isArray(value)) return value.map(one => interpolate(one, variables));
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, interpolate(one, variables)]));
+/** A value of YAML with the variables put into its texts. */
+function filledIn(value: unknown, variables: Variables, note: (text: string) => void): unknown {
+  if (Array.isArray(value)) return value.map(one => filledIn(one, variables, note));
+  if (isMapping(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [key, filledIn(one, variables, note)]),
+    );
   }
-  if (typeof value !== 'string') return value;
-  return value.replace(
-    /\$(?:(\$)|(\w+)|\{(\w+)(?:(:?[-?+])([^}]*))?\})/g,
-    (_, dollar, plain, name = plain, sign = '', text = '') =>
-      dollar ?? (variables[name] || (/-$/.test(sign) ? text : '')),
-  );
+  return typeof value === 'string' ? interpolate(value, variables, note) : value;
 }

@@ -12,8 +12,10 @@ export interface Found {
   readonly containers: readonly Container[];
   /** Services of docker-compose.yml that are no GitLab Runner. */
   readonly services: readonly string[];
-  /** A registration token, where a script has one. */
-  readonly registrationToken: string | undefined;
+  /** Certificates beside config.toml, which GitLab Runner trusts by their names. */
+  readonly certificates: readonly string[];
+  /** Tokens that make runners, where scripts have some. */
+  readonly registrationTokens: readonly string[];
   /** What could not be read, each with its file. Nothing of it is a secret. */
   readonly notUnderstood: readonly string[];
 }
@@ -40,10 +42,14 @@ export function readFound(texts: ReadonlyMap<string, string>, variables: Variabl
     runners: paired.map(runner => withSettings(runner, settings, paired.length)),
     containers: parts.flatMap(part => part.containers ?? []),
     services: parts.flatMap(part => part.services ?? []),
-    registrationToken: registered.find(({ registrationToken }) => registrationToken)?.registrationToken,
+    certificates: [],
+    registrationTokens: registered.flatMap(({ registrationToken }) => registrationToken || []),
     notUnderstood,
   };
 }
+
+/** What Compose puts upon its file by itself. */
+export const overrides = /^(docker-)?compose\.override\.ya?ml$/;
 
 interface Part {
   readonly config?: TomlTable;
@@ -57,12 +63,20 @@ interface Part {
 function readFile(path: string, text: string, variables: Variables): Part {
   if (path.endsWith('.toml')) return { config: readToml(path, text) };
   if (path.endsWith('.ts')) return { settings: readSettings(text) };
+  if (overrides.test(path)) return { notUnderstood: [`${path}, which Compose reads too`] };
   if (/\.ya?ml$/.test(path)) {
-    const { containers, others } = readCompose(path, text, variables);
-    return { ...withRegistrations(path, containers, [], []), services: others };
+    if (/^(apiVersion|gitlabUrl|runnerToken|runnerRegistrationToken):/m.test(text)) throw isKubernetes(path);
+    const { containers, others, notUnderstood } = readCompose(path, text, variables);
+    return { ...withRegistrations(path, containers, [], notUnderstood), services: [...others] };
   }
   return readScript(path, text, variables);
 }
+
+/** Why what is of Kubernetes does not come along. */
+export const isKubernetes = (path: string): Refusal =>
+  new Refusal(
+    `${path} is of Kubernetes, where jobs are pods of a cluster, and this repository runs jobs on one host. Answer the questions instead of --from, and give "make register" a token. Nothing was written.`,
+  );
 
 /** @throws Refusal if it is no TOML */
 function readToml(path: string, text: string): TomlTable {
@@ -88,6 +102,8 @@ function readScript(path: string, text: string, variables: Variables): Part {
     else if (/(^|\/)(docker|podman|gitlab-runner)$/.test(words[0] ?? '') && words.includes('run'))
       notUnderstood.push(`${path}: a command that runs another container, or one that only the script knows`);
   }
+  if (/^\s*\[\[runners\]\]/m.test(text))
+    notUnderstood.push(`${path}: the config.toml in it. Save that as a file beside it`);
   return withRegistrations(path, containers, commands, notUnderstood);
 }
 
@@ -96,8 +112,9 @@ function withRegistrations(
   path: string,
   all: readonly Container[],
   commands: readonly string[][],
-  notUnderstood: string[],
+  missed: readonly string[],
 ): Part {
+  const notUnderstood = [...missed];
   const registered = [
     ...commands.map(words => readRegister(words)),
     ...all

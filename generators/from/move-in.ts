@@ -1,18 +1,20 @@
 import type { TomlTable } from 'smol-toml';
 import {
   type AnswerName,
-  asTyped,
   type BuilderName,
   defaultFor,
   questions,
   type TypedAnswers,
 } from '../ask/questions.ts';
-import { Refusal } from '../ask/refusal.ts';
 import { ownNames, type TypedRunner, type TypedRunners } from '../ask/runners.ts';
+import { secretKeyOf, sharedCache, takeCache } from './caches.ts';
 import { type Carried, type CarriedRunner, isSocket } from './carry.ts';
-import { type Found, isRegistering } from './found.ts';
+import { Collected } from './collected.ts';
+import { expand, usableRunners } from './executors.ts';
+import type { Found } from './found.ts';
 import type { FoundRunner } from './register-command.ts';
-import { takeSecrets } from './secrets.ts';
+import { isRegistrationToken, Secrets } from './secrets.ts';
+import { takeAuthority, takeContainers, takeSurroundings } from './surroundings.ts';
 
 /** An older runner as answers, and what no answer knows. */
 export interface MovedIn {
@@ -26,6 +28,8 @@ export interface MovedIn {
   readonly notUnderstood: readonly string[];
   /** What the owner has to know of what was taken over. */
   readonly hints: readonly string[];
+  /** What must not be in a message, or in Git. */
+  readonly secrets: Secrets;
 }
 
 /** A runner by its name in the new repository, and its token, which may expire. */
@@ -43,59 +47,62 @@ interface SavedThere {
   readonly gone: readonly string[];
 }
 
-/** The answers of a run, as they come together; what is wrong is noted, and not taken. */
-class Collected {
-  readonly answers: TypedAnswers = {};
-  readonly environment: Record<string, string> = {};
-  readonly notUnderstood: string[] = [];
-  readonly hints: string[] = [];
-
-  /** Whether the answer could be taken. */
-  take(name: AnswerName, text: string | undefined): boolean {
-    if (text === undefined) return false;
-    try {
-      this.answers[name] = asTyped(name, questions[name].check(text));
-      return true;
-    } catch (error) {
-      this.notUnderstood.push(`${questions[name].option}: ${(error as Error).message}`);
-      return false;
-    }
-  }
-}
-
 /**
  * Decides what becomes of what was found.
  * @throws Refusal if none of it is a runner that a repository of this generator could run
  */
 export function moveIn(found: Found, saved: SavedThere): MovedIn {
-  const all = new Collected();
+  const all = new Collected(secretsIn(found, saved.environment));
   all.notUnderstood.push(...found.notUnderstood);
   takeSaved(saved, all);
   if (saved.answers.builder === undefined) takeContainers(found, all);
   else takeImage(found, saved, all);
+  if (saved.answers.builder === undefined && found.certificates.length > 0)
+    takeAuthority(found.certificates.join(', '), all);
   const global = takeGlobal(found.global, all);
-  const [first, ...others] = usableRunners(found.runners, saved, all);
+  const usable = usableRunners(found.runners, saved.environment, all);
+  const cache = sharedCache(usable, saved.answers, all);
+  const url = usable.find(({ table }) => table.url !== '')?.table.url;
+  if (url) all.take('gitlabUrl', String(url));
+  const [first, ...others] = usable;
   const runners = first ? [takeFirst(first, saved, all)] : [];
   const further: Record<string, TypedRunner> = {};
   for (const other of others) {
-    const [typed, taken] = takeFurther(other, saved, all, [
-      ...Object.keys(further),
-      String(first?.table.name ?? ''),
-    ]);
+    const names = [...Object.keys(further), String(first?.table.name ?? '')];
+    const [typed, taken] = takeFurther(other, saved, all, names);
     further[taken.name] = typed;
     runners.push(taken);
   }
   takeBackUnfit(all);
-  if (saved.answers.builder === undefined) hint(found.runners, all);
-  if (found.registrationToken) all.environment.REGISTRATION_TOKEN = found.registrationToken;
+  if (saved.answers.builder === undefined) hint(usable, all);
+  takeRegistrationTokens(found, all);
   return {
     answers: all.answers,
     further: { ...saved.runners, ...further },
-    carried: { global, runners },
+    carried: { global, runners, cache },
     environment: { ...saved.environment, ...all.environment },
     notUnderstood: all.notUnderstood,
     hints: all.hints,
+    secrets: all.secrets,
   };
+}
+
+/** All that is known to be a secret there. */
+function secretsIn(
+  { runners, registrationTokens }: Found,
+  environment: Readonly<Record<string, string>>,
+): Secrets {
+  const tokens = runners.flatMap(({ table: { token } }) => (token === undefined ? [] : [String(token)]));
+  const keys = runners.map(({ table }, at) => [`secret${at}`, String(secretKeyOf(table) ?? '')]);
+  return new Secrets([...tokens, ...registrationTokens], { ...environment, ...Object.fromEntries(keys) });
+}
+
+/** That of .env, or of a script, for `make register`; one in the place of a runner's token is one too. */
+function takeRegistrationTokens({ runners, registrationTokens }: Found, all: Collected): void {
+  const misplaced = runners.map(({ table }) => String(table.token)).filter(isRegistrationToken);
+  const [token, ...others] = new Set([...registrationTokens, ...misplaced]);
+  if (token) all.environment.REGISTRATION_TOKEN = token;
+  if (others.length > 0) all.notUnderstood.push(`registration tokens beside the first: ${others.length}`);
 }
 
 function takeSaved({ answers, gone, environment }: SavedThere, all: Collected): void {
@@ -128,51 +135,11 @@ function takeBackUnfit({ answers, notUnderstood }: Collected): void {
   }
 }
 
-/** The runners with the docker executor, of the GitLab of the first; addresses are put in for variables. */
-function usableRunners(
-  runners: readonly FoundRunner[],
-  { environment, answers }: SavedThere,
-  all: Collected,
-): FoundRunner[] {
-  const resolved = runners.map(({ table, reserved }): FoundRunner => {
-    const url = expand(String(table.url ?? ''), environment) ?? '';
-    return { table: { ...table, url: url.replace(/\/+$/, '') }, reserved };
-  });
-  const taken = resolved.filter(({ table: { executor = 'docker' } }) => executor === 'docker');
-  const url = taken[0]?.table.url;
-  for (const { table } of resolved) {
-    const { name = 'without a name', executor = 'docker' } = table;
-    if (executor !== 'docker')
-      all.notUnderstood.push(`the runner ${name}: its executor is ${executor}, and not docker`);
-    else if (table.url !== url)
-      all.notUnderstood.push(
-        `the runner ${name}: it is one of another GitLab, which needs a repository of its own`,
-      );
-  }
-  if (runners.length > 0 && taken.length === 0) {
-    throw new Refusal(
-      `No runner there has the executor docker: nothing could be taken over, and nothing was written.`,
-    );
-  }
-  // The first of a repository of this generator stays the first.
-  const isLater = ({ table }: FoundRunner) => Number(table.name !== answers.description);
-  return taken.filter(({ table }) => table.url === url).sort((one, other) => isLater(one) - isLater(other));
-}
-
-/** A text in which config.toml may name variables; undefined where one is not known. */
-function expand(text: string, environment: Readonly<Record<string, string>>): string | undefined {
-  let isKnown = true;
-  const expanded = text.replace(/\$\{?(\w+)\}?/g, (_, name: string) => {
-    isKnown &&= Boolean(environment[name]);
-    return environment[name] ?? '';
-  });
-  return isKnown ? expanded : undefined;
-}
-
 function tokenOf({ token, token_expires_at }: TomlTable, environment: Readonly<Record<string, string>>) {
   const expires = token_expires_at instanceof Date ? token_expires_at : undefined;
+  const text = token === undefined ? undefined : expand(String(token), environment) || undefined;
   return {
-    token: token === undefined ? undefined : expand(String(token), environment) || undefined,
+    token: text !== undefined && isRegistrationToken(text) ? undefined : text,
     // Year 1 is how Go writes: never.
     expires: expires && expires.getFullYear() > 2000 ? new Date(expires).toISOString() : undefined,
   };
@@ -186,88 +153,23 @@ function takeImage({ containers: [container] }: Found, { environment }: SavedThe
   );
 }
 
-/** What the container of the runner says. */
-function takeContainers({ containers, services }: Found, all: Collected): void {
-  all.notUnderstood.push(...services.map(name => `the service ${name} of docker-compose.yml`));
-  const running = containers.filter(container => !isRegistering(container));
-  const [container, ...more] = running.length > 0 ? running : containers;
-  if (!container) return;
-  if (more.length > 0)
-    all.notUnderstood.push(`${more.length} more containers of GitLab Runner: only the first counts`);
-  all.take('runnerImage', container.image);
-  if (container.extraHosts.length > 0) all.take('extraHosts', container.extraHosts.join(','));
-  const [network, ...networks] = container.networks;
-  all.take('dockerNetwork', network);
-  if (networks.length > 0) all.notUnderstood.push(`networks of the container: ${networks.join(', ')}`);
-  const isUsual = (volume: string) =>
-    isSocket(volume) || /:\/etc\/gitlab-runner(\/?|\/config\.toml)(:|$)/.test(volume);
-  const certificates = container.volumes.filter(volume =>
-    /:\/etc\/gitlab-runner\/certs(\/|:|$)/.test(volume),
-  );
-  if (certificates.length > 0) takeAuthority(`the mount ${certificates.join(', ')}`, all);
-  const mounts = container.volumes.filter(volume => !isUsual(volume) && !certificates.includes(volume));
-  if (mounts.length > 0) all.notUnderstood.push(`mounts of the container: ${mounts.join(', ')}`);
-  const { TZ, ...variables } = container.environment;
-  if (TZ) all.environment.TZ = TZ;
-  const proxies = takeProxies(
-    Object.entries(variables).map(([name, value]) => `${name}=${value}`),
-    all,
-  );
-  const names = proxies
-    .map(entry => entry.replace(/=.*$/s, ''))
-    .filter(
-      // What tells `register` is taken where that is what the container does.
-      name => !(isRegistering(container) && /^(REGISTER|RUNNER|CI_SERVER)_/.test(name)),
-    );
-  if (names.length > 0) all.notUnderstood.push(`variables of the container: ${names.join(', ')}`);
-  // Those have their own words in the new one.
-  const others = container.others.filter(name => !/^(--)?(restart|name|container_name)$/.test(name));
-  if (others.length > 0)
-    all.hints.push(`docker-compose.yml is new, so look whether it needs these too: ${others.join(', ')}.`);
-}
-
-function takeAuthority(what: string, all: Collected): void {
-  all.answers.privateCa = 'yes';
-  all.hints.push(`Copy the certificate of your authority to config/certs/ca.crt: it was ${what}.`);
-}
-
-/** Takes the proxy out of variables; those that are none stay. */
-function takeProxies(variables: readonly string[], all: Collected): string[] {
-  const isProxy = (entry: string) => /^(https?_proxy|no_proxy)=/i.test(entry);
-  const found = new Map(
-    variables
-      .filter(isProxy)
-      .map(entry => [entry.slice(0, entry.indexOf('=')).toLowerCase(), entry.slice(entry.indexOf('=') + 1)]),
-  );
-  const [plain, tls, except] = ['http_proxy', 'https_proxy', 'no_proxy'].map(name => found.get(name));
-  const url = plain || tls;
-  if (plain && tls && plain !== tls) all.notUnderstood.push('https_proxy: it is another than http_proxy');
-  if (url && all.take('httpProxy', url) && except) all.take('proxyExceptions', except);
-  return variables.filter(entry => !isProxy(entry));
-}
-
 /** What stands above the first runner. */
 function takeGlobal({ concurrent, log_level, ...rest }: TomlTable, all: Collected): TomlTable {
   if (concurrent !== undefined) all.take('concurrent', String(concurrent));
   // GitLab Runner takes both words for it.
   if (log_level !== undefined) all.take('logLevel', String(log_level).replace(/^warning$/, 'warn'));
-  return takeSecrets(rest, all.notUnderstood);
+  return all.secrets.without(rest, all.notUnderstood);
 }
 
 /** The first runner: what of it is an answer of the repository. */
 function takeFirst(runner: FoundRunner, saved: SavedThere, all: Collected): TakenRunner {
-  const { url, name } = runner.table;
-  if (url) all.take('gitlabUrl', String(url));
-  all.take('description', name === undefined ? undefined : String(name));
-  const { cache = {}, ...table } = runner.table;
-  const rest = takeOwn({ ...runner, table }, saved.answers.builder, all);
-  if ((table.docker as TomlTable | undefined)?.disable_cache === true) all.take('cache', 'none');
-  return {
-    ...rest,
-    ...tokenOf(runner.table, saved.environment),
-    name: String(name ?? ''),
-    table: { ...rest.table, cache: takeCache(cache as TomlTable, all) },
-  };
+  const { name } = runner.table;
+  const called = name === undefined ? undefined : all.takeName(String(name));
+  all.take('description', called);
+  const rest = takeOwn(runner, saved.answers.builder, all);
+  const isDisabled = (runner.table.docker as TomlTable | undefined)?.disable_cache === true;
+  if (isDisabled && all.answers.cache !== 's3') all.take('cache', 'none');
+  return { ...rest, ...tokenOf(runner.table, saved.environment), name: called ?? '' };
 }
 
 /** A runner beside the first: its name, what is its own, and the rest. */
@@ -277,7 +179,7 @@ function takeFurther(
   all: Collected,
   taken: readonly string[],
 ): [typed: TypedRunner, taken: TakenRunner] {
-  const called = String(runner.table.name ?? 'runner');
+  const called = all.takeName(String(runner.table.name ?? 'runner'));
   const slug =
     called
       .toLowerCase()
@@ -287,11 +189,12 @@ function takeFurther(
   let name = slug;
   for (let number = 2; taken.includes(name); number += 1) name = `${slug}-${number}`;
   if (name !== called) all.hints.push(`The runner "${called}" is called ${name} here, as part of paths.`);
-  const own = new Collected();
+  const own = new Collected(all.secrets);
+  Object.assign(own.environment, all.environment);
   const shared = ['extraHosts', 'privateCa', 'httpProxy', 'proxyExceptions', 'dockerNetwork'] as const;
   const before = pick(all.answers, shared);
   Object.assign(own.answers, before, saved[name] ?? {});
-  const rest = takeOwn(withoutKeysOf(runner, all.environment), saved[name]?.builder, own);
+  const rest = takeOwn(runner, saved[name]?.builder, own);
   if (before.httpProxy !== undefined && own.answers.httpProxy !== before.httpProxy)
     own.notUnderstood.push('its proxy, which is another than that of the first');
   Object.assign(
@@ -315,20 +218,6 @@ function pick<Name extends AnswerName>(
   return Object.fromEntries(given);
 }
 
-/** Without the keys of the cache, where those are in .env already. */
-function withoutKeysOf(
-  { table, reserved }: FoundRunner,
-  environment: Readonly<Record<string, string>>,
-): FoundRunner {
-  const { s3, ...cache } = (table.cache ?? {}) as Record<string, TomlTable>;
-  if (!s3) return { table, reserved };
-  const known = [environment.CACHE_S3_ACCESS_KEY, environment.CACHE_S3_SECRET_KEY];
-  const left = Object.entries(s3).filter(
-    ([key, value]) => !/^(Access|Secret)Key$/.test(key) || !known.includes(String(value)),
-  );
-  return { table: { ...table, cache: { ...cache, s3: Object.fromEntries(left) } }, reserved };
-}
-
 /** What each runner has of its own; what is no answer remains. */
 function takeOwn(
   { table, reserved }: FoundRunner,
@@ -348,29 +237,9 @@ function takeOwn(
   const { docker = {}, ...rest } = savedBuilder === undefined ? takeSurroundings(own, all) : own;
   const { image, ...keys } = docker as TomlTable;
   const isKnown = image === undefined || takeJobImage(String(image), all);
-  const left = { ...rest, docker: { ...(isKnown ? {} : { image }), ...keys } };
-  return { table: takeSecrets(left, all.notUnderstood), reserved: others };
-}
-
-/** Takes hosts, the network, the authority and the proxy, as far as they are answers; what is none remains. */
-function takeSurroundings(table: TomlTable, all: Collected): TomlTable {
-  const { docker = {}, environment, 'tls-ca-file': authority, ...rest } = table;
-  const { extra_hosts, network_mode, ...keys } = docker as TomlTable;
-  const { answers } = all;
-  const hosts = [extra_hosts ?? []].flat().map(String);
-  const allHosts = [...hosts, ...(answers.extraHosts?.split(',') ?? [])].join(',');
-  const isKnown = hosts.length === 0 || all.take('extraHosts', allHosts);
-  if (authority) takeAuthority(`tls-ca-file, ${authority}`, all);
-  const variables = takeProxies([environment ?? []].flat().map(String), all);
-  return {
-    ...rest,
-    ...(variables.length > 0 ? { environment: variables } : {}),
-    docker: {
-      ...(isKnown ? {} : { extra_hosts: hosts }),
-      ...(network_mode === undefined || network_mode === answers.dockerNetwork ? {} : { network_mode }),
-      ...keys,
-    },
-  };
+  const cache = takeCache((rest.cache ?? {}) as TomlTable, all);
+  const left = { ...rest, cache, docker: { ...(isKnown ? {} : { image }), ...keys } };
+  return { table: all.secrets.without(left, all.notUnderstood), reserved: others };
 }
 
 /** Without what is in .env, or in GitLab only. */
@@ -385,7 +254,7 @@ function builderOf(docker: TomlTable, all: Collected): BuilderName {
   if (volumes.some(isSocket)) return 'socket';
   if (docker.privileged === true || docker.services_privileged === true) return 'dind';
   all.hints.push(
-    'How jobs build images could not be told, since they have neither a socket nor privileges: buildah was taken, which gives them no engine. --builder says another.',
+    'How jobs build images could not be told, as they have neither a socket nor privileges: buildah was taken, without an engine, and with an open seccomp and AppArmor profile for jobs. --builder says another.',
   );
   return 'buildah';
 }
@@ -397,34 +266,28 @@ function takeJobImage(image: string, all: Collected): boolean {
   return image === dockerImage || (builds.test(image) && all.take('dockerImage', image));
 }
 
-/** The cache on an S3 server as answers; its keys are for .env. */
-function takeCache(cache: TomlTable, all: Collected): TomlTable {
-  const { Type, s3 = {}, ...rest } = cache;
-  const { AccessKey, SecretKey, ServerAddress = 's3.amazonaws.com', BucketName, ...ofS3 } = s3 as TomlTable;
-  if (Type !== 's3') return takeSecrets(cache, all.notUnderstood);
-  all.take('cache', 's3');
-  if (all.answers.cacheServer !== 'here') all.take('cacheServer', `https://${ServerAddress}`);
-  if (BucketName !== undefined) all.take('cacheBucket', String(BucketName));
-  if (AccessKey) all.environment.CACHE_S3_ACCESS_KEY = String(AccessKey);
-  if (SecretKey) all.environment.CACHE_S3_SECRET_KEY = String(SecretKey);
-  if (!AccessKey)
-    all.hints.push('The keys of the cache are not in config.toml: put them into .env (CACHE_S3_ACCESS_KEY).');
-  return takeSecrets({ ...rest, s3: ofS3 }, all.notUnderstood);
-}
-
 /** What the owner of a runner has to know that no repository of this generator was. */
 function hint(runners: readonly FoundRunner[], all: Collected): void {
   if (runners.length === 0) return;
   all.hints.push(
     'Nothing is taken from jobs, as before: --hardening recommended takes what builds do without.',
   );
-  if (runners.some(({ reserved }) => reserved.tags === undefined)) {
+  if (runners.some(({ reserved }) => reserved.tags === undefined))
     all.hints.push(
-      'GitLab keeps tags, protection and limits of a runner, and config.toml does not: look them up there, and write them into scripts/settings.ts before "make register" with an access token brings GitLab in line.',
+      'GitLab keeps tags, protection and limits: write what it says into scripts/settings.ts, before "make register" with an access token brings GitLab in line.',
     );
-  }
   if (runners.some(({ reserved: { maximumTimeout = 0 } }) => maximumTimeout > 3600))
     all.hints.push(
       'Jobs may run for longer than an hour: let stop_grace_period in docker-compose.yml be as long.',
+    );
+  const files = JSON.stringify(runners.map(({ table: { 'tls-ca-file': _, ...table } }) => table)).matchAll(
+    /"\/etc\/gitlab-runner\/([^":]+)"/g,
+  );
+  const names = [...new Set([...files].map(([, name = '']) => name))].join(', ');
+  if (names !== '')
+    all.hints.push(`Copy to config/ what config.toml names, and keep keys out of Git: ${names}.`);
+  if (runners.some(({ table }) => /"([a-z]:\\|\\\\\\\\|\/\/\.\/pipe)/i.test(JSON.stringify(table))))
+    all.hints.push(
+      'Paths of Windows are as they were, and mean nothing on Linux: change them in config/config.toml.',
     );
 }

@@ -1,15 +1,19 @@
 import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { parseEnv } from 'node:util';
+import { homedir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { readText } from '../write/files-on-disk.ts';
 import { render } from '../write/render.ts';
 import type { Additions } from '../write/repository-writer.ts';
 import { loadAnswers } from '../write/saved-answers.ts';
-import { carryOver, type LeftOut, runnerOf } from './carry.ts';
-import { readFound } from './found.ts';
+import { carryOver, runnerOf } from './carry.ts';
+import { environmentLine, readEnvironment } from './environment-file.ts';
+import { isKubernetes, overrides } from './found.ts';
+import { readWithMounts } from './mounted-config.ts';
 import { type MovedIn, moveIn } from './move-in.ts';
+import { report } from './report.ts';
+import { literal } from './secrets.ts';
 
 /** Where the files of a runner are, in its folder. */
 const places = [
@@ -19,27 +23,59 @@ const places = [
   'scripts/settings.ts',
 ];
 
+/** An older runner, and the variables of its .env that its other files put in somewhere. */
+export interface OldRunner extends MovedIn {
+  readonly used: readonly string[];
+}
+
 /**
  * Reads what there is of an older runner: a file, or a folder with some of its files. Reads only.
  *
  * @param path a config.toml, a docker-compose.yml, a script that registers or starts it, or the folder of these
  * @throws Refusal if there is nothing of a runner, or if it cannot be read
  */
-export function readOldRunner(path: string): MovedIn {
+export function readOldRunner(path: string): OldRunner {
   const isFolder = isFolderThere(path);
   const folder = isFolder ? path : dirname(path);
-  const texts = new Map(
-    (isFolder ? filesIn(folder) : [basename(path)]).map(name => [name, readText(join(folder, name)) ?? '']),
-  );
-  const environment = isFolder ? parseEnv(readText(join(folder, '.env')) ?? '') : {};
+  const names = isFolder ? filesIn(folder) : [basename(path)];
+  const texts = new Map(names.map(name => [name, readText(join(folder, name)) ?? '']));
+  // Compose reads it by itself.
+  const environment =
+    isFolder || /\.ya?ml$/.test(path) ? readEnvironment(readText(join(folder, '.env')) ?? '') : {};
   const { answers, runners, gone } = isFolder ? loadAnswers(folder) : { answers: {}, runners: {}, gone: [] };
-  const found = readFound(texts, environment as Record<string, string>);
-  if (found.runners.length + found.containers.length === 0 && Object.keys(answers).length === 0) {
-    throw new Refusal(
-      `${path} holds nothing of a runner: name its config.toml, its docker-compose.yml, a file with its "docker run" or "gitlab-runner register" command, or the folder with some of these. Nothing was written.`,
+  const { found, hints } = readWithMounts(folder, texts, {
+    PWD: resolve(folder),
+    HOME: homedir(),
+    ...environment,
+  });
+  if (found.runners.length + found.containers.length === 0 && Object.keys(answers).length === 0)
+    throw nothingIn(path, isFolder, names);
+  const moved = moveIn(found, { answers, runners, gone, environment });
+  return {
+    ...moved,
+    hints: [...hints, ...moved.hints],
+    used: Object.keys(environment).filter(name => isNamedIn(texts, name)),
+  };
+}
+
+/** Whether Compose or a script puts that variable in somewhere: what it says is dealt with there. */
+function isNamedIn(texts: ReadonlyMap<string, string>, name: string): boolean {
+  const its = new RegExp(`\\$\\{?${literal(name)}\\b`);
+  return [...texts].some(([path, text]) => !path.endsWith('.ts') && its.test(text));
+}
+
+/** Why a path holds no runner. */
+function nothingIn(path: string, isFolder: boolean, names: readonly string[]): Refusal {
+  const values = isFolder ? ['values.yaml', 'values.yml'].find(name => isFile(join(path, name))) : undefined;
+  if (values) return isKubernetes(join(path, values));
+  const config = names.find(name => name.endsWith('.toml'));
+  if (config)
+    return new Refusal(
+      `${isFolder ? join(path, config) : path} has no [[runners]]: nothing was registered there. Nothing was written.`,
     );
-  }
-  return moveIn(found, { answers, runners, gone, environment: environment as Record<string, string> });
+  return new Refusal(
+    `${path} holds nothing of a runner: name its config.toml, its docker-compose.yml, a file with its "docker run" or "gitlab-runner register" command, or the folder with some of these. Nothing was written.`,
+  );
 }
 
 /** @throws Refusal if nothing is there */
@@ -49,14 +85,16 @@ function isFolderThere(path: string): boolean {
   return found.isDirectory();
 }
 
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+
 /** The files of a runner there; of a repository of this generator that was never registered, the template of config.toml. */
 function filesIn(folder: string): string[] {
-  const there = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() ?? false;
+  const there = (name: string) => isFile(join(folder, name));
   const files = places.filter(there);
   const hasConfig = files.some(name => name.endsWith('config.toml'));
   const template = 'config/template.toml';
-  const scripts = readdirSync(folder).filter(name => name.endsWith('.sh') && there(name));
-  return [...files, ...(hasConfig || !there(template) ? [] : [template]), ...scripts];
+  const others = readdirSync(folder).filter(name => /\.sh$/.test(name) || overrides.test(name));
+  return [...files, ...(hasConfig || !there(template) ? [] : [template]), ...others.filter(there)];
 }
 
 /**
@@ -67,7 +105,7 @@ function filesIn(folder: string): string[] {
 function environmentFor(
   example: string,
   repository: RunnerRepository,
-  { carried, environment }: MovedIn,
+  { carried, environment, used }: OldRunner,
 ): { text: string; unknown: string[] } {
   const ofRunners = repository.runners.flatMap(runner => {
     const { token, expires } = runnerOf(repository, runner, carried.runners) ?? {};
@@ -84,15 +122,12 @@ function environmentFor(
     const isOfRunner = ofRunners.some(([variable]) => variable === name);
     // The new repository has its own address and its own names for containers.
     if (value === '' || (!isOfRunner && kept.test(name) && name !== 'RUNNER_TOKEN')) continue;
-    const line = `${name}=${/^[\w.:/@+-]*$/.test(value) ? value : `'${value}'`}`;
+    const line = environmentLine(name, value);
     const its = new RegExp(`^${literal(name)}=.*$`, 'm');
-    if (its.test(text)) text = text.replace(its, () => line);
-    else if (isOfRunner)
-      text = text.replace(
-        new RegExp(`^${literal(name.replace(/_EXPIRES$/, ''))}=.*$`, 'm'),
-        whole => `${whole}\n${line}`,
-      );
-    else unknown.push(name);
+    const before = new RegExp(`^${literal(name.replace(/_EXPIRES$/, ''))}=.*$`, 'm');
+    if (line !== undefined && its.test(text)) text = text.replace(its, () => line);
+    else if (isOfRunner) text = text.replace(before, whole => `${whole}\n${line}`);
+    else if (!used.includes(name)) unknown.push(name);
   }
   return { text, unknown };
 }
@@ -105,42 +140,12 @@ const carriedPaths = ['config/config.toml', 'scripts/settings.ts'];
  *
  * @param from where that was, for the words
  */
-export function additions(planned: RunnerRepository, moved: MovedIn, from: string): Additions {
-  const { repository, leftOut } = carryOver(planned, moved.carried);
+export function additions(planned: RunnerRepository, moved: OldRunner, from: string): Additions {
+  const { repository, differences } = carryOver(planned, moved.carried);
   const { text, unknown } = environmentFor(render({ path: '.env.example' }, planned), planned, moved);
   return {
     texts: new Map(carriedPaths.map(path => [path, render({ path }, repository)])),
     environment: text,
-    lines: report(from, moved, leftOut, unknown),
+    lines: report(from, moved, repository, differences, unknown),
   };
 }
-
-/** What was taken over and what was not, in lines; no secret is among them. */
-function report(
-  from: string,
-  moved: MovedIn,
-  leftOut: readonly LeftOut[],
-  unknown: readonly string[],
-): string[] {
-  const { hints, notUnderstood, carried } = moved;
-  const count = carried.runners.filter(({ token }) => token !== undefined).length;
-  const keysOf = (why: LeftOut['why']) =>
-    [...new Set(leftOut.filter(one => one.why === why).map(({ key }) => key))].join(', ');
-  const [idle, decided] = [keysOf('default'), keysOf('decided')];
-  const missed = [...new Set(notUnderstood), ...unknown.map(name => `${name} of .env`)];
-  return [
-    `Taken over from ${from}: ${carried.runners.length} [[runners]], ${count === 0 ? 'none' : count} with a token${count === 0 ? '' : ', which goes to .env (0600)'}.`,
-    ...(idle === '' ? [] : [`Left out, since they mean what is so without them: ${idle}.`]),
-    ...(decided === ''
-      ? []
-      : [`Left out, since the way to build, or to keep caches, decides them: ${decided}.`]),
-    ...hints,
-    ...(missed.length === 0
-      ? []
-      : ['Not taken over, for it was not understood or has no place:', ...missed.map(one => `  - ${one}`)]),
-    ...(count > 0 ? ['"make up" starts it. Stop the older one then: until that both take jobs.'] : []),
-  ];
-}
-
-/** The text as an expression that fits it alone. */
-const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');

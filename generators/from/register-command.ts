@@ -26,7 +26,7 @@ export interface Registered extends FoundRunner {
   readonly notUnderstood: readonly string[];
 }
 
-// Options of `gitlab-runner register` by what they take; all others take text. test/facts/register-flags.json has all.
+// Options of `gitlab-runner register` by what they take, of all its versions.
 const yesNo = new Set(
   'run-untagged locked paused non-interactive leave-runner strict-check-interval proxy-exec debug-trace-disabled safe-directory-checkout clean-git-config custom-build-dir-enabled use-slot-cgroups docker-privileged docker-services-privileged docker-disable-entrypoint-overwrite docker-oom-kill-disable docker-disable-cache docker-volume-keep docker-enable-ipv6 docker-tls-verify cache-shared cache-s3-insecure'.split(
     ' ',
@@ -42,6 +42,12 @@ const lists = new Set(
     ' ',
   ),
 );
+const texts = new Set(
+  'tag-list registration-token access-level description unhealthy-interval url token tls-ca-file tls-cert-file tls-key-file executor builds-dir cache-dir clone-url config pre-get-sources-script post-get-sources-script pre-build-script post-build-script prepare-timeout get-sources-timeout shell slot-cgroup-template step-runner-image docker-host docker-cert-path docker-hostname docker-image docker-runtime docker-memory docker-memory-swap docker-memory-reservation docker-cgroup-parent docker-cpuset-cpus docker-cpuset-mems docker-cpus docker-user docker-userns docker-gpus docker-volume-driver docker-cache-dir docker-network-mode docker-pid-mode docker-ipcmode docker-mac-address docker-service-memory docker-service-memory-swap docker-service-memory-reservation docker-service-cgroup-parent docker-service-slot-cgroup-template docker-service-cpuset-cpus docker-service-cpus docker-service-gpus docker-isolation docker-helper-image docker-helper-image-flavor cache-type cache-path cache-s3-server-address cache-s3-access-key cache-s3-secret-key cache-s3-session-token cache-s3-bucket-name cache-s3-bucket-location cache-s3-authentication-type cache-s3-server-side-encryption'.split(
+    ' ',
+  ),
+);
+const isOption = (name: string): boolean => [yesNo, numbers, lists, texts].some(all => all.has(name));
 /** Without a place in config.toml that text could take: parts of tables, and files that were not read. */
 const noPlace =
   /^(template-config|maintenance-note|feature-flags|runner-monitoring|docker-(name|alias|command|entrypoint|env|services|.*tmpfs|services-devices|volume-driver-ops|sysctls|container-labels|ulimit|log-options)|(docker-machine|machine|kubernetes|ssh|custom-(config|prepare|run|cleanup)|parallels|virtualbox|autoscaler|instance|cache-(gcs|azure))-.*)$/;
@@ -55,6 +61,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   c: 'config',
   'template-config-file': 'template-config',
   'docker-ipc-mode': 'docker-ipcmode',
+  'docker-userns-mode': 'docker-userns',
+  'docker-tlsverify': 'docker-tls-verify',
 };
 
 /**
@@ -70,7 +78,8 @@ export function readRegister(
   for (const [name, value] of [...fromEnvironment(environment), ...optionsIn(words, notUnderstood)]) {
     const isLevel = name !== 'access-level' || /^(not|ref)_protected$/.test(value);
     const isNumber = !numbers.has(name) || /^-?\d+$/.test(value);
-    if (noPlace.test(name) || !isKnown(value) || !isLevel || !isNumber) notUnderstood.push(`--${name}`);
+    if (noPlace.test(name) || !isOption(name) || !isKnown(value) || !isLevel || !isNumber)
+      notUnderstood.push(`--${name}`);
     else given.set(name, [...(given.get(name) ?? []), value]);
   }
   const table: TomlTable = {};
@@ -95,6 +104,8 @@ function optionsIn(words: readonly string[], notUnderstood: string[]): [name: st
     if (name === '') notUnderstood.push('a word that is no option');
     else if (value !== undefined) options.push([name, value]);
     else if (yesNo.has(name)) options.push([name, 'true']);
+    // Of an option that nobody knows it is not known either whether a value follows.
+    else if (!isOption(name) && !noPlace.test(name) && !isValue(words[at + 1])) options.push([name, '']);
     else {
       at += 1;
       options.push([name, words[at] ?? '']);
@@ -102,6 +113,8 @@ function optionsIn(words: readonly string[], notUnderstood: string[]): [name: st
   }
   return options;
 }
+
+const isValue = (word: string | undefined): boolean => word !== undefined && !word.startsWith('-');
 
 /** The variables of `gitlab-runner register`, by the names that test/facts/register-flags.json has. */
 function fromEnvironment(environment: Readonly<Record<string, string>>): [name: string, value: string][] {

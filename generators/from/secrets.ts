@@ -3,48 +3,97 @@ import type { TomlTable, TomlValue } from 'smol-toml';
 /** Keys, and names of variables, whose values are secrets by their name. */
 const secretName =
   /token|secret|passw(or)?d|private_?key|account_?key|access_?key|auth_?config|credential(?!s_?file)/i;
-/** Values that are secrets by their look: GitLab's tokens, and accounts in addresses. */
-const secretValue = /\b(gl[a-z]{2,6}-[\w-]{8,})|:\/\/[^/\s:@]+(:[^/\s@]*)?@|-----BEGIN/;
-
+/** A token that makes runners, and is none of a runner: https://docs.gitlab.com/security/tokens/ */
+const registrationToken = /GR1348941[\w-]{8,}/;
 /**
- * A table without secrets, which must not come into Git; dates, which no key of config.toml has, go too.
- *
- * @param notUnderstood gains what was left out, by its name and never by its value
+ * Secrets by their look, wherever in a text they are: tokens of GitLab, GitHub, AWS and Slack, accounts in addresses, keys, and what
+ * headers and options say.
  */
-export function takeSecrets(
-  table: TomlTable,
-  notUnderstood: string[],
-  path: readonly string[] = [],
-): TomlTable {
-  const kept: TomlTable = {};
-  for (const [key, value] of Object.entries(table)) {
-    const at = [...path, key];
-    const left = withoutSecrets(value, at, notUnderstood);
-    if (left !== undefined) kept[key] = left;
-  }
-  return kept;
-}
+const secretLooks = [
+  /gl(?:pat|rtr?|dt|cbt|ptt|ft|imt|agent|soat|ffct|oas|wt)-[\w.-]{8,}/,
+  registrationToken,
+  /gh[pousr]_\w{30,}|github_pat_\w{30,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}/,
+  /(?<=:\/\/)[^/\s:@"']*(?::[^/\s@"']*)?@/,
+  /-----BEGIN[\s\S]*?(?:-----END[^\n]*|$)/,
+  /(?<=\b(?:bearer|basic)\s+)(?=\S*[\d=])[\w+/=.~-]{8,}/i,
+  /(?<=(?:token|passw(?:or)?d|secret|api_?key)["']?\s*[:=]\s*["']?)[^\s"'$/<[{][^\s"']{5,}/i,
+  /(?<=--password[ =]["']?)[^\s"'$]{4,}/,
+];
 
-function withoutSecrets(
-  value: TomlValue,
-  path: readonly string[],
-  notUnderstood: string[],
-): TomlValue | undefined {
-  const name = path.join('.');
-  if (value instanceof Date) {
-    notUnderstood.push(`${name} of config.toml: a date`);
+/** Whether that token makes runners, and is none of a runner. */
+export const isRegistrationToken = (token: string): boolean => token.search(registrationToken) === 0;
+
+/** Finds secrets in texts: by their look, by the name of what holds them, and where they are known from elsewhere. */
+export class Secrets {
+  readonly #looks: RegExp;
+
+  /**
+   * @param tokens of runners, in whatever shape
+   * @param environment variables of .env: those that are secrets by their name, and look as made up by a program
+   */
+  constructor(tokens: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const named = Object.entries(environment).filter(
+      ([name, value]) => secretName.test(name) && /^(?=.*\d)(?=.*[a-z])\S{12,}$/i.test(value),
+    );
+    const known = [
+      ...tokens.filter(token => token.length >= 8 && !token.startsWith('$')),
+      ...named.map(([, value]) => value),
+    ];
+    const sources = [...known.map(text => literal(text)), ...secretLooks];
+    this.#looks = new RegExp(
+      sources.map(one => (typeof one === 'string' ? one : `(?:${one.source})`)).join('|'),
+      'gi',
+    );
+  }
+
+  holds(text: string): boolean {
+    return text.search(this.#looks) >= 0;
+  }
+
+  /** The text with *** for each. */
+  masked(text: string): string {
+    return text.replace(this.#looks, '***');
+  }
+
+  /**
+   * A table without secrets, which must not come into Git; dates, which no key of config.toml has, go too.
+   *
+   * @param notUnderstood gains what was left out, by its name and never by its value
+   */
+  without(table: TomlTable, notUnderstood: string[], path: readonly string[] = []): TomlTable {
+    const kept: TomlTable = {};
+    for (const [key, value] of Object.entries(table)) {
+      const left = this.holds(key)
+        ? this.#leaveOut([...path, 'a key'].join('.'), notUnderstood)
+        : this.#withoutSecrets(value, [...path, key], notUnderstood);
+      if (left !== undefined) kept[key] = left;
+    }
+    return kept;
+  }
+
+  #withoutSecrets(value: TomlValue, path: readonly string[], notUnderstood: string[]): TomlValue | undefined {
+    const name = path.join('.');
+    if (value instanceof Date) {
+      notUnderstood.push(`${name} of config.toml: a date`);
+      return undefined;
+    }
+    if (Array.isArray(value))
+      return value.flatMap(one => this.#withoutSecrets(one, path, notUnderstood) ?? []);
+    if (typeof value === 'object') return this.without(value, notUnderstood, path);
+    if (typeof value !== 'string' || value === '') return value;
+    const [, variable] = /^(\w+)=(?=.)/.exec(value) ?? [];
+    const isNamed = secretName.test(path.at(-1)!) || (variable !== undefined && secretName.test(variable));
+    // A path to a secret is none.
+    const isPath = /^(\w+=)?\/[\w./-]+$/.test(value);
+    if (!this.holds(value) && (!isNamed || isPath)) return value;
+    return this.#leaveOut([name, variable].filter(Boolean).join(' '), notUnderstood);
+  }
+
+  #leaveOut(name: string, notUnderstood: string[]): undefined {
+    notUnderstood.push(`${this.masked(name)} of config.toml: a secret, which may not be in Git`);
     return undefined;
   }
-  if (Array.isArray(value)) return value.flatMap(one => withoutSecrets(one, path, notUnderstood) ?? []);
-  if (typeof value === 'object') return takeSecrets(value, notUnderstood, path);
-  if (typeof value !== 'string' || value === '') return value;
-  const [, variable] = /^(\w+)=(?=.)/.exec(value) ?? [];
-  const isNamed = secretName.test(path.at(-1)!) || (variable !== undefined && secretName.test(variable));
-  // A path to a secret is none.
-  const isPath = /^(\w+=)?\/[\w./-]+$/.test(value);
-  if (!secretValue.test(value) && (!isNamed || isPath)) return value;
-  notUnderstood.push(
-    `${[name, variable].filter(Boolean).join(' ')} of config.toml: it is a secret, which config.toml may not hold in Git`,
-  );
-  return undefined;
 }
+
+/** The text as an expression that fits it alone. */
+export const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');

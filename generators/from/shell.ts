@@ -12,14 +12,18 @@ export const isKnown = (word: string): boolean => !word.includes(unknown);
 
 const separators = ['\n', ';', '&', '|', '(', ')'];
 
+/** Where what a command reads or writes goes, such as `>`, `2>>` and `&>`; the file comes after it. */
+const redirection = /(?:\d*|&)(?:<<<|<<-?|<>|<&|<|>>|>&|>\||>)[ \t]*/y;
+
 /**
  * The commands of a shell script, each as its words: with quotes taken away, and the variables put in that are known.
- * What decides whether a command is run, as `if` and `&&`, is passed over.
+ * What decides whether a command is run, as `if` and `&&`, and where its output goes, is passed over. What stands in the script
+ * for another program to read (`<<EOF`) counts as commands too, since that program may be a shell.
  *
  * @param variables those that are known beforehand; it gains what the script sets
  */
 export function commandsIn(script: string, variables: Variables = {}): string[][] {
-  const text = script.replace(/\r\n/g, '\n').replace(/\\\n/g, ' ');
+  const [text, documents] = withoutDocuments(script.replace(/\r\n/g, '\n'));
   const commands: string[][] = [];
   let words: string[] = [];
   const end = () => {
@@ -29,10 +33,13 @@ export function commandsIn(script: string, variables: Variables = {}): string[][
   };
   for (let at = 0; at < text.length; ) {
     const [sign, before] = [text[at]!, text[at - 1] ?? '\n'];
-    if (separators.includes(sign)) {
+    redirection.lastIndex = at;
+    if (redirection.test(text)) [, at] = readWord(text, redirection.lastIndex, variables);
+    else if (separators.includes(sign)) {
       end();
       at += 1;
-    } else if (/\s/.test(sign)) at += 1;
+    } else if (text.startsWith('\\\n', at)) at += 2;
+    else if (/\s/.test(sign)) at += 1;
     else if (sign === '#' && /[\s;&|()]/.test(before)) at = lineEnd(text, at);
     else {
       const [word, next] = readWord(text, at, variables);
@@ -41,7 +48,18 @@ export function commandsIn(script: string, variables: Variables = {}): string[][
     }
   }
   end();
-  return commands;
+  return [...commands, ...documents.flatMap(document => commandsIn(document, variables))];
+}
+
+/** The script without what stands in it for other programs to read, and that. */
+function withoutDocuments(script: string): [text: string, documents: string[]] {
+  const documents: string[] = [];
+  const document = /^(?!\s*#)(.*(?<!<)<<-?[ \t]*(["']?)(\w+)\2.*\n)([\s\S]*?)^\t*\3$/gm;
+  const text = script.replace(document, (_, line: string, __, ___, body: string) => {
+    documents.push(body);
+    return line;
+  });
+  return [text, documents];
 }
 
 function lineEnd(text: string, at: number): number {
@@ -52,7 +70,7 @@ function lineEnd(text: string, at: number): number {
 /** The word that starts there, and where it ends. */
 function readWord(text: string, start: number, variables: Variables): [word: string, end: number] {
   let [word, at] = ['', start];
-  while (at < text.length && !/\s/.test(text[at]!) && !separators.includes(text[at]!)) {
+  while (at < text.length && !/[\s<>]/.test(text[at]!) && !separators.includes(text[at]!)) {
     const [part, next] = readPart(text, at, variables);
     word += part;
     at = next;
@@ -62,7 +80,7 @@ function readWord(text: string, start: number, variables: Variables): [word: str
 
 function readPart(text: string, at: number, variables: Variables): [part: string, end: number] {
   const sign = text[at]!;
-  if (sign === '\\') return [text[at + 1] ?? '', at + 2];
+  if (sign === '\\') return [text[at + 1]?.replace('\n', '') ?? '', at + 2];
   if (sign === "'") {
     const end = endOf(text, "'", at + 1);
     return [text.slice(at + 1, end), end + 1];
@@ -81,7 +99,7 @@ function readQuoted(text: string, start: number, variables: Variables): [part: s
   while (at < text.length && text[at] !== '"') {
     const isEscape = text[at] === '\\' && /[$`"\\\n]/.test(text[at + 1] ?? '');
     const [piece, next] = isEscape
-      ? [text[at + 1]!, at + 2]
+      ? [text[at + 1]!.replace('\n', ''), at + 2]
       : /[$`]/.test(text[at]!)
         ? readDollar(text, at, variables)
         : [text[at]!, at + 1];
@@ -94,12 +112,16 @@ function readQuoted(text: string, start: number, variables: Variables): [part: s
 /** What a variable or a command stands for there. */
 function readDollar(text: string, at: number, variables: Variables): [part: string, end: number] {
   const rest = text.slice(at);
+  const [here] = /^(?:\$\(\s*pwd\s*\)|`\s*pwd\s*`)/.exec(rest) ?? [];
+  if (here) return [variables.PWD || unknown, at + here.length];
   if (rest.startsWith('`')) return [unknown, endOf(text, '`', at + 1) + 1];
   if (rest.startsWith('$(')) return [unknown, closing(text, at + 1)];
-  const braced = /^\$\{(\w+)(?::?-([^{}$]*))?\}/.exec(rest);
-  const [whole = '', name = '', byDefault] = braced ?? /^\$(\w+)/.exec(rest) ?? [];
+  const braced = /^\$\{(\w+)(?::?([-=?+])([^{}$]*))?\}/.exec(rest);
+  const [whole = '', name = '', sign, other = ''] = braced ?? /^\$(\w+)/.exec(rest) ?? [];
   if (whole === '') return rest.startsWith('${') ? [unknown, endOf(text, '}', at) + 1] : ['$', at + 1];
-  return [variables[name] || (byDefault ?? unknown), at + whole.length];
+  const value = variables[name];
+  const inItsPlace = sign === '-' || sign === '=' ? other : unknown;
+  return [value ? (sign === '+' ? other : value) : inItsPlace, at + whole.length];
 }
 
 function endOf(text: string, sign: string, from: number): number {

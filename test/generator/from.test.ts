@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { describe, expect, it, vi } from 'vitest';
@@ -58,6 +58,35 @@ describe('--from', () => {
     });
     expect(configIn(folder)).toMatchObject({ concurrent: 7 });
     expect(read(folder, 'config/config.toml')).not.toContain('docker.sock');
+  });
+
+  it('takes a repository of version 0.1.0 with all that it has, and a second run changes nothing', async () => {
+    const folder = newFolder();
+    cpSync(new URL('../facts/version-0.1.0', import.meta.url), join(folder, 'old'), { recursive: true });
+    const template = readFileSync(join(folder, 'old/config/template.toml'), 'utf8');
+    const identity = `[[runners]]\n  name = "My Docker Runner"\n  url = "https://gitlab.example.com"\n  token = "${token}"\n  executor = "docker"`;
+    writeFileSync(
+      join(folder, 'old/config/config.toml'),
+      `concurrent = 3\n${template.replace(/^\[\[runners\]\]$/m, identity)}`,
+    );
+    writeFileSync(join(folder, 'old/.env'), `GITLAB_PROJECT_ID=77\nRUNNER_TOKEN=\nMINE='it is'\n`);
+    const before = textsBelow(join(folder, 'old'));
+    const { refusal, printed } = await runGenerator(folder, { args: ['new'], options: { from: 'old' } });
+    expect(refusal).toBeUndefined();
+    expect(printed).toContain('1 [[runners]], 1 with a token');
+    expect(printed.split('no place:\n')[1]).toMatch(/^ {2}- MINE of .env\n"make up" starts it\./);
+    expect(read(folder, '.env')).toContain(`\nRUNNER_TOKEN=${token}\n`);
+    expect(read(folder, '.env')).toContain('\nGITLAB_PROJECT_ID=77\n');
+    expect(configIn(folder)).toMatchObject({
+      concurrent: 3,
+      runners: [
+        { docker: { services_privileged: true }, cache: { s3: { ServerAddress: 's3.example.com' } } },
+      ],
+    });
+    expect(textsBelow(join(folder, 'old'))).toEqual(before);
+    const now = textsBelow(join(folder, 'new'));
+    expect((await runGenerator(folder, { args: ['new'] })).refusal).toBeUndefined();
+    expect(textsBelow(join(folder, 'new'))).toEqual(now);
   });
 
   it('offers its answers as defaults in a terminal', async () => {

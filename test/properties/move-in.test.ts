@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { stringify, type TomlTable } from 'smol-toml';
 import { expect, it, vi } from 'vitest';
 import { movedIn } from '../support/move-in.ts';
-import { runnerToken } from '../support/tokens.ts';
+import { runnerToken, runnerTokenOf } from '../support/tokens.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -109,3 +109,89 @@ function covers(now: unknown, before: unknown): boolean {
   if (!Array.isArray(now) || !Array.isArray(before)) return JSON.stringify(now) === JSON.stringify(before);
   return before.every(one => now.includes(one));
 }
+
+/** A table like one of these, with a secret in, before or after some of its texts, keys and all. */
+function withSecrets(value: TomlTable[string], secret: string, places: Iterator<number>): TomlTable[string] {
+  if (Array.isArray(value)) return value.map(one => withSecrets(one, secret, places));
+  if (typeof value === 'object' && !(value instanceof Date))
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [key, withSecrets(one, secret, places)]),
+    );
+  if (typeof value !== 'string') return value;
+  const place = places.next().value % (value.length * 3 + 1);
+  return place > value.length ? value : value.slice(0, place) + secret + value.slice(place);
+}
+
+it.each([
+  ['a token by its look', runnerTokenOf('Planted')],
+  ['a token of the old kind, which is known as one', 'xYzAbCdEfGhIjKlMnOpQ'],
+  ['an account in an address', 'https://user:hunter22@'],
+])('a secret anywhere in a config.toml comes into no file in Git, and into no message: %s', (_, secret) => {
+  let planted = 0;
+  const tables = fc.record({ top: tableOf(global), own: tableOf(ofRunner), docker: tableOf(docker) });
+  fc.assert(
+    fc.property(tables, fc.infiniteStream(fc.nat(99)), ({ top, own, docker }, places) => {
+      const known = { url: 'https://gitlab.example.com', executor: 'docker', token: 'xYzAbCdEfGhIjKlMnOpQ' };
+      const [above, runner] = [top, { name: 'a b c', ...own, docker }].map(
+        table => withSecrets(table as TomlTable, secret, places) as TomlTable,
+      );
+      const text = stringify({
+        ...above,
+        log_level: 'info',
+        runners: [{ ...runner, ...known }],
+      } as TomlTable);
+      planted += text.split(secret).length - 2;
+      const { texts, said, answers } = movedIn({ 'config.toml': text });
+      expect(JSON.stringify([texts, said, answers])).not.toContain(secret.replace(/.*:(?!\/\/)/, ''));
+    }),
+    { numRuns: 40 },
+  );
+  expect(planted).toBeGreaterThan(100);
+});
+
+/** A cache as config.toml has it, without keys. */
+const cache: fc.Arbitrary<TomlTable> = fc.oneof(
+  fc.constant({}),
+  fc
+    .record(
+      {
+        Path: fc.constant('p'),
+        Shared: fc.boolean(),
+        MaxUploadedArchiveSize: fc.integer({ min: 1, max: 9 }),
+        s3: fc.record(
+          {
+            ServerAddress: fc.constantFrom('s3.example.com', 'minio.example.com:9000'),
+            BucketName: fc.constantFrom('first', 'second'),
+            BucketLocation: fc.constantFrom('eu-west-1', 'us-east-1'),
+            Insecure: fc.boolean(),
+            PathStyle: fc.boolean(),
+          },
+          { requiredKeys: ['ServerAddress', 'BucketName'] },
+        ),
+      },
+      { requiredKeys: ['s3'] },
+    )
+    .map(table => ({ Type: 's3', ...table })),
+  fc
+    .record({ gcs: fc.record({ BucketName: fc.constantFrom('g', 'h') }) })
+    .map(table => ({ Type: 'gcs', ...table })),
+);
+
+it('each runner of a config.toml has the cache that it had', () => {
+  fc.assert(
+    fc.property(fc.array(cache, { minLength: 1, maxLength: 3 }), caches => {
+      const all = caches.map((one, at) => ({
+        ...{ name: `r${at}`, url: 'https://gitlab.example.com', token: runnerTokenOf(`${at}`) },
+        ...{ executor: 'docker', cache: one, docker: { image: 'ruby:3' } },
+      }));
+      const { runners } = movedIn({ 'config.toml': stringify({ runners: all }) });
+      for (const [at, before] of caches.entries()) {
+        const { Type, s3, ...others } = (runners[at]!.cache ?? {}) as TomlTable;
+        const { s3: s3Before, ...othersBefore } = before as Record<string, TomlTable>;
+        expect({ ...(Type === undefined ? {} : { Type }), ...others }).toEqual(othersBefore);
+        const added = { AuthenticationType: 'iam', BucketLocation: 'us-east-1' };
+        expect(s3).toEqual(s3Before && { ...added, ...s3Before });
+      }
+    }),
+  );
+});

@@ -102,6 +102,13 @@ describe('prompts', () => {
     expect(said({ tags: 'a' }, given)?.[2]).toMatch(/^tags docker, /);
   });
 
+  it('are, of an older runner that moves in, what it left open of the basics too', () => {
+    const basis = { saved: { builder: 'dind', tags: 'a' }, isMovedIn: true, given: {}, engine: undefined };
+    const open = repositoryPrompts(basis).filter(({ when }) => when?.({ [nameOfRest]: 'last' }) ?? true);
+    expect(open.map(({ name }) => name)).toEqual([nameOfRest, 'gitlabUrl', 'concurrent']);
+    expect(open[0]?.choices?.({})[0]?.name).toBe('keep those of the older runner');
+  });
+
   it.each(Object.keys(groups))('ask for the group %s where it is to change, and for no other', group => {
     const answered = { [nameOfRest]: 'change', [nameOfChanges]: [group] };
     const names = always(answerNames).filter(name => questions[name].group === group);

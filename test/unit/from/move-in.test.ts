@@ -72,9 +72,7 @@ describe('a config.toml that was registered', () => {
 
   it('loses what means nothing, and says so', () => {
     expect(config).not.toMatch(/shm_size|oom_kill_disable|token_obtained_at|gcs/);
-    expect(said).toContain(
-      'Left out, since they mean what is so without them: check_interval, shutdown_timeout, ',
-    );
+    expect(said).toContain('Left out, as they say what is so anyway: check_interval, shutdown_timeout, ');
     expect(said).not.toContain('Not taken over');
   });
 
@@ -155,9 +153,7 @@ describe('keys that no answer knows', () => {
     expect(runners[0]!.docker).not.toHaveProperty('privileged');
     expect(runners[0]!.docker.network_mode).toBe('my-runner-jobs');
     expect(JSON.stringify(runners[0]!.docker.volumes)).not.toContain('docker.sock');
-    expect(said).toMatch(
-      /the way to build, or to keep caches, decides them: .*privileged.*network_mode.*volumes/,
-    );
+    expect(said).toMatch(/the builder or the cache decides them: .*privileged.*network_mode.*volumes/);
   });
 });
 
@@ -180,7 +176,7 @@ describe('what of a config.toml is a secret', () => {
 
   it('is named where it has no place', () => {
     for (const name of ['sentry_dsn', 'environment DOCKER_AUTH_CONFIG', 'environment API_TOKEN', 'clone_url'])
-      expect(said).toContain(`- ${name} of config.toml: it is a secret`);
+      expect(said).toContain(`- ${name} of config.toml: a secret, which may not be in Git`);
   });
 
   it('is in .env where the repository has a variable for it', () => {
@@ -261,7 +257,7 @@ describe('several runners', () => {
       ].join(''),
     });
     expect(runners).toHaveLength(1);
-    expect(said).toContain('- the runner shelly: its executor is shell, and not docker');
+    expect(said).toContain('- the runner shelly: its executor is shell, so its jobs run on a machine');
     expect(said).toContain('- the runner other: it is one of another GitLab');
   });
 
@@ -337,7 +333,7 @@ docker run --rm -v /srv/gitlab-runner/config:/etc/gitlab-runner gitlab/gitlab-ru
       'register.sh': `gitlab-runner register -n -u https://x.example.com -r ${registrationToken} --executor docker\n`,
     });
     expect(environment).toContain(`\nREGISTRATION_TOKEN=${registrationToken}\n`);
-    expect(said).toContain('1 [[runners]], none with a token.');
+    expect(said).toContain('1 [[runners]], none with a token of its own.');
     expect(said).not.toContain(registrationToken.slice(0, 9));
   });
 });

@@ -56,3 +56,14 @@ it('a word that is no option is not printed: it may be a token', () => {
     'a word that is no option',
   ]);
 });
+
+it('an option that GitLab Runner does not have becomes no key, and takes no other option for its value', () => {
+  const { table, notUnderstood } = readRegister(
+    '--frobnicate --docker-frob=1 --cache-s3-frob x --frob y --url https://x --limit 3'.split(' '),
+    { RUNNER_FROB: '1', DOCKER_FROBBED: '2' },
+  );
+  expect(table).toEqual({ url: 'https://x', limit: 3 });
+  expect(new Set(notUnderstood)).toEqual(
+    new Set(['--frobnicate', '--docker-frob', '--cache-s3-frob', '--frob', '--docker-frobbed']),
+  );
+});

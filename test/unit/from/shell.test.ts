@@ -14,6 +14,12 @@ describe('the words of a script', () => {
     'a \'\' ""',
     'if a; then\n  b $X\nfi',
     'a --x="1 2"',
+    'a 1 >/dev/null 2>&1 2\nb 2>>log <log 3 &>/dev/null',
+    'a 1 2>&1 | c -a && b 2; d 3 >log',
+    'a 1 \\\n  2 # the end \\\nb 3',
+    'a "one \\\ntwo" thr\\\nee',
+    "a 1 <<EOF\nit's a text\nEOF\nb 2",
+    'a ${N:-1} ${X:+2} ${X:?no}',
   ])('are those that a shell gives a program: %j', script => {
     const known = { X: 'known' };
     const names = ['a', 'b', 'b#c', 'c', 'd', 'e'];
@@ -47,6 +53,10 @@ describe('the words of a script', () => {
       expect(last).toBe('z');
     },
   );
+
+  it('are found in what stands there for another program to read, which may be a shell', () => {
+    expect(commandsIn("sh <<'EOF'\na 1\nEOF\nb 2")).toEqual([['sh'], ['b', '2'], ['a', '1']]);
+  });
 
   it('leave what they set to whoever reads on', () => {
     const variables: Variables = {};
