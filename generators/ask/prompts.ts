@@ -174,7 +174,7 @@ function promptFor(name: AnswerName, basis: Basis, isWanted: (answered: Answered
   const isRefused = (answered: Answered) =>
     name === 'dockerImage' &&
     basis.engine !== undefined &&
-    usesHostEngine(standing.checked(['builder'], answered).builder) &&
+    usesHostEngine(standing.checked(['builder', 'executor'], answered)) &&
     refuses(basis.engine, byDefault(answered));
   const when = (answered: Answered) =>
     (isWanted(answered) || (isRefused(answered) && answered[nameOfRest] !== 'last')) &&

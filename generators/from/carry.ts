@@ -66,7 +66,12 @@ export function carryOver(
 }
 
 function carryRunner(runner: Runner, { table, reserved }: FoundRunner, leftOut: LeftOut[]): Runner {
-  const { docker = {}, cache = {}, ...rest } = withoutIdle(table, leftOut) as Record<string, TomlTable>;
+  const {
+    docker = {},
+    cache = {},
+    autoscaler: _,
+    ...rest
+  } = withoutIdle(table, leftOut) as Record<string, TomlTable>;
   const { image = runner.executor.image, volumes = [], ...keys } = docker;
   const { s3 = {}, ...ofCache } = cache as Record<string, TomlTable>;
   const [own, ownTables] = apart(rest);
@@ -74,6 +79,7 @@ function carryRunner(runner: Runner, { table, reserved }: FoundRunner, leftOut: 
   const [cacheKeys, cacheTables] = apart(ofCache);
   const isS3 = runner.config.cache.length > 0;
   const config: RunnerConfig = {
+    ...runner.config,
     runner: mergeEntries(runner.config.runner, own, leftOut),
     docker: mergeEntries(runner.config.docker, withoutPrivileges(dockerKeys, runner, leftOut), leftOut),
     cache: isS3 ? mergeEntries(runner.config.cache, cacheKeys, leftOut) : [],
