@@ -75,6 +75,16 @@ export function impliedBy(asked: { readonly tags?: unknown }, given: TypedAnswer
   return isNone(asked.tags) && given.runUntagged === undefined ? { runUntagged: 'yes' } : {};
 }
 
+/** The answers that are in force: what does not matter beside the others, as an answer of an earlier run, is not. */
+export function inForce(answers: Answers): Answers {
+  const idle = answerNames.filter(name => questions[name].matters?.(answers) === false);
+  const held = idle.map(name => {
+    const { check, otherwise = defaultFor(name, answers.builder) } = questions[name];
+    return [name, check(otherwise)];
+  });
+  return { ...answers, ...Object.fromEntries(held) };
+}
+
 /** The answers that can exclude each other. */
 export const excludingNames = [
   'tags',
@@ -86,11 +96,22 @@ export const excludingNames = [
   'platforms',
   'cache',
   'dockerNetwork',
+  'executor',
+  'cloud',
+  'instanceGroup',
+  'instanceJobs',
+  'instanceUses',
+  'cacheServer',
 ] as const;
 
 /** @throws Refusal that says which two answers exclude each other, and what to choose instead */
 export function refuseTogether(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
   refuseTags(answers);
+  if (answers.executor === 'docker-autoscaler') refuseOnInstances(answers);
+  else refuseOnHost(answers);
+}
+
+function refuseOnHost(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
   refuseImage(answers);
   refuseCache(answers);
   refuseNetwork(answers);
@@ -153,6 +174,45 @@ function refuseCache({
     );
   }
 }
+
+/** What cannot be on instances of a cloud, each of which has an engine of its own. */
+function refuseOnInstances(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
+  const { builder, runnerImage, cloud, instanceGroup, instanceJobs, instanceUses, cache, cacheServer } =
+    answers;
+  if (builder !== 'socket') {
+    throw new Refusal(
+      `With --executor docker-autoscaler each instance has a Docker Engine, which its jobs use: choose --builder socket instead of ${builder}.`,
+    );
+  }
+  // That platforms need an emulator on this host is said to those whom it concerns.
+  refuseImage({ ...answers, platforms: [] });
+  if (isOlderRunner(runnerImage, 18, 10)) {
+    throw new Refusal(
+      `--executor docker-autoscaler is for GitLab Runner 18.10 or later, and ${runnerImage} is older: choose a newer --runner-image.`,
+    );
+  }
+  const form = groupForms[cloud];
+  if (instanceGroup.split('/').length !== form.split('/').length) {
+    throw new Refusal(`With --cloud ${cloud} the group of instances is written --instance-group ${form}.`);
+  }
+  if (instanceUses < instanceJobs) {
+    throw new Refusal(
+      `An instance that is removed after ${instanceUses} jobs never runs ${instanceJobs} at the same time: raise --instance-uses, or lower --instance-jobs.`,
+    );
+  }
+  if (cache === 's3' && cacheServer === 'here') {
+    throw new Refusal(
+      'Instances do not reach an S3 server of this host: name one that they reach by --cache-server https://..., or choose --cache local.',
+    );
+  }
+}
+
+/** How a group of instances is written, by the cloud: what its plugin needs to find it. */
+const groupForms: { readonly [Name in Answers['cloud']]: string } = {
+  aws: 'NAME',
+  googlecloud: 'PROJECT/ZONE/NAME',
+  azure: 'SUBSCRIPTION/RESOURCE-GROUP/NAME',
+};
 
 /** Jobs are on one network: that of GitLab, or that of what they build with. */
 function refuseNetwork({ builder, dockerNetwork }: Pick<Answers, 'builder' | 'dockerNetwork'>): void {

@@ -134,6 +134,28 @@ export function checkConcurrent(text: string): number {
   return wholeNumber(text, 'The number of concurrent jobs must be a whole number from 1 (to 99999).');
 }
 
+/** A whole number from 0. */
+export function checkIdle(text: string): number {
+  return text.trim() === '0'
+    ? 0
+    : wholeNumber(
+        text,
+        'The number of jobs that instances wait for must be a whole number from 0 (to 99999).',
+      );
+}
+
+/** A group of instances, by one to three names with slashes between: which, depends on the cloud. */
+export function checkInstanceGroup(text: string): string {
+  const group = text.trim().replace(/^\/+|\/+$/g, '');
+  // Names of AWS may be longer and freer; these go into TOML, an address and a shell alike.
+  if (!/^[\w.()-]{1,255}(\/[\w.()-]{1,255}){0,2}$/.test(group)) {
+    throw new Refusal(
+      'The group of instances is its name, of letters, digits and - _ . ( ); before it project/zone/ for googlecloud, or subscription/resource-group/ for azure.',
+    );
+  }
+  return group;
+}
+
 /** yes or no, also as true or false. */
 export function checkYesNo(text: string): boolean {
   const answer = text.trim().toLowerCase();

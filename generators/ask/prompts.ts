@@ -190,7 +190,7 @@ function promptFor(name: AnswerName, basis: Basis, isWanted: (answered: Answered
   const isRefused = (answered: Answered) =>
     name === 'dockerImage' &&
     basis.engine !== undefined &&
-    usesHostEngine(standing.checked(['builder'], answered).builder) &&
+    usesHostEngine(standing.checked(['builder', 'executor'], answered)) &&
     refuses(basis.engine, byDefault(answered));
   const when = (answered: Answered) =>
     impliedBy(answered, basis.given)[name] === undefined &&

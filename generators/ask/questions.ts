@@ -10,8 +10,10 @@ import {
   checkExtraHosts,
   checkGitLabUrl,
   checkHosts,
+  checkIdle,
   checkImage,
   checkInsecureRegistry,
+  checkInstanceGroup,
   checkPlatforms,
   checkProxy,
   checkRegistry,
@@ -32,10 +34,26 @@ export const builders = {
 
 export type BuilderName = keyof typeof builders;
 
+/** Where jobs run: GitLab Runner's own executors, each with what it means. */
+export const executors = {
+  docker: 'in containers of this host',
+  'docker-autoscaler':
+    'in containers of cloud instances, which the runner starts and removes; the runner itself stays in a container here',
+} as const;
+
+export type ExecutorName = keyof typeof executors;
+
 /** Whether jobs build with the engine of the host, which is then configured by its own files and not by ours. */
-export function usesHostEngine(builder: BuilderName): boolean {
-  return builder === 'socket';
+export function usesHostEngine({ executor, builder }: Pick<Answers, 'executor' | 'builder'>): boolean {
+  return executor === 'docker' && builder === 'socket';
 }
+
+/** Clouds that GitLab has a plugin for, each with what its groups of instances are called there. */
+const clouds = {
+  aws: 'an Auto Scaling group of AWS',
+  googlecloud: 'a managed instance group of Google Cloud, in one zone',
+  azure: 'a Virtual Machine Scale Set of Azure, with uniform orchestration',
+} as const;
 
 const dindCaches = {
   registry: 'an engine for each job, which starts empty and takes layers from the registry',
@@ -71,6 +89,7 @@ const logLevels = {
 /** What questions are about. The basics are asked of everybody, and of the others those that the user wants to see. */
 export const groups = {
   basics: 'GitLab, how jobs build, and how many at once',
+  executor: 'where jobs run: here, or on cloud instances',
   runner: 'tags and description of the runner',
   images: 'registry, images and platforms',
   safety: 'what is taken from jobs',
@@ -87,6 +106,15 @@ export interface Answers {
   readonly builder: BuilderName;
   readonly dindCache: keyof typeof dindCaches;
   readonly concurrent: number;
+  readonly executor: ExecutorName;
+  readonly cloud: keyof typeof clouds;
+  /** `name`; for googlecloud `project/zone/name`, for azure `subscription/resource group/name`. */
+  readonly instanceGroup: string;
+  /** Jobs that one instance runs at the same time, and those after which it is removed. */
+  readonly instanceJobs: number;
+  readonly instanceUses: number;
+  /** Jobs that find an instance waiting for them in working hours. */
+  readonly idleJobs: number;
   readonly tags: readonly string[];
   readonly runUntagged: boolean;
   readonly description: string;
@@ -121,7 +149,7 @@ export type AnswerName = keyof Answers;
 export type TypedAnswers = { [Name in AnswerName]?: string };
 
 /** The answers on which it depends whether other questions matter. */
-export const deciding = ['builder', 'dindCache', 'cache', 'httpProxy'] as const;
+export const deciding = ['builder', 'dindCache', 'executor', 'cache', 'httpProxy'] as const;
 
 export type Deciding = Pick<Answers, (typeof deciding)[number]>;
 
@@ -147,12 +175,27 @@ export interface Question<T> {
   readonly matters?: (answers: Deciding) => boolean;
   /** For whom it matters, in the words of a refusal. */
   readonly mattersFor?: string;
+  /** What then holds, as typed; without this the default. */
+  readonly otherwise?: string;
   /**
    * Turns what was typed into an answer.
    * @throws Refusal with a sentence if it cannot be one
    */
   readonly check: (text: string) => T;
 }
+
+/** For questions about what is on this host: containers, networks and disk of the jobs' engine. */
+const ofThisHost = {
+  matters: ({ executor }: Deciding) => executor === 'docker',
+  mattersFor: '--executor docker',
+};
+
+/** For questions about instances of a cloud. */
+const ofInstances = {
+  group: 'executor',
+  matters: ({ executor }: Deciding) => executor === 'docker-autoscaler',
+  mattersFor: '--executor docker-autoscaler',
+} as const;
 
 /** Every question, in the order in which it is asked. */
 export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]> } = {
@@ -191,6 +234,56 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     help: 'how many jobs run at the same time, from 1',
     default: '2',
     check: checkConcurrent,
+  },
+  executor: {
+    option: 'executor',
+    group: 'executor',
+    message: 'Where jobs run',
+    help: `where jobs run: ${Object.keys(executors).join(', ')}`,
+    default: 'docker',
+    choices: executors,
+    check: text => checkChoice(executors, text),
+  },
+  cloud: {
+    option: 'cloud',
+    ...ofInstances,
+    message: 'Cloud of the instances',
+    help: `for docker-autoscaler: the cloud of the instances: ${Object.keys(clouds).join(', ')}`,
+    default: 'aws',
+    choices: clouds,
+    check: text => checkChoice(clouds, text),
+  },
+  instanceGroup: {
+    option: 'instance-group',
+    ...ofInstances,
+    message: 'Group of instances (googlecloud: project/zone/name, azure: subscription/resource-group/name)',
+    help: 'for docker-autoscaler: the group of instances, by its name; project/zone/name for googlecloud, subscription/resource-group/name for azure',
+    default: 'gitlab-runners',
+    check: checkInstanceGroup,
+  },
+  instanceJobs: {
+    option: 'instance-jobs',
+    ...ofInstances,
+    message: 'Jobs that one instance runs at the same time',
+    help: 'for docker-autoscaler: how many jobs one instance runs at the same time, from 1',
+    default: '1',
+    check: checkConcurrent,
+  },
+  instanceUses: {
+    option: 'instance-uses',
+    ...ofInstances,
+    message: 'Jobs after which an instance is removed',
+    help: 'for docker-autoscaler: after how many jobs an instance is removed; 1 gives each job a new one',
+    default: '1',
+    check: checkConcurrent,
+  },
+  idleJobs: {
+    option: 'idle-jobs',
+    ...ofInstances,
+    message: 'Jobs for which an instance waits in working hours (0: each waits until one has started)',
+    help: 'for docker-autoscaler: for how many jobs instances wait, Monday to Friday from 8 to 18; 0 for none',
+    default: '1',
+    check: checkIdle,
   },
   tags: {
     option: 'tags',
@@ -254,6 +347,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     help: 'platforms of the images, such as linux/amd64,linux/arm64; "host" for that of the host',
     default: 'host',
     none: 'host',
+    ...ofThisHost,
     check: checkPlatforms,
   },
   hardening: {
@@ -271,6 +365,8 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Days that what jobs leave is kept ("none": no clean-up)',
     help: 'days that stopped containers and networks of jobs and the build cache are kept, or "none" for no clean-up',
     default: '7',
+    ...ofThisHost,
+    otherwise: 'none',
     check: checkCleanUp,
   },
   monitoring: {
@@ -336,6 +432,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     help: 'also run a pull-through cache of Docker Hub',
     default: 'no',
     yesNo: true,
+    ...ofThisHost,
     check: checkYesNo,
   },
   privateCa: {
@@ -372,6 +469,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Registry that speaks plain HTTP ("none", or host[:port])',
     help: 'a registry that speaks plain HTTP, as host[:port], or "none"',
     default: 'none',
+    ...ofThisHost,
     check: checkInsecureRegistry,
   },
   extraHosts: {
@@ -389,6 +487,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Docker network on which alone GitLab is known by its name ("none")',
     help: 'for a GitLab in a container of this host: the Docker network that knows its name, or "none"',
     default: 'none',
+    ...ofThisHost,
     check: checkDockerNetwork,
   },
 };

@@ -13,7 +13,15 @@ import {
 import { Refusal } from './refusal.ts';
 
 /** The answers that a further runner has of its own; all others are those of the repository. */
-export const ownNames = ['tags', 'runUntagged', 'builder', 'dindCache', 'hardening', 'dockerImage'] as const;
+export const ownNames = [
+  'tags',
+  'runUntagged',
+  'builder',
+  'dindCache',
+  'instanceGroup',
+  'hardening',
+  'dockerImage',
+] as const;
 
 export type OwnName = (typeof ownNames)[number] & AnswerName;
 
@@ -34,6 +42,7 @@ export const runnerQuestions = {
   runUntagged: questions.runUntagged,
   builder: questions.builder,
   dindCache: questions.dindCache,
+  instanceGroup: questions.instanceGroup,
   hardening: questions.hardening,
   dockerImage: questions.dockerImage,
 } satisfies { readonly [Name in OwnName | 'project']: Question<unknown> };
@@ -105,6 +114,11 @@ export function typedRunner({ answers, project: forProject }: OtherRunner): Type
 function refuseBeside(one: Answers, other: Answers): void {
   if (one.description === other.description) {
     throw new Refusal(`Two runners are called "${other.description}": give one of them another name.`);
+  }
+  if (one.executor === 'docker-autoscaler' && one.instanceGroup === other.instanceGroup) {
+    throw new Refusal(
+      `Two runners with one group of instances would remove each other's: give "${other.description}" another one by --instance-group.`,
+    );
   }
   const pair = [one, other];
   const engines = pair.filter(({ builder }) => builder === 'dind');

@@ -92,6 +92,7 @@ function carryRunner(
   const caches = carryCache(runner, cache as Record<string, TomlTable>, isSameCache, differences);
   const allowed = withoutPrivileges(dockerKeys, runner, differences);
   const config: RunnerConfig = {
+    ...runner.config,
     ...caches,
     runner: mergeEntries(runner.config.runner, own, differences),
     docker: mergeEntries(runner.config.docker, allowed, differences),

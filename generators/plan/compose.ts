@@ -52,7 +52,7 @@ export function planNetworks(
 
 /** The volumes of docker-compose.yml, those of builders first. */
 export function planVolumes(
-  { privateCa, monitoring }: Answers,
+  { privateCa, monitoring, executor }: Answers,
   ofBuilders: readonly ComposeResource[],
   has: { readonly mirror: boolean; readonly cache: boolean },
   names: Names,
@@ -63,7 +63,10 @@ export function planVolumes(
       ? [{ key: 'mirror-data', why: 'What the mirror holds; it drops what nobody pulled for a week.' }]
       : []),
     ...(has.cache ? [{ key: 'cache-data', why: 'The caches of jobs, each a file.' }] : []),
-    ...(privateCa
+    ...(executor === 'docker-autoscaler'
+      ? [{ key: 'plugins', why: 'The plugin that starts instances, which is loaded once.' }]
+      : []),
+    ...(privateCa && executor === 'docker'
       ? [
           {
             key: 'authorities',

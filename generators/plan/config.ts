@@ -1,5 +1,6 @@
 import type { Answers } from '../ask/questions.ts';
 import type { BuilderPlan, ConfigEntry, Names } from './builder.ts';
+import { type Autoscaler, planAutoscaler } from './executor.ts';
 import type { CacheOfRunner, HttpProxy, MirrorOfRunner } from './services.ts';
 
 /** Where job containers find the mounted certificate of a private authority. */
@@ -11,6 +12,8 @@ export interface RunnerConfig {
   readonly docker: readonly ConfigEntry[];
   readonly cache: readonly ConfigEntry[];
   readonly s3: readonly ConfigEntry[];
+  /** Where jobs run on instances of a cloud. */
+  readonly autoscaler: Autoscaler | undefined;
   /** Further tables, as text: those that an older runner had. */
   readonly tables?: string;
 }
@@ -45,15 +48,23 @@ export function planConfig(
     ],
     cache: cache ? sharedCache : [],
     s3: cache ? s3(cache) : [],
+    autoscaler: planAutoscaler(answers),
   };
 }
 
 /** Mounts of the job container: the builder's, the cache's, the authority's. */
-export function volumesOf({ cache, privateCa }: Answers, builder: BuilderPlan, names: Names): string[] {
+export function volumesOf(
+  { cache, privateCa, executor }: Answers,
+  builder: BuilderPlan,
+  names: Names,
+): string[] {
   return [
     ...builder.volumes,
     ...(cache === 'none' ? [] : ['/cache']),
-    ...(privateCa ? [`${names.authorities}:${authoritiesFolder}:ro`] : []),
+    // Instances have no volume of docker-compose.yml: their image brings that folder.
+    ...(privateCa
+      ? [`${executor === 'docker' ? names.authorities : authoritiesFolder}:${authoritiesFolder}:ro`]
+      : []),
   ];
 }
 

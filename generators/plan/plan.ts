@@ -1,4 +1,5 @@
-import { type Answers, type BuilderName, usesHostEngine } from '../ask/questions.ts';
+import { inForce } from '../ask/answers.ts';
+import { type Answers, type BuilderName, type ExecutorName, usesHostEngine } from '../ask/questions.ts';
 import type { ConfigEntry, Names } from './builder.ts';
 import { planOfBuilder } from './builders.ts';
 import { type Compose, planNetworks, planVolumes } from './compose.ts';
@@ -64,6 +65,8 @@ export interface RunnerRepository {
   readonly runnerImage: string;
   /** Whether that image is of a GitLab Runner that puts no variables into config.toml: before 18.10. */
   readonly expandsConfig: boolean;
+  /** Where jobs run. */
+  readonly executorName: ExecutorName;
   /** Whether jobs build with the engine of the host. */
   readonly usesHostEngine: boolean;
   /** What is taken from jobs and from the runner; its entries are in `config` of each already. */
@@ -109,10 +112,12 @@ export interface OtherRunner {
  * @param others the runners beside that of the answers; their descriptions are part of paths
  */
 export function planRepository(
-  answers: Answers,
+  given: Answers,
   directoryName: string,
-  others: readonly OtherRunner[] = [],
+  givenOthers: readonly OtherRunner[] = [],
 ): RunnerRepository {
+  const answers = inForce(given);
+  const others = givenOthers.map(({ answers: own, project }) => ({ answers: inForce(own), project }));
   const composeProject = composeProjectName(directoryName);
   const names: Names = {
     network: `${composeProject}-jobs`,
@@ -128,7 +133,7 @@ export function planRepository(
     ...planShared(answers, all, names),
     runners: all.map(({ runner }) => runner) as [Runner, ...Runner[]],
     builders,
-    usesHostEngine: builders.some(usesHostEngine),
+    usesHostEngine: [answers, ...others.map(({ answers: own }) => own)].some(usesHostEngine),
     parts: planParts(answers, builders),
     threats: planThreats(
       answers,
@@ -145,10 +150,18 @@ export function planRepository(
 
 /** The answers that templates print, with nothing to decide. */
 function answersAsTheyAre(answers: Answers) {
-  const { gitlabUrl, concurrent, logLevel, cleanUp, runnerImage, platforms } = answers;
+  const {
+    gitlabUrl,
+    executor: executorName,
+    concurrent,
+    logLevel,
+    cleanUp,
+    runnerImage,
+    platforms,
+  } = answers;
   const { monitoring, privateCa, insecureRegistry, extraHosts, dockerNetwork } = answers;
   return {
-    ...{ gitlabUrl, concurrent, logLevel, cleanUp, runnerImage, platforms },
+    ...{ gitlabUrl, executorName, concurrent, logLevel, cleanUp, runnerImage, platforms },
     ...{ monitoring, privateCa, insecureRegistry, extraHosts, dockerNetwork },
   };
 }
@@ -235,15 +248,17 @@ function planShared(
 
 /** In the order in which doctor shows them. */
 function planParts(
-  { cache, privateCa, platforms, mirror }: Answers,
+  { executor, cache, privateCa, platforms, mirror }: Answers,
   builders: readonly BuilderName[],
 ): string[] {
   return [
-    ...(cache === 's3' ? ['cache'] : []),
+    ...(executor === 'docker-autoscaler' ? ['autoscaler'] : []),
+    // What instances reach cannot be seen from here.
+    ...(cache === 's3' && executor === 'docker' ? ['cache'] : []),
     ...(privateCa ? ['private-ca'] : []),
     ...(platforms.length > 0 ? ['platforms'] : []),
     // Only the engine of the host has to be told of it by hand.
-    ...(mirror && builders.some(usesHostEngine) ? ['mirror'] : []),
+    ...(mirror && builders.includes('socket') ? ['mirror'] : []),
   ];
 }
 

@@ -57,12 +57,9 @@ export function placeOf(found: readonly { readonly address: string | undefined }
   };
 }
 
-export function planMirror(
-  { mirror, builder }: Answers,
-  { compose }: BuilderPlan,
-): MirrorOfRunner | undefined {
-  if (!mirror) return undefined;
-  const isForHost = usesHostEngine(builder);
+export function planMirror(answers: Answers, { compose }: BuilderPlan): MirrorOfRunner | undefined {
+  if (!answers.mirror) return undefined;
+  const isForHost = usesHostEngine(answers);
   // What runs beside a job is on a network of its own, and comes by the address of Docker's default bridge.
   const address = isForHost ? '127.0.0.1' : compose.service ? undefined : bridgeAddress;
   return { address, isForHost };

@@ -44,10 +44,16 @@ const developers: { readonly [Name in Answers['builder']]: (answers: Answers) =>
   }),
 };
 
+/** The same where jobs run on instances of a cloud. */
+const onInstance = ({ instanceUses }: Answers): Developer => ({
+  can: 'be root on the instance of their job, with whatever rights that has in the cloud and in its network',
+  against: `it is removed after ${instanceUses === 1 ? 'the job' : `${instanceUses} jobs, which find what others left`}; give instances no rights in the cloud, and a network of their own`,
+});
+
 /** The same, with what the level of hardening does about it. */
 function developerOf(answers: Answers): Developer {
-  const { builder, hardening } = answers;
-  const { can, against } = developers[builder](answers);
+  const { builder, hardening, executor } = answers;
+  const { can, against } = executor === 'docker' ? developers[builder](answers) : onInstance(answers);
   const byLevel = {
     relaxed: '',
     recommended:
@@ -77,7 +83,7 @@ const shared: { readonly [Name in Answers['builder']]: (answers: Answers) => str
  * @param others the answers of further runners in the same container
  */
 export function planThreats(answers: Answers, others: readonly Answers[] = []): Threat[] {
-  const { builder, hardening } = answers;
+  const { builder, hardening, executor } = answers;
   return [
     {
       who: 'Author of a merge request from a fork',
@@ -95,9 +101,22 @@ export function planThreats(answers: Answers, others: readonly Answers[] = []): 
         ...developerOf(other),
       }))
       .filter(({ can, against }) => !isDeepStrictEqual({ can, against }, developerOf(answers))),
+    ...(executor === 'docker' ? betweenJobs(answers) : betweenInstances(answers)),
+    onTheNetwork(answers),
+    {
+      who: 'Somebody with the Docker socket of this host',
+      can: 'whatever root can: read the token, the secrets of running jobs, and all else',
+      against:
+        executor === 'docker' ? againstSocket[hardening] : 'give nobody an account in the group `docker`',
+    },
+  ];
+}
+
+function betweenJobs(answers: Answers): Threat[] {
+  return [
     {
       who: 'Another job at the same time',
-      can: shared[builder](answers),
+      can: shared[answers.builder](answers),
       against: againstOtherJobs(answers),
     },
     {
@@ -105,11 +124,26 @@ export function planThreats(answers: Answers, others: readonly Answers[] = []): 
       can: 'fill disk, memory and the table of processes of this host',
       against: againstRunaway(answers),
     },
-    onTheNetwork(answers),
+  ];
+}
+
+function betweenInstances({ instanceJobs, concurrent }: Answers): Threat[] {
+  return [
     {
-      who: 'Somebody with the Docker socket of this host',
-      can: 'whatever root can: read the token, the secrets of running jobs, and all else',
-      against: againstSocket[hardening],
+      who: 'Another job at the same time',
+      can:
+        instanceJobs === 1
+          ? 'reach ports of its instance, if their network lets it'
+          : `whatever the developer above can: up to ${instanceJobs} jobs have one instance`,
+      against:
+        instanceJobs === 1
+          ? 'each job has an instance to itself; a network that lets no instance reach another'
+          : '`capacity_per_instance = 1` in `config/config.toml` where that matters',
+    },
+    {
+      who: 'A job that runs away',
+      can: `fill its instance, and cost money until its timeout; with others, up to ${concurrent} jobs`,
+      against: '`max_instances` and the timeout of jobs; a budget alert of the cloud',
     },
   ];
 }

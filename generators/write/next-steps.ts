@@ -175,8 +175,8 @@ export function stepsFrom010(exists: (path: string) => boolean): string[] {
 /** What to do about an image whose Docker client the local engine refuses; undefined if it takes it. */
 export function engineWarning(
   engine: Engine,
-  { builder, dockerImage: image }: Pick<Answers, 'builder' | 'dockerImage'>,
+  { dockerImage: image, ...answers }: Pick<Answers, 'executor' | 'builder' | 'dockerImage'>,
 ): string | undefined {
-  if (!usesHostEngine(builder) || !refuses(engine, image)) return undefined;
+  if (!usesHostEngine(answers) || !refuses(engine, image)) return undefined;
   return `The local Docker Engine (${engine.version}) takes clients from API ${engine.minApiVersion}; ${image} speaks ${frozenClientApi(image)} and will be refused. Choose --docker-image docker:cli, or see "make doctor".`;
 }

@@ -161,8 +161,8 @@ export class RepositoryWriter {
     const after = { repository, texts: textsOf(repository) };
     const exists = (path: string) => existsSync(join(this.folder, path));
     const warnings = repository.runners.flatMap(
-      ({ builder, executor }) =>
-        (engine && engineWarning(engine, { builder, dockerImage: executor.image })) ?? [],
+      ({ builder, executor: { image: dockerImage } }) =>
+        (engine && engineWarning(engine, { executor: repository.executorName, builder, dockerImage })) ?? [],
     );
     const isOld = !this.isNew && this.saved.version === undefined;
     const steps = [

@@ -33,7 +33,8 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
     });
     const { volumes } = compose.services.runner;
     expect(volumes).toContain('./config:/etc/gitlab-runner:ro');
-    expect(volumes).toContain('/var/run/docker.sock:/var/run/docker.sock');
+    const isHere = typed.executor !== 'docker-autoscaler';
+    expect(volumes.includes('/var/run/docker.sock:/var/run/docker.sock')).toBe(isHere);
   });
 
   it('hands the runner its address and tokens of .env, and nothing else of it', () => {
@@ -47,6 +48,9 @@ describe.each(Object.entries(scenarios))('docker-compose.yml with %s', (_, typed
         AWS_ACCESS_KEY_ID: '${CACHE_S3_ACCESS_KEY:-}',
         AWS_SECRET_ACCESS_KEY: '${CACHE_S3_SECRET_KEY:-}',
       }),
+      ...Object.fromEntries(
+        (runners[0].config.autoscaler?.environment ?? []).map(({ name }) => [name, `\${${name}:-}`]),
+      ),
       TZ: '${TZ:-UTC}',
     });
     expect(text).not.toMatch(/env_file|GITLAB_ACCESS_TOKEN|REGISTRATION_TOKEN|:\?/);

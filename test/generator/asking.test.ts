@@ -35,15 +35,16 @@ describe('in a terminal', () => {
       args: ['x'],
       answers: { ...answers, ...all },
     });
+    const mattering = answerNames.filter(name => questions[name].matters?.(answersWith(allTogether)) ?? true);
     const isBasic = (name: AnswerName) => questions[name].group === 'basics';
     expect(asked).toEqual([
-      ...answerNames.filter(isBasic),
+      ...mattering.filter(isBasic),
       ...[nameOfRest, nameOfChanges],
-      ...answerNames.filter(name => !isBasic(name)),
+      ...mattering.filter(name => !isBasic(name)),
       'write',
     ]);
     const telling = newFolder();
-    const told = Object.fromEntries(answerNames.map(name => [questions[name].option, answers[name]]));
+    const told = Object.fromEntries(mattering.map(name => [questions[name].option, answers[name]]));
     await runGenerator(telling, { options: told, args: ['x'] });
     expect(textsBelow(asking)).toEqual(textsBelow(telling));
   });

@@ -41,6 +41,7 @@ it('adds a runner to the files, keeps what the first is, and says how it is regi
       runUntagged: 'no',
       builder: 'buildkit',
       dindCache: 'registry',
+      instanceGroup: 'gitlab-runners',
       hardening: 'recommended',
       dockerImage: 'docker:29.10.0-cli',
     },

@@ -23,8 +23,17 @@ const rareAnswers = {
   renovate: 'yes',
 } satisfies TypedAnswers;
 
+/** Those of them that are not about this host. */
+const { platforms: _, mirror: __, insecureRegistry: ___, ...rareForInstances } = rareAnswers;
+
 /** Answers that differ from the defaults in everything. */
 export const otherAnswers: Required<TypedAnswers> = {
+  executor: 'docker-autoscaler',
+  cloud: 'azure',
+  instanceGroup: '01234567-89ab-cdef-0123-456789abcdef/ci/runners',
+  instanceJobs: '2',
+  instanceUses: '20',
+  idleJobs: '0',
   dockerNetwork: 'gitlab_default',
   gitlabUrl: 'http://git.example.org:8080/tools/gitlab',
   registry: 'registry.example.org:5000/team',
@@ -42,11 +51,17 @@ export const otherAnswers: Required<TypedAnswers> = {
   ...rareAnswers,
 };
 
-/** Those of them that go together, which is all but one. */
-export const allTogether: TypedAnswers = { ...otherAnswers, dockerNetwork: 'none' };
+/** Those of them that go together on this host. */
+const { cloud, instanceGroup, instanceJobs, instanceUses, idleJobs, ...ofThisHost } = otherAnswers;
+export const allTogether: TypedAnswers = { ...ofThisHost, executor: 'docker', dockerNetwork: 'none' };
 
 /** What an answer needs beside it, to matter or to be accepted. */
 export const beside: { readonly [Name in AnswerName]?: TypedAnswers } = {
+  cloud: { executor: 'docker-autoscaler', instanceGroup: 'id/ci/runners' },
+  instanceGroup: { executor: 'docker-autoscaler', cloud: 'azure' },
+  instanceJobs: { executor: 'docker-autoscaler', instanceUses: '20' },
+  instanceUses: { executor: 'docker-autoscaler' },
+  idleJobs: { executor: 'docker-autoscaler' },
   dindCache: { builder: 'dind' },
   platforms: { dockerImage: 'docker:cli' },
   cacheServer: { cache: 's3' },
@@ -111,5 +126,30 @@ export const scenarios: Record<string, Scenario> = {
   'two runners that are alike but for their tags': { builder: 'buildkit', runners: { second: {} } },
   'a network of Docker that knows GitLab': { gitlabUrl: 'http://gitlab', dockerNetwork: 'gitlab_default' },
   'an older GitLab Runner': { runnerImage: 'gitlab/gitlab-runner:alpine-v18.9.0' },
+  'instances of AWS': { executor: 'docker-autoscaler' },
+  'instances of Google Cloud, and all that is rare': {
+    ...rareForInstances,
+    executor: 'docker-autoscaler',
+    cloud: 'googlecloud',
+    instanceGroup: 'team-1/europe-west1-b/runners',
+    concurrent: '20',
+    instanceJobs: '4',
+    instanceUses: '40',
+    idleJobs: '6',
+    monitoring: 'yes',
+  },
+  'instances of Azure, and most taken away': {
+    executor: 'docker-autoscaler',
+    cloud: 'azure',
+    instanceGroup: '01234567-89ab-cdef-0123-456789abcdef/ci/runners',
+    hardening: 'strict',
+    idleJobs: '0',
+  },
+  'several runners on instances of AWS, and their cache': {
+    executor: 'docker-autoscaler',
+    cache: 's3',
+    cacheServer: 'https://s3.amazonaws.com',
+    runners: { large: { instanceGroup: 'large-instances' } },
+  },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };

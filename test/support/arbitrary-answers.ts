@@ -263,6 +263,21 @@ const mostlyValid: { readonly [Name in AnswerName]?: fc.Arbitrary<string> } = {
     .map(tags => tags.join(',')),
   description: awkwardText,
   concurrent: wholeNumber(),
+  instanceGroup: fc
+    .array(
+      fc.oneof(
+        { weight: 6, arbitrary: fc.stringMatching(/^[\w.-]{1,12}$/) },
+        { weight: 1, arbitrary: awkwardText },
+      ),
+      {
+        minLength: 1,
+        maxLength: 4,
+      },
+    )
+    .map(parts => parts.join('/')),
+  instanceJobs: wholeNumber(),
+  instanceUses: wholeNumber(),
+  idleJobs: fc.oneof(wholeNumber(), fc.constant('0')),
   cleanUp: fc.oneof(wholeNumber(), fc.constantFrom('none', 'NONE', 'never')),
   dockerImage: image(),
   runnerImage: image(),
@@ -376,7 +391,7 @@ export const acceptedAnswers: fc.Arbitrary<TypedAnswers> = fc
     ) as TypedAnswers;
     if (!refusalIn(() => completeAnswers(accepted))) return accepted;
     const dockerImage = accepted.builder === 'buildah' ? 'team/builder' : 'docker:cli';
-    return { ...accepted, dockerImage, dockerNetwork: 'none', cache: 'local' };
+    return { ...accepted, executor: 'docker', dockerImage, dockerNetwork: 'none', cache: 'local' };
   });
 
 /** Why this text is no answer to this question; undefined if it is one. */

@@ -11,6 +11,8 @@ const several: { readonly [Name in AnswerName]?: readonly (string | undefined)[]
   registry: [undefined, 'registry.example.org:5000/team', 'localhost:5000'],
   tags: [undefined, ',', 'linux,on,1e3,a: b'],
   cleanUp: [undefined, 'none', '1'],
+  cloud: [undefined, 'aws', 'googlecloud', 'azure'],
+  instanceGroup: [undefined, 'runners', 'project/zone/runners'],
   builder: Object.keys(builders),
   dindCache: [undefined, 'registry', 'volume'],
   hardening: [undefined, 'relaxed', 'strict'],
@@ -34,15 +36,28 @@ export function refusalOfRow(row: OptionRow): Refusal | undefined {
   return refusalIn(() => refuseIdle(typed as TypedAnswers, completeAnswers(typed as TypedAnswers)));
 }
 
-/** Every combination of the answers on which it depends whether others are refused; all else is not given. */
-export const seeds: OptionRow[] = (
-  ['builder', 'dindCache', 'dockerImage', 'platforms', 'httpProxy', 'cache'] as const
-)
-  .reduce<OptionRow[]>(
-    (rows, name) => rows.flatMap(row => values[name]!.map(value => ({ ...row, [name]: value }))),
-    [Object.fromEntries(answerNames.map(name => [name, undefined]))],
-  )
-  .filter(row => refusalOfRow(row) === undefined);
+/** Every combination of those answers that goes; all else is not given. */
+function combinations(names: readonly AnswerName[], given: TypedAnswers = {}): OptionRow[] {
+  const none: OptionRow = { ...Object.fromEntries(answerNames.map(name => [name, undefined])), ...given };
+  return names
+    .reduce<OptionRow[]>(
+      (rows, name) => rows.flatMap(row => values[name]!.map(value => ({ ...row, [name]: value }))),
+      [none],
+    )
+    .filter(row => refusalOfRow(row) === undefined);
+}
+
+/** The answers on which it depends whether others are refused, in every way: here, and on instances of a cloud. */
+export const seeds: OptionRow[] = [
+  ...combinations(['builder', 'dindCache', 'dockerImage', 'platforms', 'httpProxy', 'cache']),
+  ...combinations(
+    ['cloud', 'instanceGroup', 'instanceUses', 'dockerImage', 'httpProxy', 'cache', 'cacheServer'],
+    {
+      executor: 'docker-autoscaler',
+      builder: 'socket',
+    },
+  ),
+];
 
 /** Repositories in which each pair of values stands together, and the pairs that are refused whatever else is given. */
 export const { rows, impossible } = coverPairs(values, seeds, row => refusalOfRow(row) === undefined);

@@ -95,6 +95,8 @@ export function unknownKeys(value: unknown, known: unknown, path: string[] = [])
     const at = [...path, key];
     if (typeof known !== 'object' || known === null || !Object.hasOwn(known, key)) return [at.join('.')];
     const below = (known as Record<string, unknown>)[key];
+    // What a plugin reads is not the runner's to know.
+    if (/SettingsMap$/.test(String(below))) return [];
     return unknownKeys(inner, typed[String(below)] ?? below, at);
   });
 }

@@ -137,15 +137,18 @@ describe('engineWarning', () => {
   const engine: Engine = { version: '29.1.0', apiVersion: '1.52', minApiVersion: '1.44' };
 
   it('says what to do about an image that the engine refuses', () => {
-    expect(engineWarning(engine, { builder: 'socket', dockerImage: 'docker:stable' })).toBe(
+    expect(
+      engineWarning(engine, { executor: 'docker', builder: 'socket', dockerImage: 'docker:stable' }),
+    ).toBe(
       'The local Docker Engine (29.1.0) takes clients from API 1.44; docker:stable speaks 1.40 and will be refused. Choose --docker-image docker:cli, or see "make doctor".',
     );
   });
 
   it.each([
-    ['one that it takes', 'socket', 'docker:cli'],
-    ['a builder that does not use this engine', 'dind', 'docker:stable'],
-  ] as const)('says nothing of %s', (_, builder, dockerImage) => {
-    expect(engineWarning(engine, { builder, dockerImage })).toBeUndefined();
+    ['one that it takes', 'docker', 'socket', 'docker:cli'],
+    ['a builder that does not use this engine', 'docker', 'dind', 'docker:stable'],
+    ['jobs that run elsewhere', 'docker-autoscaler', 'socket', 'docker:stable'],
+  ] as const)('says nothing of %s', (_, executor, builder, dockerImage) => {
+    expect(engineWarning(engine, { executor, builder, dockerImage })).toBeUndefined();
   });
 });

@@ -9,6 +9,7 @@ import {
 } from '../../generators/ask/prompts.ts';
 import {
   type AnswerName,
+  type Answers,
   answerNames,
   type BuilderName,
   builders,
@@ -18,7 +19,7 @@ import {
   type TypedAnswers,
 } from '../../generators/ask/questions.ts';
 import type { Engine } from '../../generators/plan/engine.ts';
-import { otherAnswers } from '../support/answers.ts';
+import { allTogether, answersWith, beside, otherAnswers } from '../support/answers.ts';
 
 /** A prompt as a user sees it. */
 interface Shown {
@@ -54,7 +55,8 @@ function ask(
 const builderNames = Object.keys(builders) as BuilderName[];
 const basics = answerNames.filter(name => questions[name].group === 'basics');
 const others = answerNames.filter(name => questions[name].group !== 'basics');
-const always = (names: readonly AnswerName[]) => names.filter(name => !questions[name].matters);
+const always = (names: readonly AnswerName[], answers: Partial<Answers> = {}) =>
+  names.filter(name => questions[name].matters?.({ ...answersWith(), ...answers }) ?? true);
 const engineFrom = (minApiVersion: string): Engine => ({
   version: '29.1.0',
   apiVersion: '1.52',
@@ -134,7 +136,7 @@ describe('prompts', () => {
   it('come for each question that matters where all is to change', () => {
     expect(Object.keys(ask())).toEqual([...always(basics), nameOfRest, nameOfChanges, ...always(others)]);
     const answered = { ...all, httpProxy: 'http://proxy:3128', cache: 's3' };
-    const open = others.filter(name => name !== 'dindCache');
+    const open = always(others, { httpProxy: 'http://proxy:3128', cache: 's3' });
     expect(Object.keys(ask({}, {}, { answered }))).toEqual([
       ...always(basics),
       nameOfRest,
@@ -150,7 +152,8 @@ describe('prompts', () => {
     [{ builder: 'buildah' }, []],
   ])('come for what the chosen builder needs, and for nothing else: %j', (answered, names) => {
     const asked = Object.keys(ask({}, {}, { answered }));
-    expect(asked.filter(name => questions[name as AnswerName]?.matters)).toEqual(names);
+    const usual = [...always(answerNames), nameOfRest, nameOfChanges] as string[];
+    expect(asked.filter(name => !usual.includes(name))).toEqual(names);
   });
 
   it('go by the builder of an option, or of the run before, as by the one that was just chosen', () => {
@@ -163,7 +166,7 @@ describe('prompts', () => {
   });
 
   it('do not come for what an option gave, nor a group that is answered whole', () => {
-    const given = Object.fromEntries(others.map(name => [name, otherAnswers[name]]));
+    const given = Object.fromEntries(others.map(name => [name, allTogether[name]]));
     expect(Object.keys(ask({}, given))).toEqual(always(basics));
     const { mirror, ...most } = given;
     const open = ask({}, most);
@@ -228,9 +231,13 @@ describe('prompts', () => {
         cache: 's3',
         httpProxy: 'http://proxy:3128',
       };
-      const { validate } = ask({}, {}, { answered })[name]!;
-      expect(validate?.(defaultFor(name, answered.builder))).toBe(true);
-      expect(validate?.(otherAnswers[name])).toBe(true);
+      const isOfInstances = questions[name].mattersFor === '--executor docker-autoscaler';
+      const onInstances = { builder: 'socket', executor: 'docker-autoscaler', cache: 'local' };
+      const here = isOfInstances ? { ...answered, ...onInstances } : answered;
+      const { validate } = ask({}, {}, { answered: here })[name]!;
+      expect(validate?.(defaultFor(name, here.builder))).toBe(true);
+      const besides = { ...here, ...beside[name] };
+      expect(ask({}, {}, { answered: besides })[name]!.validate?.(otherAnswers[name])).toBe(true);
       const bad = name === 'tags' ? '$x' : 'a\nb';
       expect(() => questions[name].check(bad)).toThrow(String(validate?.(bad)));
     },

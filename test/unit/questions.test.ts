@@ -67,17 +67,16 @@ it('asks what decides whether another question matters before that other', () =>
 
 describe('a question matters', () => {
   type Others = Deciding;
+  const ofDefaults: Others = {
+    builder: 'socket',
+    dindCache: 'registry',
+    executor: 'docker',
+    cache: 'local',
+    httpProxy: undefined,
+  };
   const mattering = (others: Partial<Others>) =>
-    answerNames.filter(name => {
-      const { matters } = questions[name];
-      return matters?.({
-        builder: 'socket',
-        dindCache: 'registry',
-        cache: 'local',
-        httpProxy: undefined,
-        ...others,
-      });
-    });
+    answerNames.filter(name => questions[name].matters?.({ ...ofDefaults, ...others }));
+  const ofThisHost = mattering({});
 
   it.each([
     [{ builder: 'socket' }, []],
@@ -89,7 +88,14 @@ describe('a question matters', () => {
     [{ cache: 's3' }, ['cacheServer', 'cacheBucket']],
     [{ cache: 'none' }, []],
   ] satisfies [Partial<Others>, AnswerName[]][])('only where it changes something: %j', (others, names) => {
-    expect(mattering(others)).toEqual(names);
+    expect(mattering(others).filter(name => !ofThisHost.includes(name))).toEqual(names);
+  });
+
+  it('only where it is about the place where jobs run', () => {
+    const names = ['platforms', 'cleanUp', 'mirror', 'insecureRegistry', 'dockerNetwork'];
+    expect(ofThisHost).toEqual(names);
+    const ofInstances = ['cloud', 'instanceGroup', 'instanceJobs', 'instanceUses', 'idleJobs'];
+    expect(mattering({ executor: 'docker-autoscaler' })).toEqual(ofInstances);
   });
 });
 

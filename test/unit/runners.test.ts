@@ -49,6 +49,7 @@ describe('a further runner', () => {
     expect(saved).toEqual({
       ...own,
       dindCache: 'registry',
+      instanceGroup: 'gitlab-runners',
       hardening: 'recommended',
       dockerImage: 'docker:29.10.0-cli',
     });

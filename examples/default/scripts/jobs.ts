@@ -227,8 +227,8 @@ async function checkJob(runner: Runner, run: Run, note: Note): Promise<void> {
   const gitlabUrl = host.gitlabUrl();
   const builder = await builderOf(runner);
   const config = configOf(runner);
-  const [image = ''] = config('image', 'runners.docker');
-  const [cloneUrl = gitlabUrl] = config('clone_url');
+  if (config('executor')[0] === 'docker-autoscaler') return note('unknown', 'it runs on an instance.');
+  const [[image = ''], [cloneUrl = gitlabUrl]] = [config('image', 'runners.docker'), config('clone_url')];
   if (cloneUrl !== gitlabUrl)
     note('warning', `jobs clone from ${cloneUrl}, the clone_url of config/config.toml, not GITLAB_URL.`);
   const missing = await host.whyNoImage(run, image);

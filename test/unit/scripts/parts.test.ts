@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { runners } from '../../../examples/default/scripts/settings.ts';
+import { checks as autoscaler, judgeLog } from '../../../templates/scripts/autoscaler.ts';
 import { checks as cache } from '../../../templates/scripts/cache.ts';
 import type { Check, Result, Run } from '../../../templates/scripts/host.ts';
 import { checks as mirror } from '../../../templates/scripts/mirror.ts';
@@ -190,5 +191,71 @@ describe('the cache', () => {
     expect((await examine(cache, {}, keys)).texts).toEqual([
       expect.stringMatching(/^unknown: .*no S3 server/),
     ]);
+  });
+});
+
+describe('the check of instances', () => {
+  // As the runner prints it (github.com/cattle-ops/terraform-aws-gitlab-runner/issues/1185), in its usual form.
+  const line = (level: string, message: string, fields: string) =>
+    `runner-1  | ${level}${message}  ${fields} runner=abcdefghi subsystem=taskscaler`;
+  const started = line('', 'increasing instances response', 'num_requested=1 num_successful=1');
+  const none = line('', 'increasing instances response', 'num_requested=1 num_successful=0');
+  const failure = (why: string) =>
+    line('ERROR: ', 'increasing instances failure', `err="rpc error: code = Unknown desc = ${why}"`);
+
+  it.each([
+    ['no IMDS', 'no EC2 IMDS role found, operation error ec2imds', /no credentials/, /rights/],
+    ['no rights', 'api error AccessDenied: User: arn is not authorized to perform', /refuses/, /rights/],
+    ['Google', 'googleapi: Error 403: Required permission', /refuses/, /rights/],
+    ['Azure', 'DefaultAzureCredential: failed to acquire a token', /no credentials/, /rights/],
+    ['no region', 'operation error: Missing Region', /region/, /AWS_REGION/],
+    ['no group', 'googleapi: Error 404: The resource was not found', /no such group/, /plugin_config/],
+    [
+      'small group',
+      'ValidationError: New SetDesiredCapacity value 1 is above max value 0',
+      /fewer/,
+      /greatest/,
+    ],
+    ['no room', 'InsufficientInstanceCapacity: We currently do not have sufficient', /no room/, /quota/],
+    ['login', 'ssh: handshake failed: ssh: unable to authenticate', /do not let/, /username/],
+    ['no way', 'dial tcp 10.0.0.7:22: i/o timeout', /port 22/, /use_external_addr/],
+  ])('says what is wrong, and what helps: %s', (_, why, detail, remedy) => {
+    const [verdict, said, helps] = judgeLog([started, none, failure(why)].join('\n'));
+    expect(verdict).toBe('failed');
+    expect(said).toMatch(detail);
+    expect(said).toContain(why.slice(0, 20));
+    expect(helps).toMatch(remedy);
+  });
+
+  it('is fine again where instances came after the failure', () => {
+    expect(judgeLog([failure('AccessDenied'), started].join('\n'))[0]).toBe('ok');
+  });
+
+  it('cannot tell where nothing was started, or where it does not understand what the runner says', () => {
+    expect(judgeLog('Starting multi-runner')[0]).toBe('unknown');
+    expect(judgeLog(none)[0]).toBe('unknown');
+    const [verdict, said] = judgeLog(failure('a thing never seen'));
+    expect(verdict).toBe('unknown');
+    expect(said).toContain('a thing never seen');
+  });
+
+  it('takes no error of a job, nor of GitLab, for one of instances', () => {
+    const others = ['ERROR: Job failed: exit code 1', 'WARNING: Checking for jobs... failed', started];
+    expect(judgeLog([started, ...others.slice(0, 2)].join('\n'))[0]).toBe('ok');
+  });
+
+  it('wants the region of AWS, and a key of its owner alone where instances are entered by one', async () => {
+    const toml = (plugin: string, connector = '') =>
+      `[[runners]]\n  name = "x"\n  [runners.autoscaler]\n    plugin = "${plugin}:1"\n    [runners.autoscaler.connector_config]\n${connector}`;
+    files.set('config/config.toml', toml('aws'));
+    expect((await examine(autoscaler)).texts.join()).toContain('AWS_REGION is not set');
+    expect((await examine(autoscaler, {}, { AWS_REGION: 'eu-west-1' })).texts.join()).not.toContain(
+      'AWS_REGION',
+    );
+    files.set('config/config.toml', toml('azure', '      key_path = "/etc/gitlab-runner/ssh-key"\n'));
+    const { texts, remedies } = await examine(autoscaler);
+    expect(texts.join()).toContain('there is no config/ssh-key');
+    expect(remedies.join()).toContain('ssh-keygen');
+    files.clear();
   });
 });

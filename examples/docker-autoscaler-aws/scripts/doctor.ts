@@ -1,0 +1,69 @@
+// Says what would fail, before it does: scripts/run doctor [--json] [NAME of a check...]. The exit code is 1 if something failed.
+// What each check looks at is in the file of its subject.
+
+import { parseArgs } from 'node:util';
+import * as gitlab from './gitlab.ts';
+import * as host from './host.ts';
+import * as jobs from './jobs.ts';
+import * as runner from './runner.ts';
+import { parts } from './settings.ts';
+
+const titles = { ok: 'ok', warning: 'warning', failed: 'FAILED', unknown: 'cannot tell' };
+const onTerminal = (text: string) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K${text}`);
+
+/** What a check found; `remedy` is empty where there is nothing to do. */
+export type Finding = Record<'check' | 'detail' | 'remedy', string> & { readonly verdict: host.Verdict };
+
+/** Runs one check after the other, and yields what each found; at the limit, what is not done cannot be told. */
+export async function* examine(table: readonly host.Check[], programs: host.Run, limit: Promise<void>) {
+  const missing = new Set<string>();
+  for (const { name, needs, run } of table) {
+    const found: Finding[] = [];
+    const note: host.Note = (verdict, detail, remedy = '') =>
+      void found.push({ check: name, verdict, detail: host.mask(detail), remedy: host.mask(remedy) });
+    const skip = (why: string) => missing.add(name) && note('unknown', `not looked at: ${why}`);
+    const need = needs.find(one => missing.has(one));
+    onTerminal(`... checking ${name}`);
+    try {
+      if (need) skip(`see "${need}".`);
+      else
+        await Promise.race([run(programs, note), limit.then(() => Promise.reject(Error('time ran out.')))]);
+    } catch (error) {
+      if (error instanceof host.Failure) note('failed', error.message, error.remedy);
+      else skip((error as Error).message.split('\n')[0]!);
+    }
+    if (found.some(({ verdict }) => verdict === 'failed')) missing.add(name);
+    onTerminal('');
+    yield* [...found]; // what comes later is dropped
+  }
+}
+
+/** @param seconds after which it ends, whatever is not done */
+export async function main(words: string[] = process.argv.slice(2), seconds = 18): Promise<void> {
+  const options = { json: { type: 'boolean' } } as const;
+  const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
+  const limit = new Promise<void>(resolve => setTimeout(resolve, seconds * 1000).unref());
+  const modules = await Promise.all(parts.map(part => import(`./${part}.ts`)));
+  const table: host.Check[] = [host, gitlab, runner, jobs, ...modules].flatMap(({ checks }) => checks);
+  const names = table.map(({ name }) => name);
+  const wrong = positionals.find(name => !names.includes(name));
+  if (wrong) throw new host.Failure(`There is no check "${wrong}".`, `There are: ${names.join(', ')}.`);
+  const wanted = new Set(positionals.length > 0 ? positionals : names);
+  for (const { name, needs } of table.toReversed())
+    if (wanted.has(name)) for (const need of needs) wanted.add(need);
+  const findings: Finding[] = [];
+  const asked = table.filter(({ name }) => wanted.has(name));
+  for await (const finding of examine(asked, host.run, limit)) {
+    findings.push(finding);
+    if (values.json) continue;
+    console.log(`${titles[finding.verdict].padEnd(11)}  ${finding.check.padEnd(11)}  ${finding.detail}`);
+    if (finding.remedy) console.log(finding.remedy.replace(/^/gm, ' '.repeat(26)));
+  }
+  const count = (wanted: string) => findings.filter(({ verdict }) => verdict === wanted).length;
+  const counts = Object.entries(titles).map(([verdict, title]) => `${count(verdict)} ${title}`);
+  const ok = count('failed') === 0;
+  console.log(values.json ? JSON.stringify({ ok, findings }, null, 2) : counts.join(', '));
+  process.exitCode = ok ? 0 : 1;
+}
+
+await host.start(import.meta, () => main().then(() => process.exit())); // what hangs is not waited for
