@@ -146,7 +146,6 @@ export class Scaffold<Name extends string> {
     const rules = { force, dryRun, mayWrite, print, columns: this.#columns };
     const added = addTo?.(repository);
     const undecided = await this.writer.write(repository, [answers, runners], rules, added);
-    for (const line of added ? ['', ...added.lines] : []) print(line);
     const engine = await looking;
     const isExamined = asks && !dryRun && undecided === undefined && (await this.#examine(engine));
     const steps = dryRun ? [] : this.writer.steps(repository, this.cwd, engine, isExamined);

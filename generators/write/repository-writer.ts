@@ -102,6 +102,7 @@ export class RepositoryWriter {
       if (kind === 'unknown') print(diff(place, before, texts.get(path)));
     }
     if (additions) this.#requireNoEnvironment();
+    for (const line of additions ? ['', ...additions.lines, ''] : []) print(line);
     const writes: Write[] = [
       ...writesOf(repository, changes).map(write => ({
         ...write,

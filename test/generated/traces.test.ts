@@ -17,7 +17,7 @@ const traces: Record<string, [words: RegExp, isChosen: (plan: RunnerRepository) 
   'a cache on an S3 server': [/CACHE_S3|runners\.cache|BucketName/, ({ cache }) => cache !== undefined],
   'an S3 server here': [/versity|cache-data/, ({ cache }) => cache?.service !== undefined],
   mirror: [/registry-mirrors|mirror:5000|mirror-data/, ({ mirror }) => mirror !== undefined],
-  'private CA': [/-authorities/, ({ privateCa }) => privateCa],
+  'private CA': [/-authorities|\/etc\/gitlab-runner\/certs:/, ({ privateCa }) => privateCa],
   'HTTP proxy': [/https_proxy=/, ({ proxy }) => proxy !== undefined],
   'a network of Docker': [/clone_url = |external: true/, ({ dockerNetwork }) => dockerNetwork !== undefined],
   'an older GitLab Runner': [/expand-config/, ({ expandsConfig }) => expandsConfig],

@@ -50,6 +50,19 @@ describe('--from', () => {
     expect(printed).not.toContain('make register\n');
   });
 
+  it('says what goes and what comes along before it asks, and writes nothing at a no', async () => {
+    const folder = folderWith({ 'config.toml': config.replace('cpu_shares = 512', 'privileged = true') });
+    const before = textsBelow(folder);
+    const { refusal, printed } = await runGenerator(folder, {
+      args: ['new'],
+      options: { from: 'old', terminal: true },
+      answers: { [nameOfRest]: 'last', write: false },
+    });
+    expect(refusal).toBe('Nothing was written.');
+    expect(printed).toMatch(/Taken over from old[\s\S]*Nothing is taken from jobs, as before/);
+    expect(textsBelow(folder)).toEqual(before);
+  });
+
   it('takes answers of options before those of the older runner', async () => {
     const folder = folderWith();
     await runGenerator(folder, {

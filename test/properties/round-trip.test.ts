@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { completeAnswers } from '../../generators/ask/answers.ts';
 import type { Answers, TypedAnswers } from '../../generators/ask/questions.ts';
 import type { ConfigEntry } from '../../generators/plan/builder.ts';
+import type { Autoscaler } from '../../generators/plan/executor.ts';
 import { planRepository, type RunnerRepository } from '../../generators/plan/plan.ts';
 import { filesOf } from '../../generators/write/files.ts';
 import { render } from '../../generators/write/render.ts';
@@ -56,6 +57,19 @@ const expectedPipeline = ({ dockerImage, tags }: Answers, { runners: [{ pipeline
   ),
 });
 
+/** [runners.autoscaler] as it is to be read back. */
+function autoscaler(
+  { entries, plugin, connector, policies }: Autoscaler,
+  table: (entries: readonly ConfigEntry[]) => object,
+) {
+  return {
+    ...table(entries),
+    plugin_config: table(plugin),
+    connector_config: table(connector),
+    policy: policies.map(table),
+  };
+}
+
 describe('random answers come back from', () => {
   it('.gitlab-ci.yml, read as YAML 1.1 and 1.2', () => {
     forMany('.gitlab-ci.yml', 200, (text, answers, repository) => {
@@ -74,24 +88,29 @@ describe('random answers come back from', () => {
   });
 
   it('config/config.toml', () => {
-    forMany('config/config.toml', 400, (text, { concurrent, logLevel, monitoring }, { runners }) => {
-      const table = (entries: readonly ConfigEntry[]) =>
-        Object.fromEntries(entries.map(({ key, value }) => [key, value]));
-      expect(parseToml(text)).toEqual({
-        concurrent,
-        log_level: logLevel,
-        ...(monitoring ? { listen_address: ':9252' } : {}),
-        runners: runners.map(({ description, tokenVariable, executor: { image, volumes }, config }) => ({
-          name: description,
-          url: '${GITLAB_URL}',
-          token: `\${${tokenVariable}}`,
-          executor: 'docker',
-          ...table(config.runner),
-          docker: { image, volumes, ...table(config.docker) },
-          ...(config.cache.length > 0 ? { cache: { ...table(config.cache), s3: table(config.s3) } } : {}),
-        })),
-      });
-    });
+    forMany(
+      'config/config.toml',
+      400,
+      (text, { concurrent, logLevel, monitoring, executor }, { runners }) => {
+        const table = (entries: readonly ConfigEntry[]) =>
+          Object.fromEntries(entries.map(({ key, value }) => [key, value]));
+        expect(parseToml(text)).toEqual({
+          concurrent,
+          log_level: logLevel,
+          ...(monitoring ? { listen_address: ':9252' } : {}),
+          runners: runners.map(({ description, tokenVariable, executor: { image, volumes }, config }) => ({
+            name: description,
+            url: '${GITLAB_URL}',
+            token: `\${${tokenVariable}}`,
+            executor,
+            ...table(config.runner),
+            docker: { image, volumes, ...table(config.docker) },
+            ...(config.autoscaler && { autoscaler: autoscaler(config.autoscaler, table) }),
+            ...(config.cache.length > 0 ? { cache: { ...table(config.cache), s3: table(config.s3) } } : {}),
+          })),
+        });
+      },
+    );
   });
 
   it('config/config.toml: the server and the bucket of the cache, the proxy and the hosts', () => {

@@ -93,15 +93,15 @@ describe('prompts', () => {
         [nameOfRest]?.choices?.({})
         .map(({ description }) => description);
     expect(said({})).toEqual([
-      expect.stringMatching(/^tags docker, .*hardening recommended/),
+      expect.stringMatching(/^executor docker, tags docker, .*hardening recommended/),
       'asks what to change; all else stays',
     ]);
     expect(said({ tags: 'a' })).toEqual([
       ...['asks nothing more', 'asks what to change; all else stays'],
-      expect.stringMatching(/^asks again: GitLab, how jobs build, .*; the rest: tags docker, /),
+      expect.stringMatching(/^asks again: GitLab, how jobs build, .*; the rest: executor docker, /),
     ]);
     const given = Object.fromEntries(basics.map(name => [name, questions[name].default]));
-    expect(said({ tags: 'a' }, given)?.[2]).toMatch(/^tags docker, /);
+    expect(said({ tags: 'a' }, given)?.[2]).toMatch(/^executor docker, /);
   });
 
   it('are, of an older runner that moves in, what it left open of the basics too', () => {

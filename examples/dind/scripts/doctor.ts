@@ -1,5 +1,4 @@
-// Says what would fail, before it does: scripts/run doctor [--json] [NAME of a check...]. The exit code is 1 if something failed.
-// What each check looks at is in the file of its subject.
+// Says what would fail, before it does: scripts/run doctor [--json] [NAME of a check...]. Exit code 1: something failed.
 
 import { parseArgs } from 'node:util';
 import * as gitlab from './gitlab.ts';
@@ -14,27 +13,30 @@ const onTerminal = (text: string) => process.stdout.isTTY && process.stdout.writ
 /** What a check found; `remedy` is empty where there is nothing to do. */
 export type Finding = Record<'check' | 'detail' | 'remedy', string> & { readonly verdict: host.Verdict };
 
-/** Runs one check after the other, and yields what each found; at the limit, what is not done cannot be told. */
+/** Runs each check once those that it needs have ended, and yields in their order what they found; at the limit all end. */
 export async function* examine(table: readonly host.Check[], programs: host.Run, limit: Promise<void>) {
-  const missing = new Set<string>();
-  for (const { name, needs, run } of table) {
+  const [missing, ends] = [new Set<string>(), new Map<string, Promise<Finding[]>>()];
+  const examineOne = async ({ name, needs, run }: host.Check) => {
     const found: Finding[] = [];
     const note: host.Note = (verdict, detail, remedy = '') =>
       void found.push({ check: name, verdict, detail: host.mask(detail), remedy: host.mask(remedy) });
     const skip = (why: string) => missing.add(name) && note('unknown', `not looked at: ${why}`);
+    await Promise.all(needs.map(one => ends.get(one)));
     const need = needs.find(one => missing.has(one));
-    onTerminal(`... checking ${name}`);
     try {
       if (need) skip(`see "${need}".`);
-      else
-        await Promise.race([run(programs, note), limit.then(() => Promise.reject(Error('time ran out.')))]);
+      else if (await Promise.race([run(programs, note), limit.then(() => true)])) skip('time ran out.');
     } catch (error) {
       if (error instanceof host.Failure) note('failed', error.message, error.remedy);
       else skip((error as Error).message.split('\n')[0]!);
     }
     if (found.some(({ verdict }) => verdict === 'failed')) missing.add(name);
-    onTerminal('');
-    yield* [...found]; // what comes later is dropped
+    return [...found]; // what comes later is dropped
+  };
+  for (const check of table) ends.set(check.name, examineOne(check));
+  for (const [name, found] of ends) {
+    onTerminal(`... checking ${name}`);
+    yield* await found.finally(() => onTerminal(''));
   }
 }
 
@@ -49,10 +51,8 @@ export async function main(words: string[] = process.argv.slice(2), seconds = 18
   const wrong = positionals.find(name => !names.includes(name));
   if (wrong) throw new host.Failure(`There is no check "${wrong}".`, `There are: ${names.join(', ')}.`);
   const wanted = new Set(positionals.length > 0 ? positionals : names);
-  for (const { name, needs } of table.toReversed())
-    if (wanted.has(name)) for (const need of needs) wanted.add(need);
-  const findings: Finding[] = [];
-  const asked = table.filter(({ name }) => wanted.has(name));
+  for (const { name, needs } of table.toReversed()) if (wanted.has(name)) needs.map(one => wanted.add(one));
+  const [asked, findings] = [table.filter(({ name }) => wanted.has(name)), [] as Finding[]];
   for await (const finding of examine(asked, host.run, limit)) {
     findings.push(finding);
     if (values.json) continue;

@@ -22,17 +22,29 @@ function signal(): { promise: Promise<void>; resolve: () => void } {
 const check = (name: string, run: Check['run'], needs: string[] = []): Check => ({ name, needs, run });
 
 describe('examine', () => {
-  it('runs one check after the other, and yields what each found before the next begins', async () => {
-    const begun: string[] = [];
-    const of = (name: string) =>
-      check(name, (_, note) => {
-        begun.push(name);
+  it('begins all checks that need no other at once, and yields what each found in the order of the table', async () => {
+    const [first, second] = [signal(), signal()];
+    const of = (name: string, end: Promise<void>) =>
+      check(name, async (_, note) => {
+        await end;
         note('ok', name);
+        first.resolve();
       });
-    const found = examine([of('one'), of('two')], run, never);
-    expect((await found.next()).value).toMatchObject({ check: 'one' });
-    expect(begun).toEqual(['one']);
+    // The first one ends only because the second one has ended.
+    const found = examine([of('one', first.promise), of('two', second.promise)], run, never);
+    const next = found.next();
+    second.resolve();
+    expect((await next).value).toMatchObject({ check: 'one' });
     expect((await found.next()).value).toMatchObject({ check: 'two' });
+  });
+
+  it('yields what was found as soon as all before it is known', async () => {
+    const found = examine(
+      [check('one', (_, note) => note('ok', 'one')), check('two', () => never)],
+      run,
+      never,
+    );
+    expect((await found.next()).value).toMatchObject({ check: 'one' });
   });
 
   it('says on a terminal what it looks at, and takes that away before it is known; nothing elsewhere', async () => {
