@@ -24,7 +24,10 @@ function askOne(prompt: Prompt, answered: Answered): Promise<string | boolean | 
   if (prompt.type === 'select') {
     return select({ message, default: byDefault, choices: prompt.choices?.(answered) ?? [] });
   }
-  if (prompt.type === 'checkbox') return checkbox({ message, choices: prompt.choices?.(answered) ?? [] });
+  if (prompt.type === 'checkbox') {
+    const choices = prompt.choices?.(answered) ?? [];
+    return checkbox({ message, choices, pageSize: prompt.pageSize ?? choices.length });
+  }
   const validate = (typed: string) => prompt.validate?.(typed, answered) ?? true;
   return input({ message, default: byDefault, validate });
 }

@@ -26,6 +26,8 @@ export interface Prompt {
   readonly message: string | ((answered: Answered) => string);
   readonly default?: string | boolean | undefined | ((answered: Answered) => unknown);
   readonly choices?: (answered: Answered) => Choice[];
+  /** How many choices are seen at once. */
+  readonly pageSize?: number;
   /** Whether it comes up; without this it does. */
   readonly when?: (answered: Answered) => boolean;
   /** Whether that is an answer: true, or the sentence of the refusal. */
@@ -93,6 +95,8 @@ export function repositoryPrompts(asGiven: Basis): Prompt[] {
     { ...restPrompt(isSecond, basis, open), when: answered => offered(answered).length > 0 },
     {
       ...{ name: nameOfChanges, type: 'checkbox', message: 'What to change' },
+      // All of them, so that none hides below.
+      pageSize: Object.keys(groups).length,
       choices: answered => offered(answered).map(value => ({ value, name: groups[value] })),
       when: answered => answered[nameOfRest] === 'change' && offered(answered).length > 0,
     },

@@ -73,7 +73,7 @@ describe.skipIf(!tmux).each(ways)('the screens of %s', (name, way) => {
     await choose(terminal, restChoices.usual, restChoices.change);
     await screens.see(terminal, 'to choose what to change', /❯ choose what to change$/m);
     answer(terminal);
-    await choose(terminal, groups.runner);
+    await choose(terminal, groups.executor, groups.runner);
     terminal.press('Space');
     await screens.see(terminal, 'what to change', /❯◉/);
     answer(terminal);

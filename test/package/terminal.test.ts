@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { completeAnswers } from '../../generators/ask/answers.ts';
 import { restChoices } from '../../generators/ask/prompts.ts';
 import {
   answerNames,
@@ -55,7 +56,7 @@ const defaults = Object.fromEntries(
 
 /** An option with the default for each question that matters. */
 const every = answerNames
-  .filter(name => !questions[name].matters)
+  .filter(name => questions[name].matters?.(completeAnswers({})) ?? true)
   .map(name => {
     const { option, yesNo, default: byDefault } = questions[name];
     return yesNo ? `--no-${option}` : `--${option}=${byDefault}`;
