@@ -4,6 +4,7 @@ import type { ConfigEntry } from '../plan/builder.ts';
 import type { RunnerConfig } from '../plan/config.ts';
 import type { Runner, RunnerRepository } from '../plan/plan.ts';
 import { generatedCache, isAsBefore, type SharedCache } from './caches.ts';
+import { isAsGenerated } from './instances.ts';
 import type { FoundRunner } from './register-command.ts';
 
 /** What an older config.toml has that no answer says: without secrets, and in the order of the runners. */
@@ -87,17 +88,19 @@ function carryRunner(
     ...rest
   } = withoutIdle(table, differences) as Readonly<Record<string, TomlTable>>;
   const { image = runner.executor.image, volumes = [], ...keys } = docker;
-  const [own, ownTables] = apart(rest);
+  const [own, { autoscaler, ...ownTables }] = apart(rest);
+  const isSame = isAsGenerated(runner.config.autoscaler, autoscaler ?? {});
   const [dockerKeys, dockerTables] = apart(keys);
   const caches = carryCache(runner, cache as Record<string, TomlTable>, isSameCache, differences);
   const allowed = withoutPrivileges(dockerKeys, runner, differences);
   const config: RunnerConfig = {
     ...runner.config,
     ...caches,
+    autoscaler: isSame ? runner.config.autoscaler : undefined,
     runner: mergeEntries(runner.config.runner, own, differences),
     docker: mergeEntries(runner.config.docker, allowed, differences),
     tables: [
-      rawTables(ownTables, ['runners']),
+      rawTables(isSame || !autoscaler ? ownTables : { ...ownTables, autoscaler }, ['runners']),
       rawTables(dockerTables, ['runners', 'docker']),
       caches.tables,
     ].join(''),

@@ -1,6 +1,7 @@
 import type { TomlTable } from 'smol-toml';
 import { Refusal } from '../ask/refusal.ts';
 import type { Collected } from './collected.ts';
+import { cloudOf } from './instances.ts';
 import type { FoundRunner } from './register-command.ts';
 
 /** What becomes of a runner whose jobs this package does not run, by its executor. */
@@ -11,24 +12,36 @@ const elsewhere: readonly (readonly [executor: RegExp, advice: string])[] = [
   ],
   [/^kubernetes$/, "its jobs are pods of a cluster: the Helm chart gitlab-runner is that one's place"],
   [
-    /^docker(-ssh)?\+machine$|^(docker-autoscaler|instance)$/,
-    'it makes machines for its jobs, and this repository runs them on one host. Let it run where it is',
+    /^docker-autoscaler$/,
+    "its instances are not started by GitLab's plugin of aws, googlecloud or azure. Let it run where it is",
   ],
+  [
+    /^docker(-ssh)?\+machine$/,
+    'Docker Machine, which GitLab removes, makes machines for it: a new repository with --executor docker-autoscaler takes its place',
+  ],
+  [/^instance$/, 'its jobs run on instances and in no container. Let it run where it is'],
   [
     /^docker-windows$/,
     'its jobs are Windows containers, which need an engine on Windows. Let it run where it is',
   ],
 ];
 
+const executorOf = ({ executor = 'docker' }: TomlTable): string => String(executor);
+
+/** Whether the jobs of a runner are run by what this package writes. */
+const isOurs = (table: TomlTable): boolean =>
+  executorOf(table) === 'docker' ||
+  (executorOf(table) === 'docker-autoscaler' && cloudOf(table) !== undefined);
+
 /** A runner that cannot come along, and what can be done, in a sentence without its end. */
 function adviceOn({ name = 'without a name', executor = '' }: TomlTable): string {
-  const [, advice = 'this repository runs docker alone. Let it run where it is'] =
+  const [, advice = 'this package knows docker and docker-autoscaler. Let it run where it is'] =
     elsewhere.find(([executors]) => executors.test(String(executor))) ?? [];
   return `the runner ${name}: its executor is ${executor}, so ${advice}`;
 }
 
 /**
- * The runners with the docker executor, of the GitLab of the first; addresses are put in for variables.
+ * The runners with the executor and of the GitLab of the first one that this package has an executor for; addresses are put in for variables.
  *
  * @param environment variables that an address may name
  * @throws Refusal if none of them has it
@@ -42,12 +55,22 @@ export function usableRunners(
     const url = expand(String(table.url ?? ''), environment) ?? '';
     return { table: { ...table, url: withoutAccount(url, all).replace(/\/+$/, '') }, reserved };
   });
-  const taken = resolved.filter(({ table: { executor = 'docker' } }) => executor === 'docker');
-  const others = resolved.filter(one => !taken.includes(one)).map(({ table }) => adviceOn(table));
+  const usable = resolved.filter(({ table }) => isOurs(table));
+  const executor = usable[0] && executorOf(usable[0].table);
+  const taken = usable.filter(({ table }) => executorOf(table) === executor);
+  const others = [
+    ...resolved.filter(one => !usable.includes(one)).map(({ table }) => adviceOn(table)),
+    ...usable
+      .filter(one => !taken.includes(one))
+      .map(
+        ({ table: { name = 'without a name', ...table } }) =>
+          `the runner ${name}: its executor is ${executorOf(table)}, and not ${executor} as that of the first, so it needs a repository of its own`,
+      ),
+  ];
   if (runners.length > 0 && taken.length === 0) {
     const sentences = others.map(one => `${one.charAt(0).toUpperCase()}${one.slice(1)}.`).join(' ');
     throw new Refusal(
-      `No runner there has the executor docker: nothing could be taken over, and nothing was written. ${all.secrets.masked(sentences)}`,
+      `No runner there has the executor docker, or docker-autoscaler: nothing could be taken over, and nothing was written. ${all.secrets.masked(sentences)}`,
     );
   }
   // Where a script alone knows its address, a runner is of the same GitLab as the others.

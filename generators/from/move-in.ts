@@ -12,6 +12,7 @@ import { type Carried, type CarriedRunner, isSocket } from './carry.ts';
 import { Collected } from './collected.ts';
 import { expand, usableRunners } from './executors.ts';
 import type { Found } from './found.ts';
+import { takeInstances } from './instances.ts';
 import type { FoundRunner } from './register-command.ts';
 import { isRegistrationToken, Secrets } from './secrets.ts';
 import { takeAuthority, takeContainers, takeSurroundings } from './surroundings.ts';
@@ -229,6 +230,7 @@ function takeOwn(
   if (runUntagged !== undefined) all.take('runUntagged', runUntagged ? 'yes' : 'no');
   const own = withoutIdentity(table);
   if (savedBuilder === undefined) {
+    if (table.executor === 'docker-autoscaler') takeInstances(table, all);
     all.answers.builder = builderOf((own.docker ?? {}) as TomlTable, all);
     // What it never had taken away is not taken away by moving.
     all.answers.hardening ??= 'relaxed';
@@ -251,7 +253,8 @@ function withoutIdentity(table: TomlTable): TomlTable {
 /** How jobs have built images so far. */
 function builderOf(docker: TomlTable, all: Collected): BuilderName {
   const volumes = [docker.volumes ?? []].flat().map(String);
-  if (volumes.some(isSocket)) return 'socket';
+  // Each instance has an engine, which its jobs use.
+  if (all.answers.executor === 'docker-autoscaler' || volumes.some(isSocket)) return 'socket';
   if (docker.privileged === true || docker.services_privileged === true) return 'dind';
   all.hints.push(
     'How jobs build images could not be told, as they have neither a socket nor privileges: buildah was taken, without an engine, and with an open seccomp and AppArmor profile for jobs. --builder says another.',

@@ -84,11 +84,84 @@ ${runner('deploys', 'shell', identity)}${runner('builds', 'docker', identity + d
   for (const words of [
     'the runner deploys: its executor is shell, so its jobs run on a machine and in no container.',
     'the runner pods: its executor is kubernetes, so its jobs are pods of a cluster: the Helm chart',
-    'the runner clouds: its executor is docker+machine, so it makes machines for its jobs',
+    'the runner clouds: its executor is docker+machine, so Docker Machine, which GitLab removes, makes machines for it: a new repository with --executor docker-autoscaler',
     'the runner windows: its executor is docker-windows, so its jobs are Windows containers',
-    'the runner own: its executor is custom, so this repository runs docker alone.',
+    'the runner own: its executor is custom, so this package knows docker and docker-autoscaler.',
   ])
     expect(said).toContain(`- ${words}`);
+});
+
+describe('a runner whose jobs run on instances of a cloud', () => {
+  const scaler = (plugin: string, config: string, more = '') => `
+  [runners.autoscaler]
+    plugin = "${plugin}"
+    capacity_per_instance = 2
+    ${more}
+    max_instances = 10
+    [runners.autoscaler.plugin_config]
+${config}
+    [runners.autoscaler.connector_config]
+      username = "ubuntu"
+      password = "hunter22secret"
+    [[runners.autoscaler.policy]]
+      idle_count = 5
+      idle_time = "20m0s"
+`;
+  const jobs = docker('"/var/run/docker.sock:/var/run/docker.sock"');
+
+  it.each([
+    ['fleeting-plugin-aws', 'name = "my-asg"', { cloud: 'aws', instanceGroup: 'my-asg' }],
+    ['aws:latest', 'name = "my-asg"', { cloud: 'aws', instanceGroup: 'my-asg' }],
+    [
+      'fleeting-plugin-googlecompute',
+      'name = "g"\nproject = "p"\nzone = "z"',
+      { cloud: 'googlecloud', instanceGroup: 'p/z/g' },
+    ],
+    [
+      'registry.gitlab.com/gitlab-org/fleeting/plugins/azure:1.0.0',
+      'name = "s"\nsubscription_id = "id"\nresource_group_name = "r"',
+      { cloud: 'azure', instanceGroup: 'id/r/s' },
+    ],
+  ])('keeps its instances as they are, by the plugin %s, but for a password', (plugin, config, answers) => {
+    const found = movedIn({
+      'config.toml': runner(
+        'cloudy',
+        'docker-autoscaler',
+        identity + jobs + scaler(plugin, config, 'max_use_count = 9'),
+      ),
+    });
+    expect(found.answers).toMatchObject({
+      ...{ executor: 'docker-autoscaler', builder: 'socket', instanceJobs: 2, instanceUses: 9 },
+      ...answers,
+    });
+    expect(found.runners[0]).toMatchObject({
+      executor: 'docker-autoscaler',
+      autoscaler: {
+        plugin,
+        max_instances: 10,
+        connector_config: { username: 'ubuntu' },
+        policy: [{ idle_count: 5 }],
+      },
+    });
+    expect(JSON.stringify(found.texts) + found.said).not.toContain('hunter22');
+    expect(found.said).toContain('password of config.toml: a secret');
+    expect(found.texts['docker-compose.yml']).not.toContain('docker.sock');
+  });
+
+  it('stays where it is by a plugin of somebody else, or beside a runner of another executor', () => {
+    const text = (plugin: string) =>
+      runner('cloudy', 'docker-autoscaler', identity + jobs + scaler(plugin, 'name = "x"'));
+    expect(() => movedIn({ 'config.toml': text('fleeting-plugin-hetzner') })).toThrow(
+      /not started by GitLab's plugin of aws, googlecloud or azure/,
+    );
+    const { said, runners } = movedIn({
+      'config.toml': runner('here', 'docker', identity + jobs) + text('aws'),
+    });
+    expect(runners).toHaveLength(1);
+    expect(said).toContain(
+      'the runner cloudy: its executor is docker-autoscaler, and not docker as that of the first',
+    );
+  });
 });
 
 it('a file with a runner of the shell alone is refused with what can be done', () => {

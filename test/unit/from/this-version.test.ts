@@ -12,32 +12,30 @@ function savedOf({ runners = {}, ...own }: Scenario): TypedRunners {
   return Object.fromEntries(all.map(runner => [runner.answers.description, typedRunner(runner)]));
 }
 
-/** Instances of a cloud have one manager: a repository of theirs is not taken over into a second one. */
-const onThisHost = Object.entries(scenarios).filter(
-  ([, { executor }]) => executor === undefined || executor === 'docker',
+it.each(Object.entries(scenarios))(
+  'a repository of this version becomes the same once more: %s',
+  (_, typed: Scenario) => {
+    const { runners: __, ...own } = typed;
+    const texts = renderAll(typed);
+    const variables = planWith(typed).runners.map(({ tokenVariable }) => tokenVariable);
+    const {
+      moved,
+      environment,
+      texts: now,
+    } = movedIn({
+      '.yo-rc.json': JSON.stringify({
+        'generator-gitlab-runner-docker': { ...typedAnswers(answersWith(own)), runners: savedOf(typed) },
+      }),
+      '.env': [
+        `GITLAB_URL=${answersWith(own).gitlabUrl}`,
+        ...variables.map((name, at) => `${name}=${token}${at}`),
+      ].join('\n'),
+      'docker-compose.yml': texts['docker-compose.yml']!,
+      'config/config.toml': texts['config/config.toml']!,
+      'scripts/settings.ts': texts['scripts/settings.ts']!,
+    });
+    expect(moved.notUnderstood).toEqual([]);
+    expect(now).toEqual(texts);
+    for (const [at, name] of variables.entries()) expect(environment).toContain(`\n${name}=${token}${at}\n`);
+  },
 );
-
-it.each(onThisHost)('a repository of this version becomes the same once more: %s', (_, typed: Scenario) => {
-  const { runners: __, ...own } = typed;
-  const texts = renderAll(typed);
-  const variables = planWith(typed).runners.map(({ tokenVariable }) => tokenVariable);
-  const {
-    moved,
-    environment,
-    texts: now,
-  } = movedIn({
-    '.yo-rc.json': JSON.stringify({
-      'generator-gitlab-runner-docker': { ...typedAnswers(answersWith(own)), runners: savedOf(typed) },
-    }),
-    '.env': [
-      `GITLAB_URL=${answersWith(own).gitlabUrl}`,
-      ...variables.map((name, at) => `${name}=${token}${at}`),
-    ].join('\n'),
-    'docker-compose.yml': texts['docker-compose.yml']!,
-    'config/config.toml': texts['config/config.toml']!,
-    'scripts/settings.ts': texts['scripts/settings.ts']!,
-  });
-  expect(moved.notUnderstood).toEqual([]);
-  expect(now).toEqual(texts);
-  for (const [at, name] of variables.entries()) expect(environment).toContain(`\n${name}=${token}${at}\n`);
-});
