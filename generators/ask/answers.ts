@@ -197,7 +197,7 @@ function refuseOnInstances(answers: Pick<Answers, (typeof excludingNames)[number
   }
   if (instanceUses < instanceJobs) {
     throw new Refusal(
-      `An instance that is removed after ${instanceUses} jobs never runs ${instanceJobs} at the same time: raise --instance-uses, or lower --instance-jobs.`,
+      `An instance that is removed after ${instanceUses === 1 ? 'one job' : `${instanceUses} jobs`} never runs ${instanceJobs} at the same time: raise --instance-uses, or lower --instance-jobs.`,
     );
   }
   if (cache === 's3' && cacheServer === 'here') {

@@ -22,7 +22,7 @@ export type Texts = ReadonlyMap<string, string>;
 
 /** What comes next: commands, each with a comment where it does not say what for. */
 export function nextSteps(
-  { gitlabUrl, runners, privateCa, hardening, monitoring }: RunnerRepository,
+  { gitlabUrl, runners, privateCa, hardening, monitoring, executorName }: RunnerRepository,
   texts: Texts,
   { directory, isInGit, isRegistered, isExamined, exists }: FolderSurroundings,
 ): string[] {
@@ -34,6 +34,9 @@ export function nextSteps(
     ...(isInGit ? [] : ['git init']),
     ...(privateCa && !exists('config/certs/ca.crt')
       ? ['cp YOUR-AUTHORITY.pem config/certs/ca.crt   # the certificate that --private-ca trusts']
+      : []),
+    ...(isNew && executorName === 'docker-autoscaler'
+      ? ['Make the group of instances, and fill in .env: README.md, "The instances"']
       : []),
     ...(isExamined ? [] : ['make doctor']),
     ...(isNew

@@ -67,6 +67,12 @@ describe('nextSteps', () => {
     expect(steps({ privateCa: 'yes' }, { exists: () => true })[0]).toBe('make doctor');
   });
 
+  it('begin with the group of instances where jobs run on those, until the runner is registered', () => {
+    const onInstances = { executor: 'docker-autoscaler' };
+    expect(steps(onInstances)[0]).toMatch(/group of instances.*README\.md/);
+    expect(steps(onInstances, { isRegistered: true })[0]).toBe('make doctor');
+  });
+
   it('say where Grafana is and its password, and which jobs stay stuck', () => {
     expect(steps({ monitoring: 'yes' }).join('\n')).toMatch(
       /http:\/\/127\.0\.0\.1:3000: user admin, password in config\/\S*grafana\S*\.$/,
