@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'sources',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package/**', 'test/e2e/**', 'test/tools/**'],
+          exclude: ['test/package/**', 'test/e2e/**', 'test/kubernetes/**', 'test/tools/**'],
           testTimeout: 30_000,
         },
       },
