@@ -13,15 +13,22 @@ export interface Options {
   readonly [option: string]: unknown;
 }
 
+/** Yeoman says by an option of that name which generator runs; to us it is one of the command line alone. */
+function withoutNamespace(options: Options, words: readonly string[]): Options {
+  const isTyped = words.some(word => /^--namespace(=|$)/.test(word));
+  return isTyped ? options : { ...options, namespace: undefined };
+}
+
 /** A door as a generator of Yeoman's, which asks and prints. */
 export abstract class BaseGenerator<Name extends string> extends Generator {
   readonly #scaffold: Scaffold<Name>;
 
   constructor(args: string[], options: Options, door: Door<Name>) {
     const { help = false, env, destinationRoot = env.cwd } = options;
+    const words = process.argv.slice(2);
     const typed = help
       ? { args: [], options: {}, words: [] }
-      : { args, options, words: process.argv.slice(2) };
+      : { args, options: withoutNamespace(options, words), words };
     const dialogue: Dialogue = {
       ask: prompts => this.prompt(prompts as never) as Promise<Answered>,
       print: line => void this.log(line),

@@ -62,7 +62,8 @@ function answersOfRun({ saved, preset = {}, given }: Basis, answered: Answered):
   const asked = { ...impliedBy(answered, given), ...typedFrom(answerNames, answered) };
   const before = answered[nameOfRest] === 'usual' ? {} : saved;
   const builder = asked.builder ?? given.builder ?? preset.builder;
-  return { ...reconsider(before, builder), ...preset, ...given, ...asked };
+  const executor = asked.executor ?? given.executor ?? preset.executor;
+  return { ...reconsider(before, builder, executor), ...preset, ...given, ...asked };
 }
 
 /** @throws Refusal if the file cannot be read, or holds no answers */

@@ -1,20 +1,49 @@
 import { frozenClientApi, isOfficialDocker, isOlderRunner } from '../plan/engine.ts';
-import { type Answers, answerNames, defaultFor, isNone, questions, type TypedAnswers } from './questions.ts';
+import {
+  type AnswerName,
+  type Answers,
+  answerNames,
+  defaultFor,
+  isNone,
+  questions,
+  type TypedAnswers,
+} from './questions.ts';
 import { Refusal } from './refusal.ts';
 
 /**
- * What an earlier run saved, seen from the options of this one: where the builder changes, an answer that
- * was the default of the old builder becomes the default of the new one.
+ * What an earlier run saved, seen from the options of this one: where the builder or the executor changes, an answer
+ * that was the default of the old one becomes the default of the new one.
  */
-export function reconsider(saved: TypedAnswers, builder: string | undefined): TypedAnswers {
-  const before = saved.builder ?? questions.builder.default;
-  if (builder === undefined || builder === before) return saved;
+export function reconsider(
+  saved: TypedAnswers,
+  builder: string | undefined,
+  executor?: string | undefined,
+): TypedAnswers {
+  const executorBefore = saved.executor ?? questions.executor.default;
+  const before = saved.builder ?? defaultFor('builder', '', undefined, executorBefore);
+  const isMoved = executor !== undefined && executor !== executorBefore;
+  if ((builder === undefined || builder === before) && !isMoved) return saved;
+  const depends = ({ defaultOf, defaultInCluster }: (typeof questions)[AnswerName]) =>
+    defaultOf !== undefined || (isMoved && defaultInCluster !== undefined);
   return Object.fromEntries(
     answerNames
       .filter(name => saved[name] !== undefined)
-      .filter(name => questions[name].defaultOf === undefined || saved[name] !== defaultFor(name, before))
+      .filter(
+        name =>
+          !depends(questions[name]) || saved[name] !== defaultFor(name, before, undefined, executorBefore),
+      )
       .map(name => [name, saved[name]]),
   );
+}
+
+/** The builder and the executor that stand: as given, else as saved, else the defaults. */
+export function standing(
+  given: TypedAnswers,
+  saved: TypedAnswers = {},
+): { readonly builder: string; readonly executor: string } {
+  const executor = given.executor ?? saved.executor ?? questions.executor.default;
+  const builder = given.builder ?? reconsider(saved, undefined, executor).builder;
+  return { executor, builder: builder ?? defaultFor('builder', '', undefined, executor) };
 }
 
 /** Saved answers without those that are none: somebody edited the file. */
@@ -41,11 +70,12 @@ export function usable(saved: TypedAnswers): TypedAnswers {
  * @throws Refusal that says where to mend it, or which two answers exclude each other
  */
 export function completeAnswers(typed: TypedAnswers): Answers {
+  const { builder, executor } = standing(typed);
   const answers = Object.fromEntries(
     answerNames.map(name => {
       const { option, check } = questions[name];
       try {
-        return [name, check(typed[name] ?? defaultFor(name, typed.builder ?? '', typed.tags))];
+        return [name, check(typed[name] ?? defaultFor(name, builder, typed.tags, executor))];
       } catch (error) {
         throw new Refusal(
           `"${name}" in .yo-rc.json: ${(error as Error).message} Mend it there, or give --${option}.`,
@@ -79,7 +109,8 @@ export function impliedBy(asked: { readonly tags?: unknown }, given: TypedAnswer
 export function inForce(answers: Answers): Answers {
   const idle = answerNames.filter(name => questions[name].matters?.(answers) === false);
   const held = idle.map(name => {
-    const { check, otherwise = defaultFor(name, answers.builder) } = questions[name];
+    const { check, otherwise = defaultFor(name, answers.builder, undefined, answers.executor) } =
+      questions[name];
     return [name, check(otherwise)];
   });
   return { ...answers, ...Object.fromEntries(held) };
@@ -95,6 +126,7 @@ export const excludingNames = [
   'runnerImage',
   'platforms',
   'cache',
+  'extraHosts',
   'dockerNetwork',
   'executor',
   'cloud',
@@ -108,6 +140,7 @@ export const excludingNames = [
 export function refuseTogether(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
   refuseTags(answers);
   if (answers.executor === 'docker-autoscaler') refuseOnInstances(answers);
+  else if (answers.executor === 'kubernetes') refuseInCluster(answers);
   else refuseOnHost(answers);
 }
 
@@ -122,6 +155,63 @@ function refuseTags({ tags, runUntagged }: Pick<Answers, 'tags' | 'runUntagged'>
   if (tags.length === 0 && !runUntagged) {
     throw new Refusal(
       'A runner without tags that takes no untagged jobs could run none, and GitLab refuses it: add --run-untagged, or name tags by --tags.',
+    );
+  }
+}
+
+/** What pods do not have, and what GitLab Runner can do there since when. */
+function refuseInCluster(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
+  const { builder, dindCache, runnerImage, extraHosts } = answers;
+  if (builder === 'socket') {
+    throw new Refusal(
+      'The nodes of a cluster mostly have no Docker Engine, and whoever has the socket of one is root on its node: choose --builder buildkit.',
+    );
+  }
+  refuseImageInCluster(answers);
+  // Profiles of seccomp and AppArmor for the containers of jobs (merge request 6512 of GitLab Runner).
+  if (isOlderRunner(runnerImage, 18, 11)) {
+    throw new Refusal(
+      `--executor kubernetes needs GitLab Runner 18.11 or later, which gives jobs the seccomp profile that builds need, and ${runnerImage} is older: choose a newer --runner-image.`,
+    );
+  }
+  if (builder === 'dind' && dindCache === 'volume') {
+    throw new Refusal(
+      'In a cluster each job has an engine of its own, in its pod: choose --dind-cache registry.',
+    );
+  }
+  refuseCacheInCluster(answers);
+  const host = extraHosts.find(entry => entry.endsWith(':host-gateway'));
+  if (host !== undefined) {
+    throw new Refusal(
+      `A pod knows no "host-gateway": give ${host.slice(0, host.indexOf(':'))} its address in --extra-hosts.`,
+    );
+  }
+}
+
+/** As elsewhere, but that BuildKit is in the job itself there, with a program of its own. */
+function refuseImageInCluster(answers: Pick<Answers, 'builder' | 'dockerImage' | 'platforms'>): void {
+  const { builder, dockerImage } = answers;
+  const isOfBuildKit = /(^|\/)moby\/buildkit(:|@|$)/.test(dockerImage);
+  if (
+    builder === 'buildkit' ? isOfficialDocker(dockerImage) || /\bbuildah\b/.test(dockerImage) : isOfBuildKit
+  ) {
+    const needed = { buildkit: 'buildctl-daemonless.sh', buildah: 'Buildah' }[builder as string] ?? 'docker';
+    throw new Refusal(
+      `There is no ${needed} in ${dockerImage}, which --builder ${builder} needs in a cluster: leave --docker-image out, or name an image that has it.`,
+    );
+  }
+  if (builder !== 'buildkit') refuseImage(answers);
+}
+
+function refuseCacheInCluster({ cache, cacheServer }: Pick<Answers, 'cache' | 'cacheServer'>): void {
+  if (cache === 'local') {
+    throw new Refusal(
+      'In a cluster a cache "local" goes with the pod of its job, and keeps nothing: choose --cache s3 or --cache none.',
+    );
+  }
+  if (cache === 's3' && cacheServer === 'here') {
+    throw new Refusal(
+      'A cache server "here" is a service of docker-compose.yml: name one of yours, such as --cache-server https://s3.example.com.',
     );
   }
 }

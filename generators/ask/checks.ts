@@ -376,3 +376,37 @@ export function checkProject(text: string): string | undefined {
   }
   return project;
 }
+
+/** The name of a namespace of Kubernetes: a DNS label (RFC 1123), and none that Kubernetes has for itself. */
+export function checkNamespace(text: string): string {
+  const namespace = text.trim();
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) {
+    throw new Refusal(
+      'A namespace is named by up to 63 lower-case letters, digits and hyphens, such as gitlab-runner.',
+    );
+  }
+  if (namespace === 'default' || namespace.startsWith('kube-')) {
+    throw new Refusal(
+      `The namespace ${quoted(namespace)} is not for jobs: they need one of their own, such as gitlab-runner.`,
+    );
+  }
+  return namespace;
+}
+
+/**
+ * Labels of nodes, `label=value`, by the rules of Kubernetes:
+ * https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+ */
+export function checkNodeSelector(text: string): string[] {
+  const labels = list(text, 'none', 'The labels');
+  const word = '[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?';
+  const domain = '[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?';
+  const wrong = labels.find(one => !new RegExp(`^(?:${domain}/)?${word}=(?:${word})?$`).test(one));
+  if (wrong !== undefined) {
+    throw new Refusal(`A label and its value are not ${quoted(wrong)}; write for example role=ci.`);
+  }
+  const keys = labels.map(one => one.slice(0, one.indexOf('=')));
+  const twice = keys.find((key, at) => keys.indexOf(key) < at);
+  if (twice !== undefined) throw new Refusal(`The label ${quoted(twice)} is there twice; give it one value.`);
+  return labels;
+}

@@ -1,5 +1,5 @@
 import { type Engine, refuses } from '../plan/engine.ts';
-import { excludingNames, impliedBy, reconsider, refuseTogether, usable } from './answers.ts';
+import { excludingNames, impliedBy, reconsider, refuseTogether, standing, usable } from './answers.ts';
 import {
   type AnswerName,
   type Answers,
@@ -11,6 +11,7 @@ import {
   groups,
   questions,
   type TypedAnswers,
+  typedFrom,
   usesHostEngine,
 } from './questions.ts';
 
@@ -158,14 +159,13 @@ class Standing {
   /** The answer to a question, as it would be typed. */
   answer(name: AnswerName, answered: Answered): string {
     const { saved, given, preset = {} } = this.#basis;
-    const builder = String(
-      answered.builder ?? given.builder ?? preset.builder ?? saved.builder ?? questions.builder.default,
-    );
+    const said = { ...preset, ...given, ...typedFrom(['builder', 'executor'], answered) };
+    const { builder, executor } = standing(said, saved);
     const isUsual = answered[nameOfRest] === 'usual' && questions[name].group !== 'basics';
-    const before = isUsual ? {} : reconsider(saved, builder);
+    const before = isUsual ? {} : reconsider(saved, builder, executor);
     const implied = impliedBy(answered, given)[name];
     const answer = answered[name] ?? given[name] ?? implied ?? preset[name] ?? before[name];
-    return asTyped(name, answer ?? defaultFor(name, builder, given.tags ?? before.tags));
+    return asTyped(name, answer ?? defaultFor(name, builder, given.tags ?? before.tags, executor));
   }
 
   /** The default of the question. */

@@ -14,6 +14,8 @@ import {
   checkImage,
   checkInsecureRegistry,
   checkInstanceGroup,
+  checkNamespace,
+  checkNodeSelector,
   checkPlatforms,
   checkProxy,
   checkRegistry,
@@ -34,11 +36,15 @@ export const builders = {
 
 export type BuilderName = keyof typeof builders;
 
+/** The image of rootless BuildKit, with the program that has it build without a daemon. */
+export const buildkitImage = 'moby/buildkit:v0.34.2-rootless';
 /** Where jobs run: GitLab Runner's own executors, each with what it means. */
 export const executors = {
   docker: 'in containers of this host',
   'docker-autoscaler':
     'in containers of cloud instances, which the runner starts and removes; the runner itself stays in a container here',
+  kubernetes:
+    "in pods of a Kubernetes cluster, each in one of its own, as the runner too; by GitLab's own Helm chart",
 } as const;
 
 export type ExecutorName = keyof typeof executors;
@@ -89,7 +95,7 @@ const logLevels = {
 /** What questions are about. The basics are asked of everybody, and of the others those that the user wants to see. */
 export const groups = {
   basics: 'GitLab, how jobs build, and how many at once',
-  executor: 'where jobs run: here, or on cloud instances',
+  executor: 'where jobs run: here, on cloud instances, or in a cluster',
   runner: 'tags and description of the runner',
   images: 'registry, images and platforms',
   safety: 'what is taken from jobs',
@@ -103,6 +109,10 @@ export type Group = keyof typeof groups;
 /** What is known once every question is answered. */
 export interface Answers {
   readonly gitlabUrl: string;
+  /** The namespace of the cluster that the runner and its jobs are in. */
+  readonly namespace: string;
+  /** Labels of the nodes that jobs run on, `label=value`. */
+  readonly nodeSelector: readonly string[];
   readonly builder: BuilderName;
   readonly dindCache: keyof typeof dindCaches;
   readonly concurrent: number;
@@ -165,6 +175,8 @@ export interface Question<T> {
   readonly default: string;
   /** Where a builder needs another default. */
   readonly defaultOf?: { readonly [Name in BuilderName]?: string };
+  /** Where Kubernetes needs another; one for all builders, or for one of them. */
+  readonly defaultInCluster?: string | { readonly [Name in BuilderName]?: string };
   /** How an empty list is typed; without this, by no text at all. */
   readonly none?: string;
   /** Where given, only these are answers, each with a sentence on what it means. */
@@ -196,6 +208,18 @@ const ofInstances = {
   matters: ({ executor }: Deciding) => executor === 'docker-autoscaler',
   mattersFor: '--executor docker-autoscaler',
 } as const;
+/** For questions about a cluster. */
+const inCluster = {
+  group: 'executor',
+  matters: ({ executor }: Deciding) => executor === 'kubernetes',
+  mattersFor: '--executor kubernetes',
+} as const;
+
+/** For questions about what instances cannot be told from here. */
+const notOfInstances = {
+  matters: ({ executor }: Deciding) => executor !== 'docker-autoscaler',
+  mattersFor: '--executor docker or kubernetes',
+};
 
 /** Every question, in the order in which it is asked. */
 export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]> } = {
@@ -213,6 +237,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'How jobs build images',
     help: `how jobs build images: ${Object.keys(builders).join(', ')}`,
     default: 'socket',
+    defaultInCluster: 'buildkit',
     choices: builders,
     check: text => checkBuilder(builders, text),
   },
@@ -285,6 +310,23 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     default: '1',
     check: checkIdle,
   },
+  namespace: {
+    option: 'namespace',
+    ...inCluster,
+    message: 'Namespace of the cluster',
+    help: 'for kubernetes: the namespace of the cluster that the runner and its jobs are in',
+    default: 'gitlab-runner',
+    check: checkNamespace,
+  },
+  nodeSelector: {
+    option: 'node-selector',
+    ...inCluster,
+    message: 'Labels of the nodes that jobs run on, as label=value, comma-separated ("none")',
+    help: 'for kubernetes: labels of the nodes that jobs run on, as label=value, comma-separated, or "none"',
+    default: 'none',
+    none: 'none',
+    check: checkNodeSelector,
+  },
   tags: {
     option: 'tags',
     group: 'runner',
@@ -330,6 +372,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
       buildkit: 'docker:29.10.0-cli',
       buildah: 'quay.io/buildah/stable:latest',
     },
+    defaultInCluster: { buildkit: buildkitImage },
     check: checkImage,
   },
   runnerImage: {
@@ -338,6 +381,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Image of GitLab Runner',
     help: 'the image of GitLab Runner itself',
     default: 'gitlab/gitlab-runner:alpine',
+    defaultInCluster: 'registry.gitlab.com/gitlab-org/gitlab-runner:alpine-v19.3.0',
     check: checkImage,
   },
   platforms: {
@@ -347,7 +391,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     help: 'platforms of the images, such as linux/amd64,linux/arm64; "host" for that of the host',
     default: 'host',
     none: 'host',
-    ...ofThisHost,
+    ...notOfInstances,
     check: checkPlatforms,
   },
   hardening: {
@@ -402,6 +446,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Where "cache:" of a pipeline keeps files from one job to the next',
     help: `where "cache:" of a pipeline keeps files: ${Object.keys(caches).join(', ')}`,
     default: 'local',
+    defaultInCluster: 'none',
     choices: caches,
     check: text => checkChoice(caches, text),
   },
@@ -411,6 +456,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'S3 server of the cache ("here": one of ours, or https://host[:port])',
     help: 'for s3: "here" for a server in docker-compose.yml, or https://host[:port]',
     default: 'here',
+    defaultInCluster: 'https://s3.amazonaws.com',
     matters: ({ cache }) => cache === 's3',
     mattersFor: '--cache s3',
     check: checkCacheServer,
@@ -469,7 +515,7 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     message: 'Registry that speaks plain HTTP ("none", or host[:port])',
     help: 'a registry that speaks plain HTTP, as host[:port], or "none"',
     default: 'none',
-    ...ofThisHost,
+    ...notOfInstances,
     check: checkInsecureRegistry,
   },
   extraHosts: {
@@ -499,12 +545,16 @@ export const answerNames = Object.keys(questions) as readonly AnswerName[];
 export const isNone = (tags: unknown): boolean => typeof tags === 'string' && /^[\s,]*$/.test(tags);
 
 /**
- * The default of a question, as typed, where that builder and those tags were chosen.
+ * The default of a question, as typed, where that builder, those tags and that executor were chosen.
  * A runner without tags could run nothing but untagged jobs, so it takes these where nobody says otherwise.
  */
-export function defaultFor(name: AnswerName, builder: string, tags?: string): string {
-  const { default: byDefault, defaultOf } = questions[name];
+export function defaultFor(name: AnswerName, builder: string, tags?: string, executor = 'docker'): string {
+  const { default: byDefault, defaultOf, defaultInCluster } = questions[name];
   if (name === 'runUntagged' && isNone(tags)) return 'yes';
+  if (executor === 'kubernetes' && defaultInCluster !== undefined) {
+    if (typeof defaultInCluster === 'string') return defaultInCluster;
+    if (defaultInCluster[builder as BuilderName]) return defaultInCluster[builder as BuilderName]!;
+  }
   return defaultOf?.[builder as BuilderName] ?? byDefault;
 }
 

@@ -76,6 +76,11 @@ export function startingPoint(name: string, answers: Answers): TypedAnswers {
  * @throws Refusal if one of them has no valid answers, or does not go with another
  */
 export function completeRunners(answers: Answers, typed: TypedRunners): OtherRunner[] {
+  if (answers.executor === 'kubernetes' && Object.keys(typed).length > 0) {
+    throw new Refusal(
+      "With --executor kubernetes a repository has one runner, as a release of GitLab's chart has: write another repository, with a --namespace of its own.",
+    );
+  }
   const others = Object.entries(typed).map(([name, own]) => completeRunner(name, answers, own));
   for (const other of others) refuseBeside(answers, other.answers);
   for (const [at, one] of others.entries())

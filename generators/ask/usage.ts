@@ -30,9 +30,23 @@ export const exitCodes = {
 
 /** The default of a question, and of which builders it is another. */
 export function defaultsInWords(name: AnswerName): string {
-  const { default: byDefault, defaultOf = {} } = questions[name];
-  const others = Object.entries(defaultOf).map(([builder, other]) => `${other} for ${builder}`);
+  const { default: byDefault } = questions[name];
+  const others = otherDefaults(name).map(([where, other]) => `${other} for ${where}`);
   return [byDefault, ...others].join('; ');
+}
+
+/** Where a default is another, by the builder or the executor, and which. */
+function otherDefaults(name: AnswerName): [where: string, other: string][] {
+  const { defaultOf = {}, defaultInCluster = {} } = questions[name];
+  return [
+    ...Object.entries(defaultOf),
+    ...(typeof defaultInCluster === 'string'
+      ? [['kubernetes', defaultInCluster] as [string, string]]
+      : Object.entries(defaultInCluster).map(([builder, other]): [string, string] => [
+          `${builder} on kubernetes`,
+          other,
+        ])),
+  ];
 }
 
 /** The text of `--help`, without a line break at its end. */
@@ -126,8 +140,8 @@ function optionsOf(asked: readonly Question<unknown>[]): string {
 /** The table of options in README.md, as Markdown. */
 export function optionsTable(): string {
   const rows = answerNames.map(name => {
-    const { option, help, default: byDefault, defaultOf = {} } = questions[name];
-    const others = Object.entries(defaultOf).map(([builder, other]) => `; ${builder}: \`${other}\``);
+    const { option, help, default: byDefault } = questions[name];
+    const others = otherDefaults(name).map(([where, other]) => `; ${where}: \`${other}\``);
     return `| \`--${option}\` | \`${byDefault}\`${others.join('')} | ${help} |`;
   });
   const furtherRows = runnerAnswerNames.map(name => {

@@ -9,6 +9,15 @@ export interface ConfigEntry {
   readonly isApart?: true;
 }
 
+/** A table below [runners.kubernetes], such as `volumes.empty_dir`, which can be there several times where it is a list. */
+export interface ConfigTable {
+  readonly name: string;
+  readonly isList?: true;
+  /** Whether it takes back what hardening takes away, and is not needed without. */
+  readonly onlyHardened?: true;
+  readonly entries: readonly ConfigEntry[];
+}
+
 /** A variable of the pipeline; `why` is a comment above it, and may stand for those that follow it too. */
 export interface Variable {
   readonly name: string;
@@ -40,13 +49,14 @@ export interface BuilderPlan {
   /** Volumes of job containers, as in [runners.docker], and why they are there. */
   readonly volumes: readonly string[];
   readonly volumesWhy: string;
-  /** Entries of [runners.docker], beside image and volumes. */
+  /** Entries of [runners.docker], beside image and volumes; in a cluster those of [runners.kubernetes], and its tables. */
   readonly config: readonly ConfigEntry[];
+  readonly tables?: readonly ConfigTable[];
   readonly pipeline: {
     /** The program that builds: which part of .gitlab-ci.yml has the job. */
-    readonly program: 'docker' | 'buildx' | 'buildah';
+    readonly program: 'docker' | 'buildx' | 'buildctl' | 'buildah';
     /** The part with what a job does before it logs in to the registry. */
-    readonly before?: 'dind' | 'buildkit' | 'buildah';
+    readonly before?: 'dind' | 'buildkit' | 'buildctl' | 'buildah';
     readonly services: readonly JobService[];
     readonly variables: readonly Variable[];
   };

@@ -69,7 +69,7 @@ export function volumesOf(
 }
 
 /** One at a time, its default, makes GitLab Runner warn at each start; more than four help nothing. */
-function requests({ concurrent }: Answers): ConfigEntry {
+export function requests({ concurrent }: Answers): ConfigEntry {
   return {
     key: 'request_concurrency',
     value: Math.max(2, Math.min(concurrent, 4)),

@@ -22,6 +22,12 @@ interface Jobs extends Pick<Answers, 'hardening' | 'builder' | 'dockerImage'> {
   readonly services: readonly JobService[];
 }
 
+export const debugTraceDisabled: ConfigEntry = {
+  key: 'debug_trace_disabled',
+  value: true,
+  why: ['Nobody can make a job print all of its variables by CI_DEBUG_TRACE.'],
+};
+
 const noNewPrivileges = 'no-new-privileges:true';
 
 /** Decides what is taken away; `docker` has the entries of the builder too, each key once. */
@@ -47,15 +53,7 @@ export function planHardening({ hardening: level, builder, dockerImage, config, 
     isConfined: level !== 'relaxed',
     isReadOnly: isStrict,
     accessLevel: isStrict ? 'ref_protected' : 'not_protected',
-    runner: isStrict
-      ? [
-          {
-            key: 'debug_trace_disabled',
-            value: true,
-            why: ['Nobody can make a job print all of its variables by CI_DEBUG_TRACE.'],
-          },
-        ]
-      : [],
+    runner: isStrict ? [debugTraceDisabled] : [],
     docker,
   };
 }
@@ -118,7 +116,7 @@ function capabilities(level: Answers['hardening'], builder: Answers['builder']):
 }
 
 /** In a pattern of GitLab Runner these are special; of them an image's name has brackets at most. */
-const asPattern = (image: string): string => image.replace(/[[\]]/g, '\\$&');
+export const asPattern = (image: string): string => image.replace(/[[\]]/g, '\\$&');
 
 function images(dockerImage: string, services: readonly JobService[]): ConfigEntry[] {
   return [

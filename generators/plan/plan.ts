@@ -2,10 +2,12 @@ import { inForce } from '../ask/answers.ts';
 import { type Answers, type BuilderName, type ExecutorName, usesHostEngine } from '../ask/questions.ts';
 import type { ConfigEntry, Names } from './builder.ts';
 import { planOfBuilder } from './builders.ts';
+import { planClusterThreats } from './cluster-threats.ts';
 import { type Compose, planNetworks, planVolumes } from './compose.ts';
-import { planConfig, type RunnerConfig, volumesOf } from './config.ts';
+import { planConfig, type RunnerConfig, requests, volumesOf } from './config.ts';
 import { engineImage, isOlderRunner } from './engine.ts';
-import { type Hardening, planHardening } from './hardening.ts';
+import { debugTraceDisabled, type Hardening, planHardening } from './hardening.ts';
+import { type Kubernetes, planKubernetes } from './kubernetes.ts';
 import { type Pipeline, planPipeline } from './pipeline.ts';
 import {
   type Cache,
@@ -76,6 +78,8 @@ export interface RunnerRepository {
   /** Who could do what here, and what is done about it. */
   readonly threats: readonly Threat[];
   readonly compose: Compose;
+  /** Where jobs run in a cluster: what is there in the place of docker-compose.yml and config/config.toml. */
+  readonly kubernetes: Kubernetes | undefined;
   /** Names the containers; a valid Compose project name. */
   readonly composeProject: string;
   /** Files of scripts/, without ".ts", whose checks doctor runs beside those that each repository has. */
@@ -117,6 +121,7 @@ export function planRepository(
   givenOthers: readonly OtherRunner[] = [],
 ): RunnerRepository {
   const answers = inForce(given);
+  const isInCluster = answers.executor === 'kubernetes';
   const others = givenOthers.map(({ answers: own, project }) => ({ answers: inForce(own), project }));
   const composeProject = composeProjectName(directoryName);
   const names: Names = {
@@ -135,17 +140,29 @@ export function planRepository(
     builders,
     usesHostEngine: [answers, ...others.map(({ answers: own }) => own)].some(usesHostEngine),
     parts: planParts(answers, builders),
-    threats: planThreats(
-      answers,
-      others.map(({ answers: own }) => own),
-    ),
+    threats: isInCluster
+      ? planClusterThreats(answers)
+      : planThreats(
+          answers,
+          others.map(({ answers: own }) => own),
+        ),
+    kubernetes: isInCluster ? planCluster(answers, names, composeProject) : undefined,
     composeProject,
     ...answersAsTheyAre(answers),
-    expandsConfig: isOlderRunner(answers.runnerImage, 18, 10),
+    expandsConfig: !isInCluster && isOlderRunner(answers.runnerImage, 18, 10),
     renovate: answers.renovate
       ? { runnerRepository: answers.runnerImage.replace(/(:[^/]*)?(@.*)?$/, '') }
       : undefined,
   };
+}
+
+function planCluster(answers: Answers, names: Names, name: string): Kubernetes {
+  const builder = planOfBuilder[answers.builder](answers, names);
+  const { config, proxy } = planRunner(answers, names, firstRunner);
+  // The chart gives the keys of its Secret to the runner.
+  const s3 = config.s3.filter(({ key }) => key !== 'AuthenticationType');
+  const runner = [requests(answers), ...(answers.hardening === 'strict' ? [debugTraceDisabled] : [])];
+  return planKubernetes(answers, builder, { proxy, name, runner, cache: config.cache, s3 });
 }
 
 /** The answers that templates print, with nothing to decide. */
@@ -209,7 +226,15 @@ function planRunner(answers: Answers, names: Names, own: Own) {
     pipeline: planPipeline(answers.registry, builder.pipeline),
     ...own,
   };
-  return { runner: planned, compose: builder.compose, mirror, cache, proxy, hardening };
+  return {
+    runner: planned,
+    config: planned.config,
+    compose: builder.compose,
+    mirror,
+    cache,
+    proxy,
+    hardening,
+  };
 }
 
 /** What all runners have together: services, networks, volumes, and the ways to the outside. */
@@ -251,7 +276,9 @@ function planParts(
   { executor, cache, privateCa, platforms, mirror }: Answers,
   builders: readonly BuilderName[],
 ): string[] {
+  if (executor === 'kubernetes') return ['cluster', ...(privateCa ? ['private-ca'] : [])];
   return [
+    ...['runner', 'jobs'],
     ...(executor === 'docker-autoscaler' ? ['autoscaler'] : []),
     // What instances reach cannot be seen from here.
     ...(cache === 's3' && executor === 'docker' ? ['cache'] : []),

@@ -173,7 +173,7 @@ function againstRunaway({ builder, dindCache, hardening, cleanUp }: Answers): st
   return `${first}the timeout of jobs; GitLab Runner has no limit of processes`;
 }
 
-function onTheNetwork({ gitlabUrl, insecureRegistry }: Answers): Threat {
+export function onTheNetwork({ gitlabUrl, insecureRegistry }: Answers): Threat {
   const open = [
     ...(gitlabUrl.startsWith('http://')
       ? ['read the tokens of the runner and of jobs: GitLab is spoken to without TLS']

@@ -11,11 +11,14 @@ export interface RepositoryFile {
 }
 
 /** The paths of every repository, those of scripts/ by their names. */
-const ofEach = ['docker-compose.yml', 'config/config.toml', 'Makefile', '.env.example', '.gitignore']
-  .concat(['.gitattributes', 'example/Dockerfile', 'README.md'])
-  .concat(
-    ['settings', 'host', 'gitlab', 'register', 'doctor', 'jobs', 'runner'].map(name => `scripts/${name}.ts`),
-  );
+const ofEach = ['.env.example', '.gitignore', '.gitattributes', 'example/Dockerfile'].concat(
+  ['settings', 'host', 'gitlab', 'register', 'doctor'].map(name => `scripts/${name}.ts`),
+);
+
+const onOneHost = ['docker-compose.yml', 'config/config.toml', 'Makefile', 'README.md'];
+
+/** In a cluster these are written for another reader. */
+const inCluster = ['Makefile', 'README.md'].map(path => ({ path, template: `kubernetes/${path}` }));
 
 const ofMonitoring = [
   'grafana/dashboards/runner.json',
@@ -27,24 +30,39 @@ const ofMonitoring = [
 
 /** Every file of that repository, by their paths. */
 export function filesOf(repository: RunnerRepository): RepositoryFile[] {
-  const { builders, compose, parts, monitoring, cleanUp, renovate, expandsConfig, runners } = repository;
+  const { parts, renovate, expandsConfig, runners, kubernetes } = repository;
   const paths = [
     ...ofEach,
-    ...[...builders.filter(name => name !== 'socket'), ...parts].map(name => `scripts/${name}.ts`),
-    ...(cleanUp === undefined ? [] : ['scripts/clean-up.sh']),
-    ...(builders.includes('buildkit') ? ['buildkit/buildkitd.toml', 'buildkit/certs.sh'] : []),
-    ...(compose.services.includes('docker') ? ['docker/daemon.json'] : []),
-    ...(monitoring ? ofMonitoring : []),
+    ...parts.map(name => `scripts/${name}.ts`),
+    ...(kubernetes ? filesInCluster(repository) : filesOnOneHost(repository)),
     ...(renovate ? ['renovate.json'] : []),
   ];
   const executables = [
     'scripts/run',
-    ...(monitoring ? ['scripts/token-metrics.sh'] : []),
+    ...(!kubernetes && repository.monitoring ? ['scripts/token-metrics.sh'] : []),
     ...(expandsConfig ? ['scripts/expand-config.sh'] : []),
   ];
   return [
     ...paths.map(path => ({ path })),
+    ...(kubernetes ? inCluster : []),
     ...executables.map(path => ({ path, executable: true as const })),
     ...runners.map(runner => ({ path: runner.pipelinePath, template: '.gitlab-ci.yml', runner })),
   ].sort((one, other) => (one.path < other.path ? -1 : 1));
+}
+
+function filesOnOneHost({ builders, cleanUp, compose, monitoring }: RunnerRepository): string[] {
+  return [
+    ...onOneHost,
+    ...builders.filter(name => name !== 'socket').map(name => `scripts/${name}.ts`),
+    ...(cleanUp === undefined ? [] : ['scripts/clean-up.sh']),
+    ...(builders.includes('buildkit') ? ['buildkit/buildkitd.toml', 'buildkit/certs.sh'] : []),
+    ...(compose.services.includes('docker') ? ['docker/daemon.json'] : []),
+    ...(monitoring ? ofMonitoring : []),
+  ];
+}
+
+function filesInCluster({ monitoring }: RunnerRepository): string[] {
+  return ['helm/release.json', 'helm/values.yaml', 'k8s/namespace.yaml'].concat(
+    monitoring ? ['k8s/alerts.yaml'] : [],
+  );
 }

@@ -4,7 +4,7 @@ import ejs from 'ejs';
 import { describe, expect, it } from 'vitest';
 import { filesOf } from '../../generators/write/files.ts';
 import { templates } from '../../generators/write/render.ts';
-import { scenarios } from '../support/answers.ts';
+import { allScenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { isInstalled, pathsWith, planWith, renderAll, run, writeAll } from '../support/rendered.ts';
 
@@ -25,7 +25,7 @@ ejs.fileLoader = path => {
   return load(path);
 };
 
-describe.each(Object.entries(scenarios))('every file with %s', (_, typed) => {
+describe.each(Object.entries(allScenarios))('every file with %s', (_, typed) => {
   const texts = Object.entries(renderAll({ ...typed, description: 'A Runner' }));
 
   it('is text that an editor leaves as it is: no trailing blanks, one line end at the end', () => {
@@ -66,13 +66,13 @@ describe('the templates', () => {
   const parts = paths.filter(path => path.startsWith('_parts/'));
 
   it('are those that some scenario renders, and their parts, no more and no fewer', () => {
-    const all = Object.values(scenarios).flatMap(typed => filesOf(planWith(typed)));
+    const all = Object.values(allScenarios).flatMap(typed => filesOf(planWith(typed)));
     const named = new Set(all.map(({ path, template = path }) => templateOf(template)));
     expect([...paths].sort()).toEqual([...named, ...parts].sort());
   });
 
   it('include every part in some scenario', () => {
-    for (const typed of Object.values(scenarios)) renderAll(typed);
+    for (const typed of Object.values(allScenarios)) renderAll(typed);
     expect([...included].sort()).toEqual([...parts].sort());
   });
 
@@ -88,12 +88,12 @@ describe('the templates', () => {
 });
 
 describe.skipIf(!needs(isInstalled('git', '--version'), 'git'))('git', () => {
-  it.each(Object.entries(scenarios))('tracks what was written, and no secrets: %s', (_, typed) => {
+  it.each(Object.entries(allScenarios))('tracks what was written, and no secrets: %s', (_, typed) => {
     const folder = writeAll(typed);
     run(folder, ['git', 'init', '--quiet']);
-    const secret = typed.monitoring === 'yes' ? ' grafana-password' : '';
-    const files = `../.env ../.env.new .runner_system_id certs/ca.crt${secret}`;
-    run(folder, ['sh', '-c', `mkdir config/certs && cd config && touch ${files}`]);
+    const ofOneHost = typed.monitoring === 'yes' ? '.runner_system_id grafana-password' : '.runner_system_id';
+    const files = `../.env ../.env.new certs/ca.crt ${typed.executor === 'kubernetes' ? '' : ofOneHost}`;
+    run(folder, ['sh', '-c', `mkdir -p config/certs && cd config && touch ${files}`]);
     run(folder, ['git', 'add', '--all']);
     const tracked = run(folder, ['git', 'ls-files']).stdout.trim().split('\n');
     expect(tracked.sort()).toEqual([...pathsWith(typed), 'config/certs/ca.crt'].sort());

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { defaultFor, questions } from '../../generators/ask/questions.ts';
 import { filesOf } from '../../generators/write/files.ts';
 import { render } from '../../generators/write/render.ts';
-import { type Scenario, scenarios } from '../support/answers.ts';
+import { allScenarios, type Scenario } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { hasGitLabCiLocal, listJobs } from '../support/own-tools.ts';
 import { type Ended, isInstalled, planWith, run, temporaryFolder } from '../support/rendered.ts';
@@ -17,7 +17,7 @@ function textWith(typed: Scenario = {}): string {
 
 const read = (typed?: Scenario) => parse(textWith(typed), { version: '1.1' });
 
-describe.each(Object.entries(scenarios))('.gitlab-ci.yml with %s', (_, typed) => {
+describe.each(Object.entries(allScenarios))('.gitlab-ci.yml with %s', (_, typed) => {
   const text = textWith(typed);
   const pipeline = parse(text, { version: '1.1' });
   const { image, tags, services, script, after_script = [] } = pipeline.build;
@@ -33,7 +33,8 @@ describe.each(Object.entries(scenarios))('.gitlab-ci.yml with %s', (_, typed) =>
 
   it('asks for the image, the tags and the services of the answers', () => {
     const wanted = questions.tags.check(typed.tags ?? questions.tags.default);
-    expect(image).toBe(typed.dockerImage ?? defaultFor('dockerImage', typed.builder ?? ''));
+    const byDefault = defaultFor('dockerImage', typed.builder ?? '', undefined, typed.executor);
+    expect(image.name ?? image).toBe(typed.dockerImage ?? byDefault);
     expect(tags ?? []).toEqual(wanted);
     const planned = planWith(typed).runners[0].pipeline.services;
     expect(services ?? []).toHaveLength(planned.length);
@@ -69,7 +70,7 @@ describe.each(Object.entries(scenarios))('.gitlab-ci.yml with %s', (_, typed) =>
 describe.skipIf(!needs(hasGitLabCiLocal, 'gitlab-ci-local in test/tools, and git'))(
   "GitLab's schema for pipelines, as gitlab-ci-local holds it",
   () => {
-    it.each(Object.entries(scenarios))('accepts the pipeline with %s', async (_, typed) => {
+    it.each(Object.entries(allScenarios))('accepts the pipeline with %s', async (_, typed) => {
       const { status, stdout, stderr } = await listJobs(textWith(typed));
       expect(status, stderr).toBe(0);
       expect(stderr).toContain('json schema validated');

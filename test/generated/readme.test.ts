@@ -1,6 +1,6 @@
 import { marked, type Token, type Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { scenarios } from '../support/answers.ts';
+import { allScenarios } from '../support/answers.ts';
 import { pathsWith, planWith, renderAll } from '../support/rendered.ts';
 
 /** Every token of a Markdown text, those inside others too. */
@@ -20,7 +20,7 @@ const anchor = (heading: string): string =>
     .trim()
     .replace(/\s+/g, '-');
 
-describe.each(Object.entries(scenarios))('README.md with %s', (_, typed) => {
+describe.each(Object.entries(allScenarios))('README.md with %s', (_, typed) => {
   const text = renderAll(typed)['README.md']!;
   const tokens = tokensOf(text);
   const links = tokens.filter((token): token is Tokens.Link => token.type === 'link').map(({ href }) => href);

@@ -3,12 +3,16 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import type { TypedAnswers } from '../../generators/ask/questions.ts';
-import { scenarios } from '../support/answers.ts';
+import { allScenarios } from '../support/answers.ts';
 import { needs } from '../support/needs.ts';
 import { compile } from '../support/own-tools.ts';
 import { pathsWith, planWith, run, tool, writeAll } from '../support/rendered.ts';
 
-const folders = Object.entries(scenarios).map(([name, typed]) => ({ name, typed, folder: writeAll(typed) }));
+const folders = Object.entries(allScenarios).map(([name, typed]) => ({
+  name,
+  typed,
+  folder: writeAll(typed),
+}));
 const scriptsOf = (typed: TypedAnswers): string[] => pathsWith(typed).filter(path => path.endsWith('.ts'));
 /** Each script that there can be, with the files that hold a text of it that no other file does. */
 const scripts = new Map<string, Map<string, string>>();

@@ -3,7 +3,7 @@ import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } fro
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TypedAnswers } from '../../generators/ask/questions.ts';
-import { scenarios } from '../support/answers.ts';
+import { allScenarios } from '../support/answers.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { needs } from '../support/needs.ts';
 import { rows } from '../support/option-pairs.ts';
@@ -58,7 +58,7 @@ describe('the scanner', () => {
 });
 
 describe('no file of a repository has anything that looks like a secret', () => {
-  it.each(Object.entries(scenarios))('with %s', (_, typed) => {
+  it.each(Object.entries(allScenarios))('with %s', (_, typed) => {
     expect(findSecrets(renderAll(typed))).toEqual([]);
   });
 
@@ -71,7 +71,7 @@ describe('no file of a repository has anything that looks like a secret', () => 
 /** Where the rules of .gitignore differ. */
 const inUse = ['the defaults', 'other answers everywhere'].map((name): [string, TypedAnswers] => [
   name,
-  scenarios[name]!,
+  allScenarios[name]!,
 ]);
 
 describe.skipIf(!needs(isInstalled('git', '--version'), 'git'))('git', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunnerRepository } from '../../generators/plan/plan.ts';
-import { scenarios } from '../support/answers.ts';
+import { allScenarios } from '../support/answers.ts';
 import { rows } from '../support/option-pairs.ts';
 import { planWith, renderAll } from '../support/rendered.ts';
 
@@ -13,11 +13,17 @@ const traces: Record<string, [words: RegExp, isChosen: (plan: RunnerRepository) 
   ],
   buildah: [/buildah build/, ({ builders }) => builders.includes('buildah')],
   monitoring: [/prometheus|grafana|node-exporter|listen_address|9252/i, ({ monitoring }) => monitoring],
-  platforms: [/binfmt|--platform\b|containerd-snapshotter/, ({ platforms }) => platforms.length > 0],
+  platforms: [
+    /binfmt|--platform\b|--opt platform=|containerd-snapshotter/,
+    ({ platforms }) => platforms.length > 0,
+  ],
   'a cache on an S3 server': [/CACHE_S3|runners\.cache|BucketName/, ({ cache }) => cache !== undefined],
   'an S3 server here': [/versity|cache-data/, ({ cache }) => cache?.service !== undefined],
   mirror: [/registry-mirrors|mirror:5000|mirror-data/, ({ mirror }) => mirror !== undefined],
-  'private CA': [/-authorities|\/etc\/gitlab-runner\/certs:/, ({ privateCa }) => privateCa],
+  'private CA': [
+    /-authorities|\/etc\/gitlab-runner\/certs:|\/config\/certs\/ca\.crt/,
+    ({ privateCa }) => privateCa,
+  ],
   'HTTP proxy': [/https_proxy=/, ({ proxy }) => proxy !== undefined],
   'a network of Docker': [/clone_url = |external: true/, ({ dockerNetwork }) => dockerNetwork !== undefined],
   'an older GitLab Runner': [/expand-config/, ({ expandsConfig }) => expandsConfig],
@@ -25,7 +31,7 @@ const traces: Record<string, [words: RegExp, isChosen: (plan: RunnerRepository) 
   'several runners': [/RUNNER_TOKEN_(?!EXPIRES)[A-Z]/, ({ runners }) => runners.length > 1],
 };
 
-const cases = [...Object.entries(scenarios), ...rows.map(row => [JSON.stringify(row), row] as const)].map(
+const cases = [...Object.entries(allScenarios), ...rows.map(row => [JSON.stringify(row), row] as const)].map(
   ([name, typed]) => ({
     name,
     plan: planWith(typed),

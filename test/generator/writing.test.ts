@@ -12,7 +12,7 @@ import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 import { blobId } from '../../generators/write/git.ts';
 import { generatorVersion } from '../../generators/write/saved-answers.ts';
 import { riskOf } from '../../generators/write/summary.ts';
-import { answersWith, beside, otherAnswers, scenarios } from '../support/answers.ts';
+import { allScenarios, answersWith, beside, otherAnswers } from '../support/answers.ts';
 import { planWith, renderAll } from '../support/rendered.ts';
 import { newFolder, runGenerator, textsBelow } from '../support/run-generator.ts';
 
@@ -55,7 +55,7 @@ describe('a run with the defaults', () => {
   });
 });
 
-describe.each(Object.entries(scenarios))('a run with %s', (_, typed) => {
+describe.each(Object.entries(allScenarios))('a run with %s', (_, typed) => {
   it('writes what the templates give, byte for byte', async () => {
     const folder = newFolder();
     await runGenerator(folder, { options: optionsFor(typed) });
@@ -74,12 +74,13 @@ describe.each<AnswerName>(answerNames)('the option for %s', name => {
     const folder = newFolder();
     await runGenerator(folder, { options: optionsFor(beside[name] ?? {}) });
     const { '.yo-rc.json': savedBefore, ...before } = textsBelow(folder);
-    const options = optionsFor({ ...beside[name], [name]: otherAnswers[name] });
+    const other = name === 'executor' ? 'kubernetes' : otherAnswers[name];
+    const options = optionsFor({ ...beside[name], [name]: other });
     expect((await runGenerator(folder, { options })).refusal).toBeUndefined();
     const { '.yo-rc.json': saved, ...written } = textsBelow(folder);
     expect(saved).not.toEqual(savedBefore);
     expect(written).not.toEqual(before);
-    expect(savedIn(folder)).toMatchObject({ [name]: otherAnswers[name] });
+    expect(savedIn(folder)).toMatchObject({ [name]: other });
   });
 });
 

@@ -72,6 +72,14 @@ describe.each(everybody)('$name, without a terminal', way => {
     const settings = workplace.read('runner/scripts/settings.ts');
     for (const text of ["'1e3'", "['on', 'build box']", 'true']) expect(settings).toContain(text);
   });
+
+  test('takes a namespace for a cluster, though yo has an option of that name itself', async () => {
+    const workplace = new Workplace(way);
+    const words = ['--defaults', '--executor', 'kubernetes', '--namespace', 'ci-jobs'];
+    const { code } = await workplace.run(way, 'runner', ...words);
+    expect(code).toBe(0);
+    expect(JSON.parse(workplace.read('runner/helm/release.json')).namespace).toBe('ci-jobs');
+  });
 });
 
 describe.each(normalUsers)('$name, without a terminal', way => {

@@ -27,7 +27,7 @@ function forMany(
   path: string,
   runs: number,
   look: (text: string, answers: Answers, repository: RunnerRepository) => void,
-  given: TypedAnswers = {},
+  given: TypedAnswers = { executor: 'docker' },
 ): void {
   const accepted = acceptedAnswers
     .map(typed => ({ ...typed, ...given }))
@@ -137,6 +137,37 @@ describe('random answers come back from', () => {
     });
   });
 
+  it('helm/values.yaml, and the configuration of the runner in it', () => {
+    forMany(
+      'helm/values.yaml',
+      300,
+      (text, answers, { kubernetes }) => {
+        const values = parse(text, { version: '1.1' });
+        expect(values).toEqual(parse(text, { version: '1.2' }));
+        expect(values).toMatchObject({ gitlabUrl: answers.gitlabUrl, concurrent: answers.concurrent });
+        expect(values.envVars[0].value.replaceAll('$$', '$')).toBe(answers.description);
+        expect(`${values.image.image}:${values.image.tag}`).toBe(
+          /:[^/]*$/.test(answers.runnerImage) ? answers.runnerImage : `${answers.runnerImage}:latest`,
+        );
+        const [runner] = parseToml(values.runners.config.replaceAll('{{ "{{" }}', '{{')).runners as never[];
+        expect(runner).toMatchObject({
+          kubernetes: Object.fromEntries(kubernetes!.executor.map(({ key, value }) => [key, value])),
+          ...(answers.nodeSelector.length > 0
+            ? {
+                kubernetes: {
+                  node_selector: Object.fromEntries(answers.nodeSelector.map(one => one.split('='))),
+                },
+              }
+            : {}),
+        });
+      },
+      {
+        ...{ executor: 'kubernetes', builder: 'buildkit', dockerImage: 'team/builder:1' },
+        ...{ cache: 's3', cacheServer: 'https://s3.example.org' },
+      },
+    );
+  });
+
   it('buildkit/buildkitd.toml', () => {
     forMany(
       'buildkit/buildkitd.toml',
@@ -163,7 +194,7 @@ describe('random answers come back from', () => {
             : {}),
         });
       },
-      { builder: 'buildkit' },
+      { executor: 'docker', builder: 'buildkit' },
     );
   });
 
@@ -182,7 +213,7 @@ describe('random answers come back from', () => {
             : { 'insecure-registries': ['127.0.0.0/8', insecureRegistry] }),
         });
       },
-      { builder: 'dind', dindCache: 'volume' },
+      { executor: 'docker', builder: 'dind', dindCache: 'volume' },
     );
   });
 

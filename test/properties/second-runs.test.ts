@@ -7,7 +7,7 @@ import { completeRunners } from '../../generators/ask/runners.ts';
 import { planRepository } from '../../generators/plan/plan.ts';
 import { merge } from '../../generators/write/merge.ts';
 import { RepositoryWriter } from '../../generators/write/repository-writer.ts';
-import { answersWith, type Scenario, scenarios } from '../support/answers.ts';
+import { allScenarios, answersWith, type Scenario } from '../support/answers.ts';
 import { pathsWith } from '../support/rendered.ts';
 import { textsBelow } from '../support/run-generator.ts';
 
@@ -148,7 +148,7 @@ async function inFolder(use: (folder: Folder) => Promise<void>): Promise<void> {
 }
 
 const answers = fc.constantFrom<Scenario>(
-  ...Object.values(scenarios),
+  ...Object.values(allScenarios),
   ...[{ concurrent: '9' }, { tags: 'a,b' }, { logLevel: 'debug' }, { description: 'x' }, { cleanUp: 'none' }],
   { runners: { deploy: {} } },
 );

@@ -34,6 +34,8 @@ export const otherAnswers: Required<TypedAnswers> = {
   instanceJobs: '2',
   instanceUses: '20',
   idleJobs: '0',
+  namespace: 'ci-jobs',
+  nodeSelector: 'role=ci',
   dockerNetwork: 'gitlab_default',
   gitlabUrl: 'http://git.example.org:8080/tools/gitlab',
   registry: 'registry.example.org:5000/team',
@@ -52,7 +54,8 @@ export const otherAnswers: Required<TypedAnswers> = {
 };
 
 /** Those of them that go together on this host. */
-const { cloud, instanceGroup, instanceJobs, instanceUses, idleJobs, ...ofThisHost } = otherAnswers;
+const { cloud, instanceGroup, instanceJobs, instanceUses, idleJobs, namespace, nodeSelector, ...ofThisHost } =
+  otherAnswers;
 export const allTogether: TypedAnswers = { ...ofThisHost, executor: 'docker', dockerNetwork: 'none' };
 
 /** What an answer needs beside it, to matter or to be accepted. */
@@ -62,6 +65,7 @@ export const beside: { readonly [Name in AnswerName]?: TypedAnswers } = {
   instanceJobs: { executor: 'docker-autoscaler', instanceUses: '20' },
   instanceUses: { executor: 'docker-autoscaler' },
   idleJobs: { executor: 'docker-autoscaler' },
+  ...{ namespace: { executor: 'kubernetes' }, nodeSelector: { executor: 'kubernetes' } },
   dindCache: { builder: 'dind' },
   platforms: { dockerImage: 'docker:cli' },
   cacheServer: { cache: 's3' },
@@ -76,6 +80,49 @@ const ways: Record<string, TypedAnswers> = {
   BuildKit: { builder: 'buildkit' },
   Buildah: { builder: 'buildah' },
 };
+
+/** Answers to all questions that a cluster leaves, each another than its default. */
+export const otherInCluster: TypedAnswers = {
+  executor: 'kubernetes',
+  namespace: 'ci-jobs',
+  nodeSelector: 'role=ci,example.org/pool=builds',
+  gitlabUrl: 'http://git.example.org:8080/tools/gitlab',
+  registry: 'registry.example.org:5000/team',
+  tags: 'linux,on,1e3,a: b',
+  runUntagged: 'yes',
+  description: `Build & "test" #2, it's \${{ 50% }} <%= 1 %> $(HOME) {{ .Values }}`,
+  concurrent: '7',
+  hardening: 'strict',
+  runnerImage: 'registry.example.org:5000/gitlab/gitlab-runner:alpine-v19.3.0',
+  monitoring: 'yes',
+  platforms: 'linux/amd64,linux/arm64',
+  logLevel: 'debug',
+  cache: 's3',
+  cacheServer: 'https://s3.example.org:9000',
+  cacheBucket: 'caches.example-1',
+  privateCa: 'yes',
+  httpProxy: 'http://proxy.example.org:3128',
+  proxyExceptions: 'git.example.org,.internal.example.org,10.0.0.0/8,fd00::/8',
+  insecureRegistry: 'plain.example.org:5000',
+  extraHosts: 'git.example.org:10.0.0.5,other.example.org:10.0.0.5,six.example.org:fd00::5',
+  renovate: 'yes',
+};
+
+/** Sets of answers for a cluster. */
+export const clusterScenarios: Record<string, TypedAnswers> = Object.fromEntries(
+  (['buildkit', 'buildah', 'dind'] as const).flatMap(builder => [
+    [`${builder} in a cluster`, { executor: 'kubernetes', builder }],
+    [`${builder} in a cluster, and other answers everywhere`, { ...otherInCluster, builder }],
+    [
+      `${builder} in a cluster, and the least taken away`,
+      { executor: 'kubernetes', builder, hardening: 'relaxed' },
+    ],
+    [
+      `${builder} in a cluster, and most taken away`,
+      { executor: 'kubernetes', builder, hardening: 'strict' },
+    ],
+  ]),
+);
 
 /** Answers for a repository, and those of its further runners. */
 export type Scenario = TypedAnswers & { readonly runners?: TypedRunners };
@@ -153,3 +200,6 @@ export const scenarios: Record<string, Scenario> = {
   },
   'a proxy alone': { builder: 'buildkit', httpProxy: 'http://proxy.example.org:3128' },
 };
+
+/** Those for one host, and those for a cluster. */
+export const allScenarios: Record<string, Scenario> = { ...scenarios, ...clusterScenarios };

@@ -276,6 +276,20 @@ const mostlyValid: { readonly [Name in AnswerName]?: fc.Arbitrary<string> } = {
     )
     .map(parts => parts.join('/')),
   instanceJobs: wholeNumber(),
+  namespace: fc.oneof(label, fc.constantFrom('default', 'kube-system', 'CI', 'gitlab-runner')),
+  nodeSelector: listOf(
+    fc
+      .tuple(
+        fc.oneof(
+          label,
+          hostName.map(host => `${host}/pool`),
+        ),
+        fc.constantFrom('=', '', '=='),
+        label,
+      )
+      .map(parts => parts.join('')),
+    'none',
+  ),
   instanceUses: wholeNumber(),
   idleJobs: fc.oneof(wholeNumber(), fc.constant('0')),
   cleanUp: fc.oneof(wholeNumber(), fc.constantFrom('none', 'NONE', 'never')),

@@ -11,16 +11,25 @@ const several: { readonly [Name in AnswerName]?: readonly (string | undefined)[]
   registry: [undefined, 'registry.example.org:5000/team', 'localhost:5000'],
   tags: [undefined, ',', 'linux,on,1e3,a: b'],
   cleanUp: [undefined, 'none', '1'],
+  executor: [undefined, 'docker-autoscaler', 'kubernetes'],
   cloud: [undefined, 'aws', 'googlecloud', 'azure'],
   instanceGroup: [undefined, 'runners', 'project/zone/runners'],
   builder: Object.keys(builders),
   dindCache: [undefined, 'registry', 'volume'],
   hardening: [undefined, 'relaxed', 'strict'],
-  dockerImage: [undefined, 'docker:stable', 'docker:cli', 'quay.io/buildah/stable:latest', 'team/tools:1'],
+  dockerImage: [
+    undefined,
+    'docker:stable',
+    'docker:cli',
+    'quay.io/buildah/stable:latest',
+    'team/tools:1',
+    'team/buildkit:1',
+  ],
   runnerImage: [undefined, 'gitlab/gitlab-runner:ubuntu-v18.9.0'],
   platforms: [undefined, 'linux/arm64', 'linux/amd64,linux/arm64,linux/arm/v7'],
   cache: [undefined, 's3', 'none'],
   cacheServer: [undefined, 'here', 'https://[2001:db8::1]:9000'],
+  extraHosts: [undefined, otherAnswers.extraHosts, 'git.example.org:10.0.0.5'],
   insecureRegistry: [undefined, 'plain.example.org:5000', '[fd00::5]:5000'],
 };
 
@@ -47,7 +56,7 @@ function combinations(names: readonly AnswerName[], given: TypedAnswers = {}): O
     .filter(row => refusalOfRow(row) === undefined);
 }
 
-/** The answers on which it depends whether others are refused, in every way: here, and on instances of a cloud. */
+/** The answers on which it depends whether others are refused, in every way: here, on instances of a cloud, and in a cluster. */
 export const seeds: OptionRow[] = [
   ...combinations(['builder', 'dindCache', 'dockerImage', 'platforms', 'httpProxy', 'cache']),
   ...combinations(
@@ -55,6 +64,12 @@ export const seeds: OptionRow[] = [
     {
       executor: 'docker-autoscaler',
       builder: 'socket',
+    },
+  ),
+  ...combinations(
+    ['builder', 'dockerImage', 'cache', 'cacheServer', 'httpProxy', 'hardening', 'extraHosts'],
+    {
+      executor: 'kubernetes',
     },
   ),
 ];

@@ -67,6 +67,8 @@ export async function runGenerator(
   vi.stubEnv('DOCKER_HOST', undefined);
   vi.stubEnv('DOCKER_CONTEXT', 'stand-in');
   const argv = process.argv.splice(2);
+  // Yeoman has an option of that name itself, so that it is taken from the command line alone.
+  if (options?.namespace !== undefined) process.argv.push(`--namespace=${options.namespace}`);
   // yeoman-test overwrites without asking unless it is told otherwise.
   const force = options?.force === true;
   const context = new RunContext(generator as never, { cwd: folder }, { force } as never)
@@ -82,7 +84,7 @@ export async function runGenerator(
     refusal = (error as Error).message;
   } finally {
     context.restore();
-    process.argv.push(...argv);
+    process.argv.splice(2, process.argv.length, ...argv);
     vi.unstubAllEnvs();
   }
   const { mock } = context.env.adapter.log as unknown as Mock<() => void>;

@@ -9,9 +9,11 @@ import {
   defaultFor,
   questions,
   type TypedAnswers,
+  typedAnswers,
 } from '../../generators/ask/questions.ts';
 import { Refusal } from '../../generators/ask/refusal.ts';
-import { allTogether, answersWith, otherAnswers, scenarios } from '../support/answers.ts';
+import { completeRunners } from '../../generators/ask/runners.ts';
+import { allScenarios, allTogether, answersWith, otherAnswers } from '../support/answers.ts';
 
 const builderNames = Object.keys(builders) as BuilderName[];
 
@@ -139,6 +141,56 @@ describe('an image of jobs that goes with the builder or does not', () => {
   });
 });
 
+describe('in a cluster', () => {
+  it.each<[string, TypedAnswers, RegExp]>([
+    ['the socket of a node', { builder: 'socket' }, /choose --builder buildkit/],
+    ['an image without buildctl', { dockerImage: 'docker:cli' }, /no buildctl-daemonless.sh in docker:cli/],
+    ['an image without Buildah', { builder: 'buildah', dockerImage: 'moby/buildkit' }, /no Buildah in moby/],
+    [
+      'an image without docker',
+      { builder: 'dind', dockerImage: 'moby/buildkit:rootless' },
+      /no docker in moby/,
+    ],
+    [
+      'buildx in Docker 19.03',
+      { builder: 'dind', dockerImage: 'docker:stable', platforms: 'linux/arm64' },
+      /needs buildx/,
+    ],
+    ['an older GitLab Runner', { runnerImage: 'gitlab/gitlab-runner:v18.9.0' }, /needs GitLab Runner 18.11/],
+    ['one engine for all jobs', { builder: 'dind', dindCache: 'volume' }, /choose --dind-cache registry/],
+    ['a cache in the pod', { cache: 'local' }, /choose --cache s3/],
+    ['an S3 server here', { cache: 's3', cacheServer: 'here' }, /--cache-server https/],
+    ['the gateway of a host', { extraHosts: 'a:1.2.3.4,b:host-gateway' }, /give b its address/],
+  ])('refuses %s', (_, typed, why) => {
+    expect(() => answersWith({ executor: 'kubernetes', ...typed })).toThrow(why);
+  });
+
+  it('takes an image of somebody else, whose programs nobody knows', () => {
+    for (const builder of ['buildkit', 'buildah', 'dind'])
+      expect(() =>
+        answersWith({ executor: 'kubernetes', builder, dockerImage: 'team/tools:1' }),
+      ).not.toThrow();
+  });
+
+  it('has one runner, as a release of the chart has', () => {
+    const answers = answersWith({ executor: 'kubernetes' });
+    expect(() => completeRunners(answers, { deploy: {} })).toThrow(/one runner/);
+  });
+
+  it('takes the defaults of a cluster in the place of those of a host, and back again', () => {
+    const here = typedAnswers(answersWith());
+    const there = completeAnswers({ ...reconsider(here, undefined, 'kubernetes'), executor: 'kubernetes' });
+    expect(there).toEqual(answersWith({ executor: 'kubernetes' }));
+    const back = completeAnswers({
+      ...reconsider(typedAnswers(there), undefined, 'docker'),
+      executor: 'docker',
+    });
+    expect(back).toEqual(answersWith());
+    const own = reconsider({ ...here, dockerImage: 'team/tools:1' }, undefined, 'kubernetes');
+    expect(own.dockerImage).toBe('team/tools:1');
+  });
+});
+
 describe('refuseIdle', () => {
   it.each([
     [
@@ -156,7 +208,7 @@ describe('refuseIdle', () => {
   );
 
   it('takes every option that changes something', () => {
-    for (const typed of Object.values(scenarios)) refuseIdle(typed, answersWith(typed));
+    for (const typed of Object.values(allScenarios)) refuseIdle(typed, answersWith(typed));
   });
 
   it('says nothing about what was not given as an option: a saved answer may wait', () => {

@@ -236,8 +236,11 @@ it('names each variable of .env with a token after its runner', () => {
 const everywhere = { cache: 's3', privateCa: 'yes', platforms: 'linux/arm64', mirror: 'yes' };
 
 it('names the checks that doctor has beside those of each repository', () => {
-  expect(plan().parts).toEqual([]);
-  expect(plan({ ...everywhere, builder: 'dind' }).parts).toEqual(['cache', 'private-ca', 'platforms']);
+  expect(plan().parts).toEqual(['runner', 'jobs']);
+  expect(plan({ ...everywhere, builder: 'dind' }).parts).toEqual([
+    ...['runner', 'jobs'],
+    ...['cache', 'private-ca', 'platforms'],
+  ]);
 });
 
 describe('the mirror', () => {
@@ -448,7 +451,7 @@ describe('the name of the Compose project', () => {
 
 it('names as parts only files that have checks for doctor', async () => {
   const { parts } = plan({ ...everywhere, dockerImage: 'docker:cli' });
-  expect(parts).toEqual(['cache', 'private-ca', 'platforms', 'mirror']);
+  expect(parts).toEqual(['runner', 'jobs', 'cache', 'private-ca', 'platforms', 'mirror']);
   for (const part of parts) {
     const { checks } = await import(`../../templates/scripts/${part}.ts`);
     expect(checks.length, part).toBeGreaterThan(0);

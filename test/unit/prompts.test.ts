@@ -233,7 +233,10 @@ describe('prompts', () => {
       };
       const isOfInstances = questions[name].mattersFor === '--executor docker-autoscaler';
       const onInstances = { builder: 'socket', executor: 'docker-autoscaler', cache: 'local' };
-      const here = isOfInstances ? { ...answered, ...onInstances } : answered;
+      const isOfCluster = questions[name].mattersFor === '--executor kubernetes';
+      const inCluster = { builder: 'buildkit', executor: 'kubernetes', dindCache: 'registry', cache: 'none' };
+      const elsewhere = isOfInstances ? onInstances : isOfCluster ? inCluster : {};
+      const here = { ...answered, ...elsewhere };
       const { validate } = ask({}, {}, { answered: here })[name]!;
       expect(validate?.(defaultFor(name, here.builder))).toBe(true);
       const besides = { ...here, ...beside[name] };

@@ -94,6 +94,8 @@ describe('a question matters', () => {
   it('only where it is about the place where jobs run', () => {
     const names = ['platforms', 'cleanUp', 'mirror', 'insecureRegistry', 'dockerNetwork'];
     expect(ofThisHost).toEqual(names);
+    const ofClusters = ['namespace', 'nodeSelector', 'platforms', 'insecureRegistry'];
+    expect(mattering({ executor: 'kubernetes' })).toEqual(ofClusters);
     const ofInstances = ['cloud', 'instanceGroup', 'instanceJobs', 'instanceUses', 'idleJobs'];
     expect(mattering({ executor: 'docker-autoscaler' })).toEqual(ofInstances);
   });
@@ -115,6 +117,19 @@ describe('defaultFor', () => {
       for (const builder of builderNames) expect(defaultFor(name, builder)).toBe(questions[name].default);
     }
   });
+
+  it.each([
+    ['builder', '', 'buildkit'],
+    ['dockerImage', 'buildkit', 'moby/buildkit:v0.34.2-rootless'],
+    ['dockerImage', 'buildah', 'quay.io/buildah/stable:latest'],
+    ['cache', 'buildkit', 'none'],
+    ['tags', 'buildkit', 'docker'],
+  ] satisfies [AnswerName, string, string][])(
+    'is for a cluster, of %s with "%s", %s',
+    (name, builder, text) => {
+      expect(defaultFor(name, builder, undefined, 'kubernetes')).toBe(text);
+    },
+  );
 });
 
 describe('asTyped', () => {
@@ -126,7 +141,7 @@ describe('asTyped', () => {
 
   it('writes an empty list in the words of its question, so that a prompt can show it', () => {
     const empty = answerNames.filter(name => questions[name].none !== undefined);
-    expect(empty).toEqual(['tags', 'platforms', 'proxyExceptions', 'extraHosts']);
+    expect(empty).toEqual(['nodeSelector', 'tags', 'platforms', 'proxyExceptions', 'extraHosts']);
     for (const name of empty) {
       expect(asTyped(name, [])).not.toBe('');
       expect(questions[name].check(asTyped(name, []))).toEqual([]);

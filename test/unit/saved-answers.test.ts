@@ -8,7 +8,7 @@ import { Refusal } from '../../generators/ask/refusal.ts';
 import type { AllWritten } from '../../generators/write/changes.ts';
 import { blobId } from '../../generators/write/git.ts';
 import { loadAnswers, savedText } from '../../generators/write/saved-answers.ts';
-import { answersWith, scenarios } from '../support/answers.ts';
+import { allScenarios, answersWith } from '../support/answers.ts';
 
 const section = 'generator-gitlab-runner-docker';
 const nothing = { answers: {}, runners: {}, version: undefined, gone: [], written: undefined };
@@ -68,7 +68,7 @@ describe('loadAnswers', () => {
 });
 
 describe('savedText', () => {
-  it.each(Object.entries(scenarios))('loads again as the same answers: %s', (_, typed) => {
+  it.each(Object.entries(allScenarios))('loads again as the same answers: %s', (_, typed) => {
     const answers = answersWith(typed);
     save(answers);
     expect(completeAnswers(loadAnswers(folder).answers)).toEqual(answers);

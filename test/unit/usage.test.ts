@@ -17,7 +17,7 @@ describe('defaultsInWords', () => {
   it('names the default, and the builders that have another', () => {
     expect(defaultsInWords('tags')).toBe('docker');
     expect(defaultsInWords('dockerImage')).toBe(
-      'docker:stable; docker:29.10.0-cli for dind; docker:29.10.0-cli for buildkit; quay.io/buildah/stable:latest for buildah',
+      'docker:stable; docker:29.10.0-cli for dind; docker:29.10.0-cli for buildkit; quay.io/buildah/stable:latest for buildah; moby/buildkit:v0.34.2-rootless for buildkit on kubernetes',
     );
   });
 });
@@ -135,7 +135,7 @@ describe('optionsTable', () => {
   it('names the defaults of builders that have others', () => {
     const row = rowsOf(tables[0]).find(([option]) => option === '`--docker-image`');
     expect(row?.[1]).toBe(
-      '`docker:stable`; dind: `docker:29.10.0-cli`; buildkit: `docker:29.10.0-cli`; buildah: `quay.io/buildah/stable:latest`',
+      '`docker:stable`; dind: `docker:29.10.0-cli`; buildkit: `docker:29.10.0-cli`; buildah: `quay.io/buildah/stable:latest`; buildkit on kubernetes: `moby/buildkit:v0.34.2-rootless`',
     );
   });
 

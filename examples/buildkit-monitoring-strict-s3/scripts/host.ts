@@ -218,8 +218,10 @@ export interface Check {
   readonly run: (run: Run, note: Note) => Promise<void> | void;
 }
 
-export const checks: Check[] = [
-  { name: '.env', needs: [], run: checkEnvFile },
+export const checks: Check[] = [{ name: '.env', needs: [], run: checkEnvFile }];
+
+/** Those of an engine, where the runner runs on one. */
+export const engineChecks: Check[] = [
   {
     name: 'engine',
     needs: [],

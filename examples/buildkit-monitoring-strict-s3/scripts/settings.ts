@@ -32,4 +32,4 @@ export const runners: Runner[] = [
 ];
 
 /** Further files of this folder whose checks `make doctor` runs. */
-export const parts: string[] = ['cache'];
+export const parts: string[] = ['runner', 'jobs', 'cache'];

@@ -3,8 +3,6 @@
 import { parseArgs } from 'node:util';
 import * as gitlab from './gitlab.ts';
 import * as host from './host.ts';
-import * as jobs from './jobs.ts';
-import * as runner from './runner.ts';
 import { parts } from './settings.ts';
 
 const titles = { ok: 'ok', warning: 'warning', failed: 'FAILED', unknown: 'cannot tell' };
@@ -46,7 +44,7 @@ export async function main(words: string[] = process.argv.slice(2), seconds = 18
   const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
   const limit = new Promise<void>(resolve => setTimeout(resolve, seconds * 1000).unref());
   const modules = await Promise.all(parts.map(part => import(`./${part}.ts`)));
-  const table: host.Check[] = [host, gitlab, runner, jobs, ...modules].flatMap(({ checks }) => checks);
+  const table: host.Check[] = [host, gitlab, ...modules].flatMap(({ checks }) => checks);
   const names = table.map(({ name }) => name);
   const wrong = positionals.find(name => !names.includes(name));
   if (wrong) throw new host.Failure(`There is no check "${wrong}".`, `There are: ${names.join(', ')}.`);

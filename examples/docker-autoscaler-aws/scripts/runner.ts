@@ -227,10 +227,10 @@ async function checkContainer(run: Run, note: Note): Promise<void> {
   note('ok', `GitLab Runner ${versionIn(stdout)}; disk: ${lastLine(stdout)}`);
 }
 
-export const checks: host.Check[] = [
+export const checks = host.engineChecks.concat([
   { name: 'config.toml', needs: ['compose'], run: checkConfig },
   { name: 'container', needs: ['compose'], run: checkContainer },
-];
+]);
 
 /** @throws Failure if the words are none of those at the top of this file */
 export async function main([word = '', seconds = ''] = process.argv.slice(2)): Promise<void> {

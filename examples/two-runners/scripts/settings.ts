@@ -45,4 +45,4 @@ export const runners: Runner[] = [
 ];
 
 /** Further files of this folder whose checks `make doctor` runs. */
-export const parts: string[] = [];
+export const parts: string[] = ['runner', 'jobs'];

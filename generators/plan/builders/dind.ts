@@ -2,6 +2,7 @@ import type { Answers } from '../../ask/questions.ts';
 import {
   type Builder,
   type BuilderPlan,
+  type ConfigEntry,
   clientCertificateMount,
   clientCertificateVolume,
   type Names,
@@ -9,6 +10,7 @@ import {
   type Variable,
 } from '../builder.ts';
 import { engineImage } from '../engine.ts';
+import { inPod } from '../pods.ts';
 
 /** Where the client finds the engine, and how the two know each other: one set, or they never meet. */
 const variables: readonly Variable[] = [
@@ -24,24 +26,13 @@ const variables: readonly Variable[] = [
 
 /** A Docker Engine in a privileged container, beside each job or beside the runner. */
 export const dind: Builder = (answers, names) =>
-  answers.dindCache === 'volume' ? oneForAll(names) : besideEachJob(answers);
+  answers.executor === 'docker' && answers.dindCache === 'volume' ? oneForAll(names) : besideEachJob(answers);
 
-function besideEachJob({ platforms, mirror, insecureRegistry }: Answers): BuilderPlan {
+function besideEachJob({ executor, platforms, mirror, insecureRegistry }: Answers): BuilderPlan {
   return {
     volumes: ['/certs/client'],
     volumesWhy: "A volume that a job shares with its engine, which puts the client's certificate there.",
-    config: [
-      {
-        key: 'services_privileged',
-        value: true,
-        why: ['The engine needs it; the job itself stays without.'],
-      },
-      {
-        key: 'allowed_privileged_services',
-        value: [engineImage],
-        why: ['Only this image may be such a service.'],
-      },
-    ],
+    ...(executor === 'kubernetes' ? inPod.dind : { config: onlyEnginePrivileged }),
     pipeline: {
       program: 'docker',
       before: 'dind',
@@ -49,7 +40,11 @@ function besideEachJob({ platforms, mirror, insecureRegistry }: Answers): Builde
         {
           image: engineImage,
           alias: 'docker',
-          options: engineOptions({ platforms, mirror, insecureRegistry }),
+          options: engineOptions({
+            platforms,
+            mirror: mirror && executor === 'docker',
+            insecureRegistry,
+          }),
         },
       ],
       variables,
@@ -57,6 +52,19 @@ function besideEachJob({ platforms, mirror, insecureRegistry }: Answers): Builde
     compose: { volumes: [] },
   };
 }
+
+const onlyEnginePrivileged: readonly ConfigEntry[] = [
+  {
+    key: 'services_privileged',
+    value: true,
+    why: ['The engine needs it; the job itself stays without.'],
+  },
+  {
+    key: 'allowed_privileged_services',
+    value: [engineImage],
+    why: ['Only this image may be such a service.'],
+  },
+];
 
 function oneForAll(names: Names): BuilderPlan {
   return {

@@ -43,17 +43,9 @@ async function startAll(folder: string): Promise<void> {
     ...['--listen-client-urls', etcd, '--advertise-client-urls', etcd],
     ...['--listen-peer-urls', `http://127.0.0.1:${peers}`],
   ]);
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
-  const [key, publicFile, tokens] = ['accounts.key', 'accounts.pub', 'tokens.csv'].map(name =>
-    join(folder, name),
-  ) as [string, string, string];
+  const { key, publicFile } = accountKeys(folder);
   const token = randomUUID();
-  writeFileSync(key, privateKey, { mode: 0o600 });
-  writeFileSync(publicFile, publicKey);
+  const tokens = join(folder, 'tokens.csv');
   writeFileSync(tokens, `${token},admin,admin,system:masters\n`, { mode: 0o600 });
   const certificates = join(folder, 'certificates');
   start(folder, 'kube-apiserver', [
@@ -87,6 +79,19 @@ async function startAll(folder: string): Promise<void> {
   await until('the accounts of the namespace "default"', folder, async () => {
     return (await runProgram('kubectl', ['get', 'serviceaccount', 'default'])).status === 0;
   });
+}
+
+/** Keys by which tokens of service accounts are signed, and checked. */
+function accountKeys(folder: string): { key: string; publicFile: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  const [key, publicFile] = [join(folder, 'accounts.key'), join(folder, 'accounts.pub')];
+  writeFileSync(key, privateKey, { mode: 0o600 });
+  writeFileSync(publicFile, publicKey);
+  return { key, publicFile };
 }
 
 function start(folder: string, program: string, words: readonly string[]): void {

@@ -7,7 +7,7 @@ import { findDockerfiles } from '../../../generators/ci/dockerfiles.ts';
 import { readPipeline } from '../../../generators/ci/read-pipeline.ts';
 import { filesOf } from '../../../generators/write/files.ts';
 import { render } from '../../../generators/write/render.ts';
-import { type Scenario, scenarios } from '../../support/answers.ts';
+import { allScenarios, type Scenario } from '../../support/answers.ts';
 import { needs } from '../../support/needs.ts';
 import { hasGitLabCiLocal, listJobs } from '../../support/own-tools.ts';
 import { type Ended, planWith } from '../../support/rendered.ts';
@@ -96,7 +96,7 @@ describe.each(pipelines)('a project with the pipeline %s', (_, text) => {
 describe('the job', () => {
   const several = { Dockerfile: '', 'api/Dockerfile': 'COPY src/ /\n', 'docker/web.Dockerfile': '' };
 
-  it.each(Object.entries(scenarios))('is that of the sample pipeline with %s', async (_, typed) => {
+  it.each(Object.entries(allScenarios))('is that of the sample pipeline with %s', async (_, typed) => {
     const { variables, build } = read(sampleOf(typed).text);
     const { stage, variables: own, ...job } = jobIn(add('', typed, { 'example/Dockerfile': '' }));
     expect(job).toEqual(build);

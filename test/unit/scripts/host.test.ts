@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import {
   checks,
   compose,
+  engineChecks,
   env,
   Failure,
   gitlabUrl,
@@ -462,7 +463,8 @@ describe('the checks of the engine and of Compose', () => {
     const stdout = JSON.stringify({ ...server, Components: [{ Name: 'Podman Engine' }] });
     const run = fakeRun({ 'docker version': { stdout }, 'docker compose version': { stdout: '2.40.3\n' } });
     const note = fakeNote();
-    for (const name of ['engine', 'compose']) await checks.find(one => one.name === name)?.run(run, note);
+    for (const name of ['engine', 'compose'])
+      await engineChecks.find(one => one.name === name)?.run(run, note);
     expect(note.notes.map(({ verdict, detail }) => [verdict, detail])).toEqual([
       ['ok', 'Podman Engine 28.2.2, API 1.24 to 1.50'],
       ['ok', '2.40.3'],
@@ -490,7 +492,7 @@ describe('the checks of the engine and of Compose', () => {
       'docker info --format {{.Name}}': { stdout: name && `${name}\n` },
     });
     const note = fakeNote();
-    await checks.find(one => one.name === 'engine')?.run(run, note);
+    await engineChecks.find(one => one.name === 'engine')?.run(run, note);
     expect(note.notes.map(({ verdict }) => verdict)).toEqual(verdicts);
     if (verdicts.length > 1) expect(note.notes[1]?.detail).toContain(at);
   });

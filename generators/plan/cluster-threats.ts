@@ -1,0 +1,75 @@
+import type { Answers } from '../ask/questions.ts';
+import { onTheNetwork, type Threat } from './threats.ts';
+
+type Developer = Pick<Threat, 'can' | 'against'>;
+
+/** What somebody who can run a job in the cluster can do by the builder. */
+const developers: { readonly [Name in Answers['builder']]: Developer } = {
+  // Refused, since pods have none.
+  socket: { can: 'whatever root of a node can', against: 'nothing stops it' },
+  dind: {
+    can: 'have their engine start a privileged container, so they are root on the node that their pod is on: they read its Secrets and its pods',
+    against:
+      'the job itself has no privileges, and one image alone may be a service; against attackers, nodes that run nothing else (`--node-selector`)',
+  },
+  buildkit: {
+    can: 'build what they like in their own pod; a fault of the kernel would lead from there to its node, the more as the seccomp profile is open',
+    against:
+      'BuildKit runs as an ordinary user in a user namespace, and nothing is shared; keep nodes current',
+  },
+  buildah: {
+    can: 'run what they like in a pod without privileges; a fault of the kernel would lead from there to its node, the more as the seccomp profile is open',
+    against: 'no daemon, nothing that is shared; keep nodes current',
+  },
+};
+
+/** Who could do what with a runner in a cluster, and what is done about it. */
+export function planClusterThreats(answers: Answers): Threat[] {
+  const { builder, hardening, namespace } = answers;
+  const isStrict = hardening === 'strict';
+  const { can, against } = developers[builder];
+  return [
+    {
+      who: 'Author of a merge request from a fork',
+      can: 'nothing, until a member starts their pipeline in this project: then what a developer can',
+      against: isStrict
+        ? 'no protected branch, so no job here'
+        : 'read such changes before you start their pipeline; or take protected branches only (`access_level` in `scripts/settings.ts`)',
+    },
+    {
+      ...{ who: 'Developer who can push', builder, can },
+      against: `${against}; jobs have no token for the API of the cluster${isStrict ? ', few capabilities, and named images only' : ''}`,
+    },
+    ...inTheNamespace(namespace, isStrict),
+    onTheNetwork(answers),
+    {
+      who: `Somebody who may read Secrets, or start pods, in ${namespace}`,
+      can: 'read the token of the runner',
+      against: 'give those rights to nobody else: `kubectl auth can-i --list`',
+    },
+  ];
+}
+
+function inTheNamespace(namespace: string, isStrict: boolean): Threat[] {
+  return [
+    {
+      who: 'Another job at the same time',
+      can: 'reach the ports that the other opens, by the address of its pod',
+      against:
+        'a NetworkPolicy for the namespace, where your network has them; one job at a time (`concurrent`)',
+    },
+    {
+      who: 'A job that runs away',
+      can: 'take the memory, CPUs and disk of its node',
+      against: isStrict
+        ? 'limits of memory and CPUs; the timeout of jobs; a ResourceQuota for the namespace'
+        : 'the timeout of jobs; limits (`--hardening strict`), or a LimitRange for the namespace',
+    },
+    {
+      who: 'Whoever breaks into the runner',
+      can: `start pods in the namespace ${namespace}, privileged ones too, which is root on a node; read every Secret there, its token included`,
+      against:
+        'its account has no rights in other namespaces; nodes that run nothing else, and nothing else in that namespace',
+    },
+  ];
+}
