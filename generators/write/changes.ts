@@ -4,6 +4,7 @@ import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
 import { blobId } from './git.ts';
 import { lineOfMarks, merge, withNewLines } from './merge.ts';
+import { togetherIn } from './together.ts';
 
 /** What is known of a file that an earlier run wrote. */
 export interface Written {
@@ -59,9 +60,6 @@ export type Kind = (typeof kinds)[number];
 
 /** The one file that scripts of version 0.1.0 wrote: it held the runner's token. */
 export const configPath = 'config/config.toml';
-
-/** Files in which the generator and the owner add blocks at the same place. */
-const lists = [configPath, 'scripts/settings.ts'];
 
 /** What changes are compared with. */
 export interface Earlier {
@@ -147,7 +145,7 @@ function changeOf({ known, ...file }: FileNow, text: string, { textOf, force }: 
   if (known.id === blobId(before)) return { ...asItIs, kind: 'change' };
   const base = firstOf([known.id, known.base], textOf);
   if (base === undefined) return force ? { ...asItIs, kind: 'conflict' } : { ...left, kind: 'unknown' };
-  const { marked, forced, conflicts } = merge(base, owners, text, lists.includes(path));
+  const { marked, forced, conflicts } = merge(base, owners, text, togetherIn[path]);
   const merged = force ? forced : marked;
   const kind = conflicts.length > 0 || isMarked ? 'conflict' : merged === before ? 'keep' : 'merge';
   const older = known.base ?? known.id;

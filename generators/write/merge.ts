@@ -1,4 +1,5 @@
 import { diff3Merge } from 'node-diff3';
+import { ended, type Together } from './together.ts';
 
 /** What became of a text that the owner and the generator changed. */
 interface Merged {
@@ -26,20 +27,31 @@ const wholeConflict = new RegExp(String.raw`^${marks.join(side)}[ \t\r]*(?:\n|$)
  * Brings together what the owner and the generator made of one text.
  *
  * @param base what the generator wrote before
- * @param appends whether lines that both put at the same place both stay, the owner's first: right for lists of blocks
+ * @param together how lines that both put at the same place both stay; without it they are a conflict
  */
-export function merge(base: string, owner: string, generated: string, appends = false): Merged {
+export function merge(base: string, owner: string, generated: string, together?: Together): Merged {
   const [marked, forced]: [string[], string[]] = [[], []];
   const conflicts: number[] = [];
   const [a, o, b] = [owner, base, generated].map(linesOf);
-  for (const { ok, conflict } of diff3Merge(a!, o!, b!)) {
-    const agreed =
-      ok ?? (appends && conflict!.o.length === 0 ? [...ended(conflict!.a), ...conflict!.b] : null);
+  const regions = diff3Merge(a!, o!, b!);
+  for (const [at, { ok, conflict }] of regions.entries()) {
+    const agreed = ok ?? joined(conflict!, regions[at + 1]?.ok, together);
     forced.push(...(agreed ?? conflict!.b));
     if (!agreed) conflicts.push(marked.length + 1);
     marked.push(...(agreed ?? withMarks(conflict!)));
   }
   return { marked: marked.join(''), forced: forced.join(''), conflicts };
+}
+
+/** The lines of both, where both put some at one place and they can stand together there. */
+function joined(
+  { a, o, b }: { a: string[]; o: string[]; b: string[] },
+  after: readonly string[] = [],
+  together?: Together,
+): string[] | undefined {
+  if (o.length > 0) return undefined;
+  const following = after.find(line => !/^\s*(#.*)?$/.test(line));
+  return together?.({ owner: a, generated: b, following });
 }
 
 /** The line, from 1, at which a mark of an earlier merge is still there; undefined where there is none. */
@@ -70,9 +82,4 @@ function withMarks({ a, o, b }: { a: string[]; o: string[]; b: string[] }): stri
     ...ended(b),
     `${newMark}\n`,
   ];
-}
-
-/** The same lines, of which the last has an end. */
-function ended(lines: readonly string[]): string[] {
-  return lines.map(line => (line.endsWith('\n') ? line : `${line}\n`));
 }

@@ -92,7 +92,8 @@ export function diff(
   const mode = executable && before === undefined;
   const header = mode ? `diff --git a/${path} b/${path}\nnew file mode 100755\n` : '';
   const patch = createTwoFilesPatch(from, to, before ?? '', after ?? '', undefined, undefined, options);
-  return `${header}${patch}`.trimEnd();
+  // An empty line at the end of a hunk is a blank: only the last line end goes.
+  return `${header}${patch}`.replace(/\n$/, '');
 }
 
 /** What the owner has still to do where texts do not go together; undefined where nothing is left. */

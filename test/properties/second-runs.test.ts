@@ -7,6 +7,7 @@ import { completeRunners } from '../../generators/ask/runners.ts';
 import { planRepository } from '../../generators/plan/plan.ts';
 import { merge } from '../../generators/write/merge.ts';
 import { RepositoryWriter } from '../../generators/write/repository-writer.ts';
+import { togetherIn } from '../../generators/write/together.ts';
 import { allScenarios, answersWith, type Scenario } from '../support/answers.ts';
 import { pathsWith } from '../support/rendered.ts';
 import { textsBelow } from '../support/run-generator.ts';
@@ -43,11 +44,15 @@ describe('merge', () => {
 
   it('keeps every change of the owner that touches no changed line, and every new one', () => {
     fc.assert(
-      fc.property(fc.array(stretch, { maxLength: 20 }), fc.boolean(), (stretches, appends) => {
-        const { base, owner, generated, both } = textsOf(stretches);
-        const merged = merge(base, owner, generated, appends);
-        expect(merged).toEqual({ marked: both, forced: both, conflicts: [] });
-      }),
+      fc.property(
+        fc.array(stretch, { maxLength: 20 }),
+        fc.constantFrom(undefined, ...Object.values(togetherIn)),
+        (stretches, together) => {
+          const { base, owner, generated, both } = textsOf(stretches);
+          const merged = merge(base, owner, generated, together);
+          expect(merged).toEqual({ marked: both, forced: both, conflicts: [] });
+        },
+      ),
       { numRuns: 2000 },
     );
   });
@@ -74,12 +79,19 @@ describe('merge', () => {
 
   it('loses no line of the owner, in any text: it is in the result, or among its marks', () => {
     fc.assert(
-      fc.property(text, text, text, fc.boolean(), fc.nat(), (base, before, generated, appends, where) => {
-        const lines = before.split(/(?<=\n)/);
-        lines.splice(where % (lines.length + 1), 0, 'the line of the owner\n');
-        const { marked } = merge(base, lines.join(''), generated, appends);
-        expect(marked.split('\n').filter(line => line.endsWith('the line of the owner'))).toHaveLength(1);
-      }),
+      fc.property(
+        text,
+        text,
+        text,
+        fc.constantFrom(undefined, ...Object.values(togetherIn)),
+        fc.nat(),
+        (base, before, generated, together, where) => {
+          const lines = before.split(/(?<=\n)/);
+          lines.splice(where % (lines.length + 1), 0, 'the line of the owner\n');
+          const { marked } = merge(base, lines.join(''), generated, together);
+          expect(marked.split('\n').filter(line => line.endsWith('the line of the owner'))).toHaveLength(1);
+        },
+      ),
       { numRuns: 2000 },
     );
   });

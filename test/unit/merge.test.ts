@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lineOfMarks, merge, withNewLines } from '../../generators/write/merge.ts';
+import { togetherIn } from '../../generators/write/together.ts';
 import { needs } from '../support/needs.ts';
 import { isInstalled, temporaryFolder } from '../support/rendered.ts';
 
@@ -49,14 +50,15 @@ describe('merge', () => {
     );
   });
 
-  it('keeps blocks of both at one place, the owner first, in lists alone', () => {
-    const [owner, generated] = [`${base}mine`, `${base}new\n`];
-    expect(merge(base, owner, generated, true)).toMatchObject({
-      marked: `${base}mine\nnew\n`,
+  it('keeps what both put at one place only in files that say how it stands together', () => {
+    const together = togetherIn['config/config.toml']!;
+    const [owner, generated] = [`${base}mine = 1`, `${base}new = 2\n`];
+    expect(merge(base, owner, generated, together)).toMatchObject({
+      marked: `${base}mine = 1\nnew = 2\n`,
       conflicts: [],
     });
     expect(merge(base, owner, generated).conflicts).toHaveLength(1);
-    expect(merge(base, 'a\nB\nc\nd\ne\n', 'a\nX\nc\nd\ne\n', true).conflicts).toHaveLength(1);
+    expect(merge(base, 'a\nB\nc\nd\ne\n', 'a\nX\nc\nd\ne\n', together).conflicts).toHaveLength(1);
   });
 
   it.skipIf(!git).each([

@@ -1,0 +1,95 @@
+import { parse } from 'smol-toml';
+import { describe, expect, it } from 'vitest';
+import { merge } from '../../generators/write/merge.ts';
+import { togetherIn } from '../../generators/write/together.ts';
+import { renderAll } from '../support/rendered.ts';
+
+const config = 'config/config.toml';
+const base = renderAll()[config]!;
+
+type Table = Record<string, unknown>;
+const read = (text: string) => parse(text) as { runners: Table[] } & Table;
+
+/** What the owner appends, and where it is to be found afterwards. */
+const additions: Record<string, [text: string, isThere: (config: ReturnType<typeof read>) => unknown]> = {
+  'a runner by hand': [
+    '\n[[runners]]\n  name = "by hand"\n  executor = "docker"\n  [runners.docker]\n    image = "alpine"\n',
+    ({ runners }) => runners.find(({ name }) => name === 'by hand'),
+  ],
+  'a table of the first runner': [
+    '    [runners.docker.sysctls]\n      "net.core.somaxconn" = "1"\n',
+    ({ runners }) => (runners[0]!.docker as Table).sysctls,
+  ],
+  'a table of the whole file': ['\n[session_server]\n  session_timeout = 1800\n', one => one.session_server],
+  'a key of the first runner': [
+    '    shm_size = 300000000\n',
+    ({ runners }) => (runners[0]!.docker as Table).shm_size,
+  ],
+  'a remark': ['    # Ours.\n', () => true],
+};
+
+/** Other answers, each of which adds to the end of the first runner or of the file. */
+const others = {
+  strict: { hardening: 'strict' },
+  's3 cache': { cache: 's3' },
+  'extra hosts': { extraHosts: 'git.example.org:10.0.0.5' },
+  instances: { executor: 'docker-autoscaler' },
+  'a further runner': { runners: { second: { builder: 'buildah' } } },
+  'buildkit and strict': { builder: 'buildkit', hardening: 'strict' },
+};
+
+describe.each(Object.entries(additions))(
+  'what the owner appends to config.toml, %s,',
+  (_, [addition, its]) => {
+    it.each(Object.entries(others))(
+      'stays as it is, and takes nothing of what new answers add: %s',
+      (_, typed) => {
+        const owner = base + addition;
+        const generated = renderAll(typed)[config]!;
+        const { marked, conflicts } = merge(base, owner, generated, togetherIn[config]);
+        // Where it cannot be told, it is a conflict.
+        if (conflicts.length > 0) return expect(marked).toContain('>>>>>>> new');
+        const [merged, alone, wanted] = [read(marked), read(owner), read(generated)];
+        expect(its(merged)).toEqual(its(alone));
+        for (const runner of wanted.runners) {
+          const now = merged.runners.find(({ name }) => name === runner.name)!;
+          const { sysctls: _s, shm_size: _h, ...docker } = now.docker as Table;
+          expect({ ...now, docker }).toEqual(runner);
+        }
+        expect(merged.runners.length).toBe(
+          wanted.runners.length + (addition.includes('[[runners]]') ? 1 : 0),
+        );
+      },
+    );
+  },
+);
+
+it('goes together in most of these cases', () => {
+  const pairs = Object.values(additions).flatMap(([addition]) =>
+    Object.values(others).map(typed =>
+      merge(base, base + addition, renderAll(typed)[config]!, togetherIn[config]),
+    ),
+  );
+  expect(pairs.filter(({ conflicts }) => conflicts.length > 0).length).toBeLessThan(pairs.length / 4);
+});
+
+it('makes a conflict of one key, or one table, that both add', () => {
+  const both = (mine: string, theirs: string) =>
+    merge('a = 1\n', `a = 1\n${mine}`, `a = 1\n${theirs}`, togetherIn[config]);
+  expect(both('b = 1\n', 'b = 2\n').conflicts).toHaveLength(1);
+  expect(both('[t]\nx = 1\n', '[t]\ny = 2\n').conflicts).toHaveLength(1);
+  expect(both('b = 1\n', 'c = 2\n').conflicts).toEqual([]);
+});
+
+it('keeps whole entries of scripts/settings.ts, and makes a conflict of anything else at one place', () => {
+  const list = (...entries: string[]) => `export const runners = [\n${entries.join('')}];\n`;
+  const entry = (name: string) => `  {\n    name: '${name}',\n  },\n`;
+  const path = 'scripts/settings.ts';
+  const at = (mine: string, theirs: string) =>
+    merge(list(entry('a')), list(entry('a'), mine), list(entry('a'), theirs), togetherIn[path]);
+  expect(at(entry('mine'), entry('new'))).toMatchObject({
+    marked: list(entry('a'), entry('mine'), entry('new')),
+    conflicts: [],
+  });
+  expect(at('  // Mine.\n', entry('new')).conflicts).toHaveLength(1);
+});
