@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { completeAnswers, impliedBy, reconsider, refuseIdle } from './ask/answers.ts';
 import { namingOption } from './ask/command-line.ts';
 import { presetNamed } from './ask/presets.ts';
@@ -9,6 +9,7 @@ import { Refusal } from './ask/refusal.ts';
 import { defaultsInWords } from './ask/usage.ts';
 import type { RunnerRepository } from './plan/plan.ts';
 import type { Decision, Door, Scaffold } from './scaffold.ts';
+import { isRepository } from './write/saved-answers.ts';
 
 /** Asks what the repository should be, and writes it. */
 export const repositoryDoor: Door<AnswerName> = {
@@ -21,6 +22,7 @@ export const repositoryDoor: Door<AnswerName> = {
 };
 
 async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
+  if (scaffold.commandLine.argument === undefined) requireNoneAbove(scaffold.writer);
   const { asks, answersFile, preset, ...commandLine } = scaffold.commandLine;
   const moved = await movedIn(scaffold);
   const saved = moved?.answers ?? scaffold.writer.saved.answers;
@@ -40,6 +42,16 @@ async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   // A file of all answers has idle ones too.
   refuseIdle(commandLine.given, answers);
   return moved ? [answers, runners, moved.addTo] : [answers, runners];
+}
+
+/** @throws Refusal in a folder of a repository: whoever is there means that one, and not another inside of it */
+function requireNoneAbove({ folder, isNew }: Scaffold<AnswerName>['writer']): void {
+  for (let above = dirname(folder); isNew && above !== dirname(above); above = dirname(above)) {
+    if (!isRepository(above)) continue;
+    throw new Refusal(
+      `The repository is in ${above}: go there to change it, or name the folder of a new one. Nothing was written.`,
+    );
+  }
 }
 
 /** @throws Refusal if an older runner is to come where a repository is already, or cannot be read */

@@ -151,8 +151,11 @@ export function outliveReaders(): void {
   }
 }
 
-function passOver(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+function passOver({ code, message }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE') return;
+  // As of a full disk, to which the output goes.
+  process.stderr.write(`What was printed could not be written: ${message}\n`);
+  process.exit(1);
 }
 
 function namesOf<Name extends string>(asked: Readonly<Record<Name, unknown>>): Name[] {

@@ -22,6 +22,7 @@ import {
   checkTags,
   checkYesNo,
 } from './checks.ts';
+import { refuseToken } from './refusal.ts';
 
 /** The ways to build images in a job, each with what it means for speed, isolation and privileges. */
 export const builders = {
@@ -222,7 +223,7 @@ const notOfInstances = {
 };
 
 /** Every question, in the order in which it is asked. */
-export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]> } = {
+export const questions = withoutTokens({
   gitlabUrl: {
     option: 'gitlab-url',
     group: 'basics',
@@ -536,7 +537,21 @@ export const questions: { readonly [Name in AnswerName]: Question<Answers[Name]>
     ...ofThisHost,
     check: checkDockerNetwork,
   },
-};
+});
+
+type Questions = { readonly [Name in AnswerName]: Question<Answers[Name]> };
+
+/** The same, where no answer has a token of GitLab in it. */
+function withoutTokens(all: Questions): Questions {
+  const entries = Object.entries(all).map(([name, question]) => {
+    const check = (text: string) => {
+      refuseToken(text);
+      return question.check(text);
+    };
+    return [name, { ...question, check }];
+  });
+  return Object.fromEntries(entries) as unknown as Questions;
+}
 
 /** The names of all questions, in their order. */
 export const answerNames = Object.keys(questions) as readonly AnswerName[];

@@ -1,6 +1,25 @@
-/** An answer that cannot be used; its message is one sentence that says why, and what would do. */
+/**
+ * Tokens of GitLab by their look, also with a prefix of the instance: https://docs.gitlab.com/security/tokens/#token-prefixes
+ */
+const token =
+  /(?<![a-z0-9])gl(?:pat|rtr?|dt|cbt|ptt|ft|imt|agent|soat|ffct|oas|wt)-[\w.-]{7,}[\w-]|gr1348941[\w-]{8,}/i;
+const tokens = new RegExp(token, 'gi');
+
+/** An answer that cannot be used; its message is one sentence that says why, and what would do. It shows no token. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
+
+  constructor(message: string) {
+    super(message.replace(tokens, '[masked]'));
+  }
+}
+
+/** @throws Refusal if a text has a token in it: all answers come into Git */
+export function refuseToken(text: string): void {
+  if (!token.test(text)) return;
+  throw new Refusal(
+    'There is a token in it, and answers come into Git: "make register" asks for tokens, and keeps them in .env.',
+  );
 }
 
 /** What a parser of YAML or TOML says is wrong, in one line. Those below it show the text, which may hold a token. */

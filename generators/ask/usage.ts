@@ -114,7 +114,7 @@ function runnerUsage(): string[] {
 
 function presetRow([name, { means, answers }]: [string, (typeof presets)[string]]): string {
   const options = answerNames.flatMap(one =>
-    answers[one] ? `\`--${questions[one].option} ${answers[one]}\`` : [],
+    answers[one] ? `\`--${questions[one].option}${questions[one].yesNo ? '' : ` ${answers[one]}`}\`` : [],
   );
   return `| \`${name}\` | ${means}: ${options.join(', ')} |`;
 }

@@ -33,10 +33,14 @@ export function findDockerfiles(paths: readonly string[], read: (path: string) =
   const long = found.map((path, at) => (isOnce(short, at) ? short[at]! : nameOf(path, folder => folder)));
   // Two that are still alike, such as api/Dockerfile and Dockerfile.api, would push over each other.
   const names = long.map((name, at) =>
-    isOnce(long, at) ? name : `${name}-${long.slice(0, at + 1).filter(one => one === name).length}`,
+    isOnce(long, at) ? name : numbered(name, long.slice(0, at).filter(one => one === name).length),
   );
   return found.map((path, at) => ({ path, context: contextOf(path, read(path), exists), name: names[at]! }));
 }
+
+/** The first one keeps its name, which may be none. */
+const numbered = (name: string, before: number): string =>
+  before === 0 ? name : [name || 'image', String(before + 1)].join('-');
 
 const isOnce = (names: readonly string[], at: number) =>
   names.filter(name => name === names[at]).length === 1;

@@ -2,7 +2,7 @@ import type { TomlTable, TomlValue } from 'smol-toml';
 
 /** Keys, and names of variables, whose values are secrets by their name. */
 const secretName =
-  /token|secret|passw(or)?d|private_?key|account_?key|access_?key|auth_?config|credential(?!s_?file)/i;
+  /token|secret|passw(or)?d|passphrase|private_?key|account_?key|access_?key|auth_?config|credential(?!s_?file)|webhook|(^|_)(auth|pass|pw|pwd)$|pw$/i;
 /** A token that makes runners, and is none of a runner: https://docs.gitlab.com/security/tokens/ */
 const registrationToken = /GR1348941[\w-]{8,}/;
 /**
@@ -17,7 +17,10 @@ const secretLooks = [
   /-----BEGIN[\s\S]*?(?:-----END[^\n]*|$)/,
   /(?<=\b(?:bearer|basic)\s+)(?=\S*[\d=])[\w+/=.~-]{8,}/i,
   /(?<=(?:token|passw(?:or)?d|secret|api_?key)["']?\s*[:=]\s*["']?)[^\s"'$/<[{][^\s"']{5,}/i,
-  /(?<=--password[ =]["']?)[^\s"'$]{4,}/,
+  /(?<=--(?:password|passphrase|pass|secret)[ =]["']?)[^\s"'$]{4,}/,
+  /(?<=\b(?:mysql|mysqldump|mariadb|mongo|mongosh)\b[^\n|;&]*\s-p)[^\s"'$]{3,}/,
+  /(?<=hooks\.slack\.com\/services\/)[\w/]{8,}/,
+  /(?<=[\w-]*(?:secret|access|account|private|api)[-_]?key=)[^\s"'$]{8,}/i,
 ];
 
 /** Whether that token makes runners, and is none of a runner. */
@@ -77,8 +80,7 @@ export class Secrets {
       notUnderstood.push(`${name} of config.toml: a date`);
       return undefined;
     }
-    if (Array.isArray(value))
-      return value.flatMap(one => this.#withoutSecrets(one, path, notUnderstood) ?? []);
+    if (Array.isArray(value)) return this.#withoutSecretWords(value, path, notUnderstood);
     if (typeof value === 'object') return this.without(value, notUnderstood, path);
     if (typeof value !== 'string' || value === '') return value;
     const [, variable] = /^(\w+)=(?=.)/.exec(value) ?? [];
@@ -87,6 +89,23 @@ export class Secrets {
     const isPath = /^(\w+=)?\/[\w./-]+$/.test(value);
     if (!this.holds(value) && (!isNamed || isPath)) return value;
     return this.#leaveOut([name, variable].filter(Boolean).join(' '), notUnderstood);
+  }
+
+  /** Of the words of a command, or of options of one program, none means anything without the others. */
+  #withoutSecretWords(
+    values: TomlValue[],
+    path: readonly string[],
+    notUnderstood: string[],
+  ): TomlValue[] | undefined {
+    const words = values.map(one => (typeof one === 'string' ? one : ''));
+    const isCommand = words.some(word => word.startsWith('-')) || path.at(-1) === 'MachineOptions';
+    const isSecret = words.some(
+      (word, at) =>
+        this.holds(word) || (/^--?\w/.test(words[at - 1] ?? '') && secretName.test(words[at - 1]!)),
+    );
+    if (isCommand && isSecret) return this.#leaveOut(path.join('.'), notUnderstood);
+    const left = values.flatMap(one => this.#withoutSecrets(one, path, notUnderstood) ?? []);
+    return left.length > 0 || values.length === 0 ? left : undefined;
   }
 
   #leaveOut(name: string, notUnderstood: string[]): undefined {

@@ -81,7 +81,7 @@ export function changesIn(folder: string, wanted: ReadonlyMap<string, string>, e
   const paths = [...new Set([...wanted.keys(), ...written.keys()])].sort();
   const movedTo = paths.flatMap(path => written.get(path)?.movedTo ?? []);
   for (const path of [...paths, ...movedTo, '.yo-rc.json']) requireInside(folder, path);
-  requireNoToken(folder);
+  requireNoToken(folder, written.has(configPath));
   const places = new Map(paths.map(path => [path, placeOf(folder, path, written.get(path))]));
   const read = (path: string) => readText(join(folder, places.get(path)!));
   const texts = new Map(paths.map(path => [path, read(path)]));
@@ -269,8 +269,11 @@ function requireNoMarks(
   );
 }
 
-/** @throws Refusal if config.toml, as version 0.1.0 had it registered, holds a token: it is in no other place */
-function requireNoToken(folder: string): void {
+/**
+ * @param isOurs whether a run of this generator wrote it, and not `make register` of version 0.1.0
+ * @throws Refusal if config.toml holds a token: it may be in no other place
+ */
+function requireNoToken(folder: string, isOurs: boolean): void {
   const file = join(folder, configPath);
   let text: string | undefined;
   try {
@@ -280,12 +283,20 @@ function requireNoToken(folder: string): void {
     text = 'token = ""';
   }
   if (!/^\s*token\s*=\s*["'](?!\$)/m.test(text ?? '')) return;
+  const isOne = (text?.match(/^\s*token\s*=/gm) ?? []).length < 2;
+  const byHand = [
+    'Write each into .env (mode 0600) under the name that scripts/settings.ts gives it as tokenVariable, and here',
+    'token = "${THAT_NAME}" in its place. If Git has the file so: make register ARGS=--rotate. Then run again.',
+  ];
+  const byCommand = [
+    'Move the token to .env and the file aside, then run again:',
+    `  (umask 077 && sudo sed -n 's/^ *token = "\\([^$"]*\\)"/RUNNER_TOKEN=\\1/p' ${configPath} >>.env)`,
+    `  sudo mv ${configPath} "$HOME/"`,
+  ];
   throw new Refusal(
     [
       `${configPath} holds the token of a runner, and is never replaced: nothing was written.`,
-      'Move the token to .env and the file aside, then run again:',
-      `  sudo sed -n 's/^ *token = "\\(.*\\)"/RUNNER_TOKEN=\\1/p' ${configPath} >>.env`,
-      `  sudo mv ${configPath} "$HOME/"`,
+      ...(isOurs || !isOne ? byHand : byCommand),
     ].join('\n'),
   );
 }

@@ -88,6 +88,7 @@ export class RepositoryWriter {
     additions?: Additions,
   ): Promise<string | undefined> {
     const { dryRun, force, print } = rules;
+    if (!force) this.#requireNoNewer();
     const texts = textsOf(repository);
     const changes = changesIn(this.folder, texts, this.#earlier(force));
     this.#requireKnown(changes);
@@ -133,6 +134,16 @@ export class RepositoryWriter {
       textOf: id => byId.get(id) ?? textInGit(this.folder, id),
       force,
     };
+  }
+
+  /** @throws Refusal if a newer version wrote the files: this one would undo what that has changed since */
+  #requireNoNewer(): void {
+    const { version = '0' } = this.saved;
+    const isNewer = version.localeCompare(generatorVersion, 'en', { numeric: true }) > 0;
+    if (!isNewer) return;
+    throw new Refusal(
+      `Nothing was written, for version ${version} of this generator wrote what is there, and this is ${generatorVersion}: update it, or give --force to go back.`,
+    );
   }
 
   /** @throws Refusal if a version that kept no ids wrote the files, and nobody said that they may be replaced */

@@ -51,6 +51,15 @@ export function loadAnswers(folder: string): Saved {
   };
 }
 
+/** Whether a run wrote a repository into that folder; false where nobody can tell. */
+export function isRepository(folder: string): boolean {
+  try {
+    return readStore(folder)[section] !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** What is known of each file, from three lists by their paths: blob ids, those of older texts, and new places. */
 function writtenIn(
   folder: string,

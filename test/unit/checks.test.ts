@@ -19,8 +19,9 @@ import {
   checkTags,
   checkYesNo,
 } from '../../generators/ask/checks.ts';
-import { answerNames, asTyped, questions } from '../../generators/ask/questions.ts';
+import { type AnswerName, asTyped, questions } from '../../generators/ask/questions.ts';
 import { Refusal } from '../../generators/ask/refusal.ts';
+import { runnerToken } from '../support/tokens.ts';
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
@@ -432,7 +433,15 @@ const checks: Record<
   },
 };
 
-describe.each(Object.entries(checks))('%s', (_, { check, taken, refused }) => {
+/** The question with a list for an answer that such a check belongs to: how an empty one is typed is its own. */
+const lists: Readonly<Record<string, AnswerName>> = {
+  checkTags: 'tags',
+  checkPlatforms: 'platforms',
+  checkHosts: 'proxyExceptions',
+  checkExtraHosts: 'extraHosts',
+};
+
+describe.each(Object.entries(checks))('%s', (title, { check, taken, refused }) => {
   it.each(taken)('takes %j', (text, value) => {
     expect(check(text)).toEqual(value);
   });
@@ -450,7 +459,7 @@ describe.each(Object.entries(checks))('%s', (_, { check, taken, refused }) => {
   });
 
   it('takes a value that it returned itself, unchanged', () => {
-    const name = answerNames.find(one => questions[one].check === check)!;
+    const name = lists[title] ?? 'description';
     for (const [, value] of taken) expect(check(asTyped(name, value as never))).toEqual(value);
   });
 });
@@ -468,4 +477,25 @@ it('refuses a megabyte of any character in no time', () => {
     }
   }
   expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+describe('a token of GitLab', () => {
+  it.each(['gitlabUrl', 'description', 'tags', 'registry', 'dockerNetwork', 'extraHosts'] as const)(
+    'is no answer to %s, nor part of one, and no message shows it',
+    name => {
+      for (const text of [
+        runnerToken,
+        `x ${runnerToken}`,
+        `https://${runnerToken}/`,
+        runnerToken.toLowerCase(),
+      ]) {
+        expect(() => questions[name].check(text)).toThrow(
+          /There is a token in it, and answers come into Git/,
+        );
+      }
+      expect(new Refusal(`There is no option --${runnerToken}.`).message).toBe(
+        'There is no option --[masked].',
+      );
+    },
+  );
 });

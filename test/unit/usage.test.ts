@@ -113,7 +113,10 @@ describe('optionsTable', () => {
     for (const [at, [name, { means, answers }]] of Object.entries(presets).entries()) {
       const [shown, words = ''] = rowsOf(tables[4])[at] ?? [];
       expect([shown, words]).toEqual([`\`${name}\``, expect.stringContaining(means)]);
-      const typed = [...words.matchAll(/`--(\S+) (\S+)`/g)].map(([, option, value]) => [option, value]);
+      const typed = [...words.matchAll(/`--(\S+?)(?: (\S+))?`/g)].map(([, option, value = 'yes']) => [
+        option,
+        value,
+      ]);
       expect(typed.sort()).toEqual(
         Object.entries(answers)
           .map(([one, value]) => [questions[one as AnswerName].option, value])

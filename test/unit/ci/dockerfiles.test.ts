@@ -67,6 +67,11 @@ describe('the build context', () => {
 });
 
 describe('names of images', () => {
+  it('begin with no hyphen where two files say nothing that tells them apart', () => {
+    const names = find({ Dockerfile: '', Containerfile: '' }).map(({ name }) => name);
+    expect(names.sort()).toEqual(['', 'image-2']);
+  });
+
   it('are those of folders that say what is built, where that tells them apart', () => {
     const paths = ['Dockerfile', 'docker/Dockerfile', 'docker/db.Dockerfile', 'web/docker/Dockerfile.dev'];
     const names = find(Object.fromEntries(paths.map(path => [path, '']))).map(({ name }) => name);

@@ -96,3 +96,44 @@ it('a secret comes from nowhere into a file in Git, or into a message', () => {
   expect(said).toContain("- the user and password in GitLab's address");
   expect(said).toContain('Secrets that jobs need are for the CI/CD variables of GitLab.');
 });
+
+describe('what newcomers tried: none of it comes into config.toml, and each is named', () => {
+  const runner = (more: string) => `[[runners]]
+  name = "old"
+  url = "https://gitlab.example.com"
+  executor = "docker"
+${more}
+  [runners.docker]
+    image = "docker:cli"
+    volumes = ["/var/run/docker.sock:/var/run/docker.sock"]
+`;
+  const secret = 'wJalrXUtnFEMI/K7MDENG';
+  it.each([
+    [
+      'a key of Docker Machine',
+      `  [runners.machine]\n    MachineOptions = ["amazonec2-region=eu", "amazonec2-secret-key=${secret}"]`,
+    ],
+    ['a variable that is a password by its name', `  environment = ["NPM_AUTH=${secret}", "A=1"]`],
+    ['a passphrase', `  environment = ["PASSPHRASE=${secret}"]`],
+    ['a word that ends so', `  environment = ["MYPW=${secret}"]`],
+    ['an address of a hook', `  environment = ["HOOK=https://hooks.slack.com/services/${secret}"]`],
+    ['a password of a program', `  post_build_script = "mysql -u root -p${secret} -e 1"`],
+    [
+      'a word after its option',
+      `  [[runners.docker.services]]\n    name = "x"\n    command = ["--password", "${secret}"]`,
+    ],
+  ])('%s', (_, more) => {
+    const isService = more.includes('services]]');
+    const text = isService ? runner('') + more : runner(more);
+    const { texts, said } = movedIn({ 'config.toml': text });
+    expect(JSON.stringify(texts) + said).not.toContain(secret.slice(0, 10));
+    expect(said).toContain('a secret, which may not be in Git');
+  });
+
+  it('leaves no empty list where each entry was a secret, and keeps the rest of a list of variables', () => {
+    const { texts } = movedIn({ 'config.toml': runner(`  environment = ["A_TOKEN=${secret}"]`) });
+    expect(texts['config/config.toml']).not.toContain('environment');
+    const both = movedIn({ 'config.toml': runner(`  environment = ["A_TOKEN=${secret}", "B=1"]`) });
+    expect(both.texts['config/config.toml']).toContain('environment = ["B=1"]');
+  });
+});

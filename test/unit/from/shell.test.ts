@@ -23,10 +23,13 @@ describe('the words of a script', () => {
   ])('are those that a shell gives a program: %j', script => {
     const known = { X: 'known' };
     const names = ['a', 'b', 'b#c', 'c', 'd', 'e'];
-    // Each of these is a function that notes its words; "if" and "then" are the shell's.
+    // Each of these is a function that notes its words, by one write, for those of a pipe run at once; "if" and "then" are the shell's.
     const functions = names
       .filter(name => /^\w$/.test(name))
-      .map(name => `${name}() { printf '%s\\1' ${name} "$@" >>words; printf '\\2' >>words; }\n`);
+      .map(
+        name =>
+          `${name}() { noted=$(printf '%s\\1' ${name} "$@"; printf '\\2'); printf %s "$noted" >>words; }\n`,
+      );
     const shell = run(
       '.',
       ['sh', '-c', `cd "$(mktemp -d)"; ${functions.join('')} ${script}\nwait; cat words; rm -r "$PWD"`],
