@@ -84,7 +84,7 @@ describe.each(pages)('%s', page => {
 
   it('names files that a repository, or this one, has', () => {
     const isPath =
-      /^(?:(?:config|scripts|example|buildkit|docker|prometheus|grafana|test|generators|templates|docs)\/[\w./-]+\.\w+|\.?[a-z][\w-]*\.(?:yml|json|toml|md))$/;
+      /^(?:(?:config|scripts|example|buildkit|docker|helm|k8s|prometheus|grafana|test|generators|templates|docs)\/[\w./-]+\.\w+|\.?[a-z][\w-]*\.(?:yml|json|toml|md))$/;
     const names = ofType<Tokens.Codespan>(page, 'codespan').map(({ text }) => text);
     const known = (path: string) =>
       written.has(path) ||
