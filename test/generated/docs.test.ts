@@ -175,20 +175,63 @@ function checkOptions(words: readonly string[]): void {
   readCommandLine<string>(asked, what, args, values, words);
 }
 
-/** What the scripts say, in the pieces between their placeholders. */
-const fragments = readdirSync(join(root, 'templates/scripts'))
+const scripts = readdirSync(join(root, 'templates/scripts'))
   .filter(name => name.endsWith('.ts'))
-  .flatMap(name => fragmentsOf(read(`templates/scripts/${name}`)));
+  .map(name => ts.createSourceFile(name, read(`templates/scripts/${name}`), ts.ScriptTarget.Latest, true));
 
-function fragmentsOf(text: string): string[] {
-  const found: string[] = [];
+/** What a part of a script says, in the pieces between its placeholders. */
+function fragmentsOf(part: ts.Node): string[] {
+  const own =
+    ts.isStringLiteralLike(part) || ts.isTemplateHead(part) || ts.isTemplateMiddleOrTemplateTail(part)
+      ? part.text.split('\n').map(line => line.trim())
+      : [];
+  const inside: string[] = [];
+  ts.forEachChild(part, child => void inside.push(...fragmentsOf(child)));
+  return [...own.filter(one => one !== ''), ...inside];
+}
+
+const fragments = scripts.flatMap(fragmentsOf);
+
+const titles: Readonly<Record<string, string>> = {
+  ok: 'ok',
+  warning: 'warning',
+  failed: 'FAILED',
+  unknown: 'cannot tell',
+};
+
+/** With which verdicts the scripts say a fragment, as far as one stands beside it. */
+const verdictsOf = new Map<string, Set<string>>();
+for (const script of scripts) noteVerdicts(script, constantsOf(script));
+
+/** What the constants of a script say, by their names. */
+function constantsOf(part: ts.Node): Map<string, string[]> {
+  const found = new Map<string, string[]>();
   const visit = (node: ts.Node): void => {
-    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node))
-      found.push(...node.text.split('\n'));
+    if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.initializer)
+      found.set(node.name.text, [...(found.get(node.name.text) ?? []), ...fragmentsOf(node.initializer)]);
     ts.forEachChild(node, visit);
   };
-  visit(ts.createSourceFile('script.ts', text, ts.ScriptTarget.Latest, false));
-  return found.map(one => one.trim()).filter(one => one !== '');
+  visit(part);
+  return found;
+}
+
+function noteVerdicts(node: ts.Node, constants: ReadonlyMap<string, readonly string[]>): void {
+  const { verdict, detail } = findingIn(node);
+  if (verdict !== undefined && detail !== undefined)
+    for (const one of ts.isIdentifier(detail) ? (constants.get(detail.text) ?? []) : fragmentsOf(detail))
+      verdictsOf.set(one, (verdictsOf.get(one) ?? new Set()).add(verdict));
+  ts.forEachChild(node, child => noteVerdicts(child, constants));
+}
+
+/** What a part of a script finds, where it is the text after a verdict, or that of a failure. */
+function findingIn(node: ts.Node): { verdict?: string | undefined; detail?: ts.Node | undefined } {
+  if (ts.isNewExpression(node) && /Failure$/.test(node.expression.getText(node.getSourceFile())))
+    return { verdict: titles.failed, detail: node.arguments?.[0] };
+  const isCall = ts.isCallExpression(node);
+  const parts = isCall ? node.arguments : ts.isArrayLiteralExpression(node) ? node.elements : [];
+  const at = parts.findIndex(part => ts.isStringLiteral(part) && Object.hasOwn(titles, part.text));
+  const part = parts[at];
+  return part && ts.isStringLiteral(part) ? { verdict: titles[part.text], detail: parts[at + 1] } : {};
 }
 
 /** Whether a text is made of whole fragments, one after the other. */
@@ -204,6 +247,11 @@ describe('what pages quote of the scripts', () => {
     const [, verdict, check, sentence = line] =
       /^(ok|warning|FAILED|cannot tell) {2,}(\S.*?) {2,}(.*)$/.exec(line) ?? [];
     if (verdict !== undefined) expect(fragments).toEqual(expect.arrayContaining([verdict, check]));
+    const [longest] = [...verdictsOf.keys()]
+      .filter(one => one.length > 9 && sentence.includes(one))
+      .sort((one, other) => other.length - one.length);
+    if (verdict !== undefined && longest !== undefined)
+      expect([...verdictsOf.get(longest)!], longest).toContain(verdict);
     expect(sentence.split('…').filter(piece => !isSaid(piece))).toEqual([]);
     expect(sentence.replaceAll('…', '')).toMatch(/\w{3}/);
   });
@@ -211,6 +259,7 @@ describe('what pages quote of the scripts', () => {
   it('finds nothing where a word of a sentence is changed', () => {
     expect(isSaid('is too old for the engine:')).toBe(true);
     expect(isSaid('is too old for an engine:')).toBe(false);
+    expect([...verdictsOf.get('is too old for the engine')!]).toEqual(['FAILED']);
   });
 });
 
