@@ -137,7 +137,7 @@ function optionsOf(asked: readonly Question<unknown>[]): string {
   return asked.map(({ option }) => `--${option}`).join(', ');
 }
 
-/** The table of options in README.md, as Markdown. */
+/** The table of options in docs/options.md, as Markdown. */
 export function optionsTable(): string {
   const rows = answerNames.map(name => {
     const { option, help, default: byDefault } = questions[name];

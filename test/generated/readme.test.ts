@@ -20,6 +20,20 @@ const anchor = (heading: string): string =>
     .trim()
     .replace(/\s+/g, '-');
 
+describe('what README.md says to tell GitLab of a new runner', () => {
+  it.each([
+    [{}, 'give it the tags docker;'],
+    [{ tags: ',' }, 'tick "Run untagged jobs";'],
+    [{ runUntagged: 'yes' }, 'give it the tags docker, and tick "Run untagged jobs";'],
+    [
+      { runUntagged: 'yes', hardening: 'strict' },
+      'give it the tags docker, and tick "Run untagged jobs" and "Protected";',
+    ],
+  ] as const)('is each tag, and what to tick, with %j', (typed, words) => {
+    expect(renderAll(typed)['README.md']).toContain(`New runner. There ${words}\n`);
+  });
+});
+
 describe.each(Object.entries(allScenarios))('README.md with %s', (_, typed) => {
   const text = renderAll(typed)['README.md']!;
   const tokens = tokensOf(text);

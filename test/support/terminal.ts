@@ -28,6 +28,11 @@ export class Terminal {
     return this.#tmux('capture-pane', '-p');
   }
 
+  /** The same, with the escape sequences that give it colours. */
+  painted(): string {
+    return this.#tmux('capture-pane', '-p', '-e');
+  }
+
   /** The escape sequences by which what is on the screen was given colours. */
   colours(): string[] {
     const screen = this.#tmux('capture-pane', '-p', '-e', '-S', '-');

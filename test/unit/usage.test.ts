@@ -61,11 +61,11 @@ describe('usage', () => {
     }
   });
 
-  it('says what the exit codes mean, as README does', () => {
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
+  it('says what the exit codes mean, as docs/options.md does', () => {
+    const page = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
     for (const [code, sentence] of Object.entries(exitCodes)) {
       expect(entries.some(entry => new RegExp(`^  ${code} +${sentence}$`).test(entry))).toBe(true);
-      expect(readme).toContain(`${code} ${sentence.replace(',', '')}`);
+      expect(page).toContain(`${code} ${sentence.replace(',', '')}`);
     }
   });
 
@@ -142,7 +142,7 @@ describe('optionsTable', () => {
     );
   });
 
-  it('stands in README.md as it is (npm run docs)', () => {
-    expect(readFileSync('README.md', 'utf8')).toContain(`\n${optionsTable()}\n`);
+  it('stands in docs/options.md as it is (npm run docs)', () => {
+    expect(readFileSync('docs/options.md', 'utf8')).toContain(`\n${optionsTable()}\n`);
   });
 });

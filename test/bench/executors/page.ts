@@ -48,20 +48,6 @@ job, and holds no more jobs than \`concurrent\` and \`limit\` say. docker-autosc
 and the cluster's own autoscaler the nodes; a job goes to the oldest that has room.
 `;
 
-/** Of each way what 95 % of the jobs wait and what a day costs, in a table that README.md has room for. */
-export function summary(given: Assumptions): string {
-  const ways = [hosts(given, 1), hosts(given, given.hosts), autoscaler(given), kubernetes(given)];
-  const cell = (way: Way, load: number): string => {
-    const found = figures(given, way, load);
-    return fallsBehind(found) ? 'falls behind' : `${duration(found.most)}, ${found.cost.toFixed(2)}`;
-  };
-  return [
-    `| | ${loads.map(load => `${load} jobs an hour`).join(' | ')} |`,
-    `|---|${loads.map(() => '---|').join('')}`,
-    ...ways.map(way => `| ${way.name} | ${loads.map(load => cell(way, load)).join(' | ')} |`),
-  ].join('\n');
-}
-
 /** The page, as Markdown. */
 export function page(given: Assumptions): string {
   const rows = loads.flatMap(load => {

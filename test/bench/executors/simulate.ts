@@ -1,8 +1,8 @@
-// npm run simulate: writes docs/executors.md, docs/executors.svg and a table of README.md. With options, prints the page for other assumptions instead.
+// npm run simulate: writes docs/executors.md and docs/executors.svg. With options, prints the page for other assumptions instead.
 
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { realpathSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { chart, page, summary } from './page.ts';
+import { chart, page } from './page.ts';
 import { type Assumptions, defaults } from './scenarios.ts';
 
 /** The assumptions with those changed that the words name. @throws Error that says what is wrong */
@@ -27,14 +27,7 @@ export function readOptions(words: readonly string[]): Assumptions {
 export const files = (): [URL, string][] => [
   [new URL('../../../docs/executors.md', import.meta.url), page(defaults)],
   [new URL('../../../docs/executors.svg', import.meta.url), chart(defaults)],
-  [
-    readme,
-    readFileSync(readme, 'utf8').replace(/<!-- waits: [\s\S]*<!-- \/waits -->/, () => waits(defaults)),
-  ],
 ];
-
-const readme = new URL('../../../README.md', import.meta.url);
-const waits = (given: Assumptions) => `<!-- waits: npm run simulate -->\n${summary(given)}\n<!-- /waits -->`;
 
 if (realpathSync(process.argv[1] ?? '') === import.meta.filename) {
   const words = process.argv.slice(2);

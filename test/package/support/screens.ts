@@ -46,13 +46,13 @@ export class Screens {
   }
 }
 
-/** The screen without the name of a folder that is made for one test, and ids of texts; each line is as long as it was. */
+/** What is on a screen, without the name of a folder that is made for one test, and ids of texts; each line is as long as it was. */
+export function withoutChance(screen: string): string {
+  return screen.replace(/workplace-\w{6}/g, 'workplace-XXXXXX').replace(/\b[0-9a-f]{40}\b/g, 'x'.repeat(40));
+}
+
 function screenOf(terminal: Dialogue): string {
-  const lines = terminal
-    .screen()
-    .replace(/workplace-\w{6}/g, 'workplace-XXXXXX')
-    .replace(/\b[0-9a-f]{40}\b/g, 'x'.repeat(40))
-    .split('\n');
+  const lines = withoutChance(terminal.screen()).split('\n');
   return `${lines
     .map(line => line.trimEnd())
     .join('\n')
