@@ -76,6 +76,13 @@ describe.each(Object.entries(allScenarios))('README.md with %s', (_, typed) => {
     }
   });
 
+  it('has five steps to a first image, the last with what another registry needs before it', () => {
+    const steps = tokens.filter((token): token is Tokens.List => token.type === 'list' && token.ordered);
+    expect(steps.map(({ items }) => items.length)).toEqual([5]);
+    const { isOfProject } = planWith(typed).runners[0].pipeline;
+    expect(steps[0]!.items[4]!.text.includes('`REGISTRY_USER`')).toBe(!isOfProject);
+  });
+
   it('has a language for every block of code', () => {
     for (const { lang, text } of tokens.filter((token): token is Tokens.Code => token.type === 'code')) {
       expect(lang, text).toMatch(/^\w+$/);
