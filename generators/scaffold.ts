@@ -136,7 +136,7 @@ export class Scaffold<Name extends string> {
     const { folder, saved } = this.writer;
     if (saved.gone.length > 0) {
       print(
-        `Not used any more, of the answers in .yo-rc.json: ${saved.gone.join(', ')}. README.md says what there is instead.`,
+        `Not used any more, of the answers in .yo-rc.json: ${saved.gone.join(', ')}. CHANGELOG.md of this package says what there is instead.`,
       );
     }
     const repository = planRepository(answers, basename(folder), completeRunners(answers, runners));

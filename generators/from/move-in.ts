@@ -114,7 +114,7 @@ function takeSaved({ answers, gone, environment }: SavedThere, all: Collected): 
   }
   if (gone.length > 0)
     all.hints.push(
-      `Answers to what is not asked any more: ${gone.join(', ')}. README.md says what there is instead.`,
+      `Answers to what is not asked any more: ${gone.join(', ')}. CHANGELOG.md of this package says what there is instead.`,
     );
   all.take('gitlabUrl', environment.GITLAB_URL || undefined);
 }

@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, rmdirSync, rmSync, statSync, watch } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../support/needs.ts';
@@ -138,7 +138,8 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
       bench = await Bench.open(modern!, ['--clean-up', 'none'], { name: 'restart-' });
       const { folder } = bench.repository;
       inner = await InnerEngine.start(bench.repository, ['gitlab/gitlab-runner:alpine'], {
-        container: ['--volume', `${folder}:${folder}`],
+        // It stands for the engine of this host, and so has its name.
+        container: ['--volume', `${folder}:${folder}`, '--hostname', hostname()],
       });
       bench.repository.writeEnv({ RUNNER_TOKEN: bench.gitlab.addRunner({ tagList: ['docker'] }).token });
     });
