@@ -149,6 +149,8 @@ export function settle(folder: string, mayWrite: true | { readonly without: stri
   if (!journal) return undefined;
   for (const { path } of journal.moves) requireInside(root, path);
   if (isAtWork(journal.pid, join(root, sealed))) throw new Refusal(atWork(root, journal.pid));
+  // That run has ended meanwhile, by itself.
+  if (!existsSync(join(root, sealed))) return undefined;
   const isChanged = journal.moves.some(
     ({ path, before, after }) => ![before, after].includes(idOf(join(root, path))),
   );

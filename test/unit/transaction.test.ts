@@ -24,6 +24,9 @@ const disk = vi.hoisted(() => {
   };
 });
 
+/** What another process does as soon as a journal was read. */
+const afterJournal = vi.hoisted(() => ({ once: undefined as (() => void) | undefined }));
+
 /** Files that are on the disk for certain, by their names. */
 const flushed = vi.hoisted((): string[] => []);
 
@@ -44,7 +47,15 @@ vi.mock('node:fs', async importOriginal => {
       done(error);
     });
   };
-  return { ...original, ...Object.fromEntries(counted), fsync };
+  const readFile = (...args: Parameters<typeof fs.readFileSync>) => {
+    const text = fs.readFileSync(...args);
+    if (String(args[0]).endsWith('journal.json')) {
+      afterJournal.once?.();
+      afterJournal.once = undefined;
+    }
+    return text;
+  };
+  return { ...original, ...Object.fromEntries(counted), fsync, readFileSync: readFile };
 });
 
 const original = await vi.importActual<typeof import('node:fs')>('node:fs');
@@ -308,6 +319,15 @@ describe('two runs at once', () => {
     const left = textsBelow(folder);
     expect(() => settle(folder, true)).toThrow(/^\.\.\/x is not in |cannot be read, and says what/);
     expect(textsBelow(folder)).toEqual(left);
+  });
+
+  it('one that ends by itself at that moment has nothing left to finish', () => {
+    atWork(process.ppid);
+    const left = textsBelow(folder);
+    afterJournal.once = () => original.rmSync(sealed(), { recursive: true });
+    expect(settle(folder, true)).toBeUndefined();
+    const { '.gitlab-runner-docker.new/journal.json': _, ...files } = left;
+    expect(textsBelow(folder)).toEqual(files);
   });
 
   it('what another run prepares is left to it', () => {
