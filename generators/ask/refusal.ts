@@ -1,8 +1,13 @@
-/**
- * Tokens of GitLab by their look, also with a prefix of the instance: https://docs.gitlab.com/security/tokens/#token-prefixes
- */
-const token =
-  /(?<![a-z0-9])gl(?:pat|rtr?|dt|cbt|ptt|ft|imt|agent|soat|ffct|oas|wt)-[\w.-]{7,}[\w-]|gr1348941[\w-]{8,}/i;
+/** What tokens of GitLab begin with: https://docs.gitlab.com/security/tokens/#token-prefixes */
+export const tokenPrefixes = 'gl(?:pat|rtr?|dt|cbt|ptt|ft|imt|agent|soat|ffct|oas|wt)-';
+/** What those begin with that make runners, and are none of a runner. */
+export const registrationPrefix = 'GR1348941';
+
+/** Tokens of GitLab by their look, also with a prefix of the instance. */
+const token = new RegExp(
+  String.raw`(?<![a-z0-9])${tokenPrefixes}[\w.-]{7,}[\w-]|${registrationPrefix}[\w-]{8,}`,
+  'i',
+);
 const tokens = new RegExp(token, 'gi');
 
 /** An answer that cannot be used; its message is one sentence that says why, and what would do. It shows no token. */

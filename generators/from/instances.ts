@@ -1,24 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TomlTable } from 'smol-toml';
 import type { ConfigEntry } from '../plan/builder.ts';
-import type { Autoscaler } from '../plan/executor.ts';
+import { type Autoscaler, groupKeys } from '../plan/executor.ts';
 import type { Collected } from './collected.ts';
-
-/** Keys of [runners.autoscaler.plugin_config] that together are the group of instances, by the cloud. */
-const groupKeys: Readonly<Record<string, readonly string[]>> = {
-  aws: ['name'],
-  googlecloud: ['project', 'zone', 'name'],
-  azure: ['subscription_id', 'resource_group_name', 'name'],
-};
 
 /**
  * The cloud whose plugin starts the instances of a runner; undefined where it is none of GitLab's three. A plugin is written as
  * `aws`, `aws:1.2`, `fleeting-plugin-aws`, by its registry or by its path; that of Google Cloud was called googlecompute before.
  */
-export function cloudOf({ autoscaler = {} }: TomlTable): string | undefined {
+export function cloudOf({ autoscaler = {} }: TomlTable): keyof typeof groupKeys | undefined {
   const { plugin = '' } = autoscaler as TomlTable;
   const name = /([a-z]+)(?::[\w.-]+)?$/.exec(String(plugin))?.[1]?.replace('googlecompute', 'googlecloud');
-  return name !== undefined && name in groupKeys ? name : undefined;
+  return (Object.keys(groupKeys) as (keyof typeof groupKeys)[]).find(cloud => cloud === name);
 }
 
 /** Takes what the answers say of instances; [runners.autoscaler] itself comes along as it stands. */
@@ -26,7 +19,7 @@ export function takeInstances(table: TomlTable, all: Collected): void {
   const { autoscaler = {} } = table as { autoscaler?: TomlTable };
   const cloud = cloudOf(table)!;
   const { plugin_config = {}, capacity_per_instance = 1, max_use_count = 0 } = autoscaler;
-  const group = groupKeys[cloud]!.map(key => {
+  const group = groupKeys[cloud].map(key => {
     const name = (plugin_config as TomlTable)[key];
     if (name === undefined) all.notUnderstood.push(`the group of instances: it says no ${key}`);
     return String(name ?? 'unknown');

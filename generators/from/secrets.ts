@@ -1,16 +1,17 @@
 import type { TomlTable, TomlValue } from 'smol-toml';
+import { registrationPrefix, tokenPrefixes } from '../ask/refusal.ts';
 
 /** Keys, and names of variables, whose values are secrets by their name. */
 const secretName =
   /token|secret|passw(or)?d|passphrase|private_?key|account_?key|access_?key|auth_?config|credential(?!s_?file)|webhook|(^|_)(auth|pass|pw|pwd)$|pw$/i;
-/** A token that makes runners, and is none of a runner: https://docs.gitlab.com/security/tokens/ */
-const registrationToken = /GR1348941[\w-]{8,}/;
+/** A token that makes runners, and is none of a runner. */
+const registrationToken = new RegExp(String.raw`${registrationPrefix}[\w-]{8,}`);
 /**
  * Secrets by their look, wherever in a text they are: tokens of GitLab, GitHub, AWS and Slack, accounts in addresses, keys, and what
  * headers and options say.
  */
 const secretLooks = [
-  /gl(?:pat|rtr?|dt|cbt|ptt|ft|imt|agent|soat|ffct|oas|wt)-[\w.-]{8,}/,
+  new RegExp(String.raw`${tokenPrefixes}[\w.-]{8,}`),
   registrationToken,
   /gh[pousr]_\w{30,}|github_pat_\w{30,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}/,
   /(?<=:\/\/)[^/\s:@"']*(?::[^/\s@"']*)?@/,

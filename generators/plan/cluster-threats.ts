@@ -1,5 +1,5 @@
 import type { Answers } from '../ask/questions.ts';
-import { onTheNetwork, type Threat } from './threats.ts';
+import { fromFork, onTheNetwork, type Threat } from './threats.ts';
 
 type Developer = Pick<Threat, 'can' | 'against'>;
 
@@ -29,13 +29,7 @@ export function planClusterThreats(answers: Answers): Threat[] {
   const isStrict = hardening === 'strict';
   const { can, against } = developers[builder];
   return [
-    {
-      who: 'Author of a merge request from a fork',
-      can: 'nothing, until a member starts their pipeline in this project: then what a developer can',
-      against: isStrict
-        ? 'no protected branch, so no job here'
-        : 'read such changes before you start their pipeline; or take protected branches only (`access_level` in `scripts/settings.ts`)',
-    },
+    fromFork(answers),
     {
       ...{ who: 'Developer who can push', builder, can },
       against: `${against}; jobs have no token for the API of the cluster${isStrict ? ', few capabilities, and named images only' : ''}`,

@@ -4,7 +4,7 @@ import { type Autoscaler, planAutoscaler } from './executor.ts';
 import type { CacheOfRunner, HttpProxy, MirrorOfRunner } from './services.ts';
 
 /** Where job containers find the mounted certificate of a private authority. */
-const authoritiesFolder = '/etc/gitlab-runner/certs';
+export const authoritiesFolder = '/etc/gitlab-runner/certs';
 
 /** The entries of one [[runners]], by their tables, such as [runners.docker]; beside those that each has. */
 export interface RunnerConfig {
@@ -153,23 +153,30 @@ function s3({ server, bucket, isHere }: CacheOfRunner): ConfigEntry[] {
 
 /** Variables of every job, its helper and its services. */
 function environment(privateCa: boolean, proxy: HttpProxy | undefined): ConfigEntry[] {
-  const why: string[] = [];
-  const value: string[] = [];
-  if (privateCa) {
-    why.push(
-      'Programs written in Go, such as docker, trust the authorities in that folder beside the usual ones.',
-    );
-    value.push(`SSL_CERT_DIR=${authoritiesFolder}`);
-  }
-  if (proxy) {
-    why.push('Some programs read these in capitals, some in small letters.');
-    const exceptions = proxy.exceptions.join(',');
-    value.push(
-      ...[`HTTP_PROXY=${proxy.url}`, `HTTPS_PROXY=${proxy.url}`, `NO_PROXY=${exceptions}`],
-      ...[`http_proxy=${proxy.url}`, `https_proxy=${proxy.url}`, `no_proxy=${exceptions}`],
-    );
-  }
+  const value = variablesOfJobs(privateCa, proxy);
+  const why = [
+    ...(privateCa
+      ? [
+          'Programs written in Go, such as docker, trust the authorities in that folder beside the usual ones.',
+        ]
+      : []),
+    ...(proxy ? ['Some programs read these in capitals, some in small letters.'] : []),
+  ];
   return value.length > 0 ? [{ key: 'environment', value, why }] : [];
+}
+
+/** The values of those, on a host and in a cluster alike. */
+export function variablesOfJobs(privateCa: boolean, proxy: HttpProxy | undefined): string[] {
+  const exceptions = proxy?.exceptions.join(',');
+  return [
+    ...(privateCa ? [`SSL_CERT_DIR=${authoritiesFolder}`] : []),
+    ...(proxy
+      ? [
+          ...[`HTTP_PROXY=${proxy.url}`, `HTTPS_PROXY=${proxy.url}`, `NO_PROXY=${exceptions}`],
+          ...[`http_proxy=${proxy.url}`, `https_proxy=${proxy.url}`, `no_proxy=${exceptions}`],
+        ]
+      : []),
+  ];
 }
 
 function extraHosts(

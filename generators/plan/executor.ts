@@ -17,10 +17,15 @@ export interface Autoscaler {
 /** Where the container of the runner has the key of `hasKey`: config/ssh-key. */
 const keyPath = '/etc/gitlab-runner/ssh-key';
 
-/** What differs from cloud to cloud. */
+/** What the plugin of a cloud calls the parts of a group of instances: https://gitlab.com/gitlab-org/fleeting/plugins */
+export const groupKeys: { readonly [Name in Answers['cloud']]: readonly string[] } = {
+  aws: ['name'],
+  googlecloud: ['project', 'zone', 'name'],
+  azure: ['subscription_id', 'resource_group_name', 'name'],
+};
+
+/** What differs from cloud to cloud besides. */
 interface Cloud {
-  /** What its plugin calls the parts of the group: https://gitlab.com/gitlab-org/fleeting/plugins */
-  readonly keys: readonly string[];
   readonly groupWhy: string;
   readonly user: string;
   readonly userWhy: string;
@@ -30,7 +35,6 @@ interface Cloud {
 
 const clouds: { readonly [Name in Answers['cloud']]: Cloud } = {
   aws: {
-    keys: ['name'],
     groupWhy: 'The Auto Scaling group: no scaling policy, AZRebalance suspended, scale-in protection on.',
     user: 'ec2-user',
     userWhy:
@@ -49,7 +53,6 @@ const clouds: { readonly [Name in Answers['cloud']]: Cloud } = {
     hasKey: false,
   },
   googlecloud: {
-    keys: ['project', 'zone', 'name'],
     groupWhy: 'The managed instance group: in one zone, and autoscaling off.',
     user: 'runner',
     userWhy: 'A user of the image who may use docker. The plugin lets it in by the metadata of the instance.',
@@ -57,7 +60,6 @@ const clouds: { readonly [Name in Answers['cloud']]: Cloud } = {
     hasKey: false,
   },
   azure: {
-    keys: ['subscription_id', 'resource_group_name', 'name'],
     groupWhy: 'The scale set: uniform orchestration, manual scaling, and overprovisioning off.',
     user: 'azureuser',
     userWhy: 'A user of the image who may use docker, and who knows the public half of that key.',
@@ -77,7 +79,7 @@ const clouds: { readonly [Name in Answers['cloud']]: Cloud } = {
 export function planAutoscaler(answers: Answers): Autoscaler | undefined {
   if (answers.executor !== 'docker-autoscaler') return undefined;
   const { cloud, instanceGroup, instanceJobs, instanceUses, concurrent } = answers;
-  const { keys, groupWhy, user, userWhy, environment, hasKey } = clouds[cloud];
+  const { groupWhy, user, userWhy, environment, hasKey } = clouds[cloud];
   const parts = instanceGroup.split('/');
   return {
     entries: [
@@ -100,7 +102,7 @@ export function planAutoscaler(answers: Answers): Autoscaler | undefined {
         'As many as "concurrent" jobs fill. The group has to allow so many.',
       ),
     ],
-    plugin: keys.map((key, at) => entry(key, parts[at] ?? '', ...(at === 0 ? [groupWhy] : []))),
+    plugin: groupKeys[cloud].map((key, at) => entry(key, parts[at] ?? '', ...(at === 0 ? [groupWhy] : []))),
     connector: [
       entry('username', user, userWhy),
       ...(hasKey

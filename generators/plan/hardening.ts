@@ -94,6 +94,11 @@ function capabilities(level: Answers['hardening'], builder: Answers['builder']):
       },
     ];
   }
+  return fewCapabilities(builder);
+}
+
+/** Of the strict level, in containers of this host and in pods alike. */
+export function fewCapabilities(builder: Answers['builder']): ConfigEntry[] {
   const forBuildah = builder === 'buildah';
   return [
     {
@@ -118,16 +123,21 @@ function capabilities(level: Answers['hardening'], builder: Answers['builder']):
 /** In a pattern of GitLab Runner these are special; of them an image's name has brackets at most. */
 export const asPattern = (image: string): string => image.replace(/[[\]]/g, '\\$&');
 
+/** The images that jobs may run in, of the strict level, in containers of this host and in pods alike. */
+export function namedImages(dockerImage: string): ConfigEntry {
+  return {
+    key: 'allowed_images',
+    value: [asPattern(dockerImage)],
+    why: [
+      'The images that jobs may run in. Add yours: "node:*" is node with any tag, and',
+      '"registry.example.com/team/**" all of a team.',
+    ],
+  };
+}
+
 function images(dockerImage: string, services: readonly JobService[]): ConfigEntry[] {
   return [
-    {
-      key: 'allowed_images',
-      value: [asPattern(dockerImage)],
-      why: [
-        'The images that jobs may run in. Add yours: "node:*" is node with any tag, and',
-        '"registry.example.com/team/**" all of a team.',
-      ],
-    },
+    namedImages(dockerImage),
     {
       key: 'allowed_services',
       value: [...services.map(({ image }) => asPattern(image)), '*:*'],

@@ -1,5 +1,6 @@
 import type { Answers } from '../ask/questions.ts';
 import type { BuilderPlan, ConfigEntry, ConfigTable } from './builder.ts';
+import { authoritiesFolder, variablesOfJobs } from './config.ts';
 import { entries, securityTables, takenFromJobs } from './pods.ts';
 import { distinct, type HttpProxy } from './services.ts';
 
@@ -146,20 +147,8 @@ function hostAliasesOf(extraHosts: readonly string[]): HostAlias[] {
   }));
 }
 
-/** Where job pods find the certificate of a private authority. */
-const authoritiesFolder = '/etc/gitlab-runner/certs';
-
 function environment(privateCa: boolean, proxy: HttpProxy | undefined): ConfigEntry[] {
-  const exceptions = proxy?.exceptions.join(',');
-  const value = [
-    ...(privateCa ? [`SSL_CERT_DIR=${authoritiesFolder}`] : []),
-    ...(proxy
-      ? [
-          ...[`HTTP_PROXY=${proxy.url}`, `HTTPS_PROXY=${proxy.url}`, `NO_PROXY=${exceptions}`],
-          ...[`http_proxy=${proxy.url}`, `https_proxy=${proxy.url}`, `no_proxy=${exceptions}`],
-        ]
-      : []),
-  ];
+  const value = variablesOfJobs(privateCa, proxy);
   if (value.length === 0) return [];
   const why = [
     ...(privateCa

@@ -1,6 +1,6 @@
 import type { Answers } from '../ask/questions.ts';
 import type { BuilderPlan, ConfigEntry, ConfigTable, JobService } from './builder.ts';
-import { asPattern } from './hardening.ts';
+import { asPattern, fewCapabilities, namedImages } from './hardening.ts';
 
 /** The entries of [runners.kubernetes] that each repository has. */
 export function entries({ dockerImage }: Answers): ConfigEntry[] {
@@ -35,18 +35,7 @@ export function takenFromJobs(
   const isStrict = hardening === 'strict';
   return [
     ...(hardening === 'relaxed' ? [] : capabilities(isStrict, builder)),
-    ...(isStrict
-      ? [
-          {
-            key: 'allowed_images',
-            value: [asPattern(dockerImage)],
-            why: [
-              'The images that jobs may run in. Add yours: "node:*" is node with any tag, and',
-              '"registry.example.com/team/**" all of a team.',
-            ],
-          },
-        ]
-      : []),
+    ...(isStrict ? [namedImages(dockerImage)] : []),
     ...allowedServices(isStrict, services),
     ...(hardening === 'relaxed' ? [] : requests),
     ...(isStrict ? limits : []),
@@ -71,21 +60,7 @@ function capabilities(isStrict: boolean, builder: Answers['builder']): ConfigEnt
       },
     ];
   }
-  return [
-    escalation,
-    { key: 'cap_drop', value: ['ALL'], why: ["Of root's rights a job has those named in cap_add."] },
-    {
-      key: 'cap_add',
-      value: [
-        ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'SETGID', 'SETUID'],
-        ...(builder === 'buildah' ? ['SETFCAP'] : []),
-      ],
-      why: [
-        'What apk, apt and npm need as root: to read, write and own all files, to become another user, and to end',
-        `that one's programs.${builder === 'buildah' ? ' Buildah needs SETFCAP to make its user namespace.' : ''}`,
-      ],
-    },
-  ];
+  return [escalation, ...fewCapabilities(builder)];
 }
 
 /** Of an engine beside each job all services are privileged: there only its own image may be one. */

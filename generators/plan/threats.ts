@@ -85,14 +85,7 @@ const shared: { readonly [Name in Answers['builder']]: (answers: Answers) => str
 export function planThreats(answers: Answers, others: readonly Answers[] = []): Threat[] {
   const { builder, hardening, executor } = answers;
   return [
-    {
-      who: 'Author of a merge request from a fork',
-      can: 'nothing, until a member starts their pipeline in this project: then what a developer can',
-      against:
-        hardening === 'strict'
-          ? 'no protected branch, so no job here'
-          : 'read such changes before you start their pipeline; or take protected branches only (`access_level` in `scripts/settings.ts`)',
-    },
+    fromFork(answers),
     { who: 'Developer who can push', builder, ...developerOf(answers) },
     ...others
       .map(other => ({
@@ -110,6 +103,18 @@ export function planThreats(answers: Answers, others: readonly Answers[] = []): 
         executor === 'docker' ? againstSocket[hardening] : 'give nobody an account in the group `docker`',
     },
   ];
+}
+
+/** The same wherever jobs run: GitLab decides it. */
+export function fromFork({ hardening }: Answers): Threat {
+  return {
+    who: 'Author of a merge request from a fork',
+    can: 'nothing, until a member starts their pipeline in this project: then what a developer can',
+    against:
+      hardening === 'strict'
+        ? 'no protected branch, so no job here'
+        : 'read such changes before you start their pipeline; or take protected branches only (`access_level` in `scripts/settings.ts`)',
+  };
 }
 
 function betweenJobs(answers: Answers): Threat[] {
