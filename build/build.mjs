@@ -46,8 +46,9 @@ const options = {
   bundle: true,
   platform: 'node',
   target: 'node20.17',
-  // Whitespace stays, so that a stack and the file itself can be read.
+  // Names stay, so that a stack can be read.
   minifySyntax: true,
+  minifyWhitespace: true,
   metafile: true,
   logLevel: 'warning',
 };
@@ -81,6 +82,10 @@ const built = await Promise.all([
     },
   }),
 ]);
-const inputs = built.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const [inputs, outputs] = ['inputs', 'outputs'].map(key =>
+  Object.assign({}, ...built.map(({ metafile }) => metafile[key])),
+);
 writeFileSync(`${top}dist/templates.cjs`, compiledTemplates(`${top}templates`));
-writeFileSync(`${top}dist/THIRD-PARTY-LICENSES`, licencesOf(top, inputs));
+writeFileSync(`${top}dist/THIRD-PARTY-LICENSES`, licencesOf(top, Object.keys(inputs)));
+// What is in each file and what it imports: not packed, for the tests.
+writeFileSync(`${top}dist/outputs.json`, JSON.stringify(outputs, null, 2));

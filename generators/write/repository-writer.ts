@@ -139,8 +139,7 @@ export class RepositoryWriter {
   /** @throws Refusal if a newer version wrote the files: this one would undo what that has changed since */
   #requireNoNewer(): void {
     const { version = '0' } = this.saved;
-    const isNewer = version.localeCompare(generatorVersion, 'en', { numeric: true }) > 0;
-    if (!isNewer) return;
+    if (!isAbove(version, generatorVersion)) return;
     throw new Refusal(
       `Nothing was written, for version ${version} of this generator wrote what is there, and this is ${generatorVersion}: update it, or give --force to go back.`,
     );
@@ -267,4 +266,13 @@ async function requireConsent(changes: readonly Change[], { force, mayWrite }: R
   if (mayWrite === undefined || written.length === 0) return;
   const isSafe = force || written.every(({ kind }) => kind !== 'foreign' && kind !== 'conflict');
   if (!(await mayWrite(consentQuestion, isSafe))) throw new Refusal('Nothing was written.');
+}
+
+/** Whether the numbers of a version, as in 0.10.2, are above those of the other. By `Intl` it would take 5 milliseconds. */
+function isAbove(version: string, other: string): boolean {
+  const [ones = [], others = []] = [version, other].map(text =>
+    text.split('.').map(part => Number.parseInt(part, 10)),
+  );
+  const at = ones.findIndex((number, index) => number !== others[index]);
+  return at >= 0 && ones[at]! > (others[at] ?? 0);
 }
