@@ -2,7 +2,6 @@
 
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
-import { hostname } from 'node:os';
 import { parseEnv, stripVTControlCharacters as strip } from 'node:util';
 
 /** The repository's folder. */
@@ -228,13 +227,6 @@ export const engineChecks: Check[] = [
     async run(run, note) {
       const { Components, Version, ApiVersion, MinAPIVersion } = await requireEngine(run);
       note('ok', `${Components?.[0]?.Name} ${Version}, API ${MinAPIVersion} to ${ApiVersion}`);
-      const where = ['docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'];
-      const at = (await run(where)).stdout.trim();
-      // Behind an address of this host may be anything: a tunnel, or a machine that has its files.
-      if (!/^(ssh|tcp|https?):\/\/(?!(.*@)?(localhost(:|$)|127\.|\[::1\]))/.test(at)) return;
-      const name = (await run(['docker', 'info', '--format', '{{.Name}}'])).stdout.trim();
-      const detail = `it is on ${name || 'a host'}, at ${at}: clone and work there, where ./config is mounted from.`;
-      if (name !== hostname()) note(name ? 'failed' : 'unknown', detail, 'Or: docker context use default');
     },
   },
   {

@@ -29,6 +29,7 @@ export async function main(words = process.argv.slice(2), terminal: Terminal = k
   if (found.length === 0)
     throw new Failure(`scripts/settings.ts describes no runner "${wanted}".`, `There are: ${names}.`);
   const task = values.unregister ? unregister : values.rotate ? rotate : register;
+  console.log(`Asking ${host.gitlabUrl()}...`);
   await host.withLock(async () => {
     await gitlab.requireGitLab();
     for (const runner of values.unregister ? found : found.slice(0, 1))
@@ -187,8 +188,8 @@ async function unregister({ runner, terminal, isDryRun }: Job): Promise<void> {
   if (answer.status !== 204 && !isGone)
     throw gitlab.refusal(answer, 'delete the runner', 'Run the same command again.');
   keep(runner);
-  const outcome = isGone ? 'was gone from GitLab already' : 'is deleted in GitLab';
-  console.log(`"${description}" ${outcome}; its token is out of .env.`);
+  const outcome = isGone ? 'was gone from' : 'is deleted in';
+  console.log(`"${description}" ${outcome} GitLab; its token is out of .env.`);
 }
 
 /** @throws Failure unless somebody says yes, or YES=1 is in the environment */

@@ -50,8 +50,10 @@ const versionIn = (text: string) => /^Version: *(\S+)/m.exec(text)?.[1];
 
 /** What the image's own `lint` (19.3 and later) says of config.toml. @throws Failure if they do not fit each other */
 async function requireFit(run: Run, image: string): Promise<string> {
-  const folder = `${fileURLToPath(file('config'))}:/etc/gitlab-runner:ro`;
-  const options = ['--rm', '--network', 'none', '--volume', folder, '--entrypoint', 'sh'];
+  const folder = fileURLToPath(file('config'));
+  // Unlike --volume, it makes no folder where the path is missing. A comma may be in it, between quotes.
+  const mount = `type=bind,"source=${folder}",target=/etc/gitlab-runner,readonly`;
+  const options = ['--rm', '--network', 'none', '--mount', mount, '--entrypoint', 'sh'];
   // An empty token is a mistake to it, and a real one is none of its business.
   const names = ['GITLAB_URL', ...runners.map(({ tokenVariable }) => tokenVariable)];
   const values = names.flatMap(name => ['--env', `${name}=https://placeholder.example.com`]);
@@ -59,6 +61,9 @@ async function requireFit(run: Run, image: string): Promise<string> {
   const command = ['docker', 'run', ...options, ...values, image, ...script];
   const { status, stdout, stderr } = await run(command, { seconds: 1800 });
   const version = versionIn(stdout);
+  const elsewhere = `The engine finds no ${folder}: it is on another host, or may not see that folder.`;
+  if (!version && /source path does not exist|statfs|mounts denied/i.test(stderr))
+    throw new Failure(elsewhere, 'Clone and work on its host, or: docker context use default');
   const remedy = 'Check its name in docker-compose.yml and RUNNER_IMAGE in .env, and the network.';
   if (!version) throw new Failure(`${image} cannot be run: ${lastLine(stderr)}`, remedy);
   const [major = 99, minor = 0] = version.split('.').map(Number);

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
 import {
   checks,
@@ -469,31 +468,5 @@ describe('the checks of the engine and of Compose', () => {
       ['ok', 'Podman Engine 28.2.2, API 1.24 to 1.50'],
       ['ok', '2.40.3'],
     ]);
-  });
-
-  it.each([
-    ['ssh://me@far', 'far', ['ok', 'failed']],
-    ['ssh://localhost.example.com', 'far', ['ok', 'failed']],
-    ['tcp://10.0.0.5:2376', 'far', ['ok', 'failed']],
-    // The engine does not say: it may be this host by another name.
-    ['tcp://10.0.0.5:2376', '', ['ok', 'unknown']],
-    ['tcp://10.0.0.5:2376', hostname(), ['ok']],
-    // A tunnel, or a virtual machine that has this host's files.
-    ['tcp://127.0.0.1:2375', 'docker-desktop', ['ok']],
-    ['tcp://localhost:2375', 'docker-desktop', ['ok']],
-    ['ssh://me@localhost:2222', 'machine', ['ok']],
-    ['tcp://[::1]:2375', 'machine', ['ok']],
-    ['unix:///run/user/1000/docker.sock', 'colima', ['ok']],
-    ['npipe:////./pipe/docker_engine', 'docker-desktop', ['ok']],
-  ])('fail for an engine on another host, which mounts its own files: %s, %s', async (at, name, verdicts) => {
-    const run = fakeRun({
-      'docker version': { stdout: '{"Version":"28.2.2"}' },
-      'docker context inspect': { stdout: `${at}\n` },
-      'docker info --format {{.Name}}': { stdout: name && `${name}\n` },
-    });
-    const note = fakeNote();
-    await engineChecks.find(one => one.name === 'engine')?.run(run, note);
-    expect(note.notes.map(({ verdict }) => verdict)).toEqual(verdicts);
-    if (verdicts.length > 1) expect(note.notes[1]?.detail).toContain(at);
   });
 });

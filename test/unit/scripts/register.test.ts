@@ -574,7 +574,7 @@ describe('--unregister', () => {
     vi.stubEnv('YES', '1');
     await register(['--unregister']);
     expect(folder.env).toContain('RUNNER_TOKEN=\n');
-    expect(output()).toContain('was gone from GitLab already');
+    expect(output()).toContain('was gone from GitLab;');
   });
 
   it.each([

@@ -28,7 +28,7 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
     'docker compose ps -q runner': { stdout: 'c1\n' },
     'docker inspect': { stdout: inspected() },
     'docker compose config': (_, options) => ({ stdout: composed(options?.environment?.RUNNER_IMAGE) }),
-    'docker run --rm --network none --volume': { stdout: 'Version:      19.3.0\n' },
+    'docker run --rm --network none --mount': { stdout: 'Version:      19.3.0\n' },
     'docker exec c1 gitlab-runner verify': { stderr: 'Verifying runner... is valid   runner=t1_abcdef\n' },
     'docker exec c1 sh': { stdout: 'Version:      19.3.0\nFilesystem Size\noverlay 100G 20G\n' },
     'docker image inspect --format': { stdout: 'sha256:new\n' },
@@ -69,7 +69,7 @@ const composed = (named?: string) => {
 
 /** An image that is GitLab Runner of that version. */
 const version = (number: string): Record<string, Answer> => ({
-  'docker run --rm --network none --volume': { stdout: `Version:      ${number}\n` },
+  'docker run --rm --network none --mount': { stdout: `Version:      ${number}\n` },
 });
 
 /** Another answer at each call; the last one for all that follow. */
@@ -148,8 +148,20 @@ describe('runner up', () => {
     );
   });
 
+  it.each([
+    'docker: Error response from daemon: invalid mount config for type "bind": bind source path does not exist: /a/config\n',
+    'Error: statfs /a/config: no such file or directory\n',
+    'docker: Error response from daemon: Mounts denied: the path /a/config is not shared from the host\n',
+  ])('starts nothing where the engine sees other files than this host: %s', async stderr => {
+    const run = engine({ 'docker run --rm --network none': { status: 125, stderr } });
+    await expect(up(run)).rejects.toThrow(
+      `The engine finds no ${folder.at('config')}: it is on another host, or may not see that folder.`,
+    );
+    expect(run.commands).not.toContain('docker compose up -d');
+  });
+
   it('starts nothing with a config.toml that the image refuses', async () => {
-    const run = engine({ 'docker run --rm --network none --volume': refused });
+    const run = engine({ 'docker run --rm --network none --mount': refused });
     await expect(up(run)).rejects.toThrow('GitLab Runner 19.3.0 refuses it: decoding config/config.toml');
     expect(run.commands).not.toContain('docker compose up -d');
   });
@@ -427,7 +439,7 @@ describe('runner upgrade', () => {
     ],
     [
       'the new one refuses config.toml',
-      { 'docker run --rm --network none --volume': refused },
+      { 'docker run --rm --network none --mount': refused },
       'refuses it: decoding config/config.toml',
     ],
     [
@@ -468,7 +480,9 @@ describe('the check of', () => {
       expect(lint).toContain(
         '--env GITLAB_URL=https://placeholder.example.com --env RUNNER_TOKEN=https://placeholder',
       );
-      expect(lint).toContain(`--volume ${folder.at('config')}:/etc/gitlab-runner:ro`);
+      expect(lint).toContain(
+        `--mount type=bind,"source=${folder.at('config')}",target=/etc/gitlab-runner,readonly`,
+      );
     });
 
     it.each([
@@ -505,7 +519,7 @@ describe('the check of', () => {
       expect(missing?.detail).toContain('has the name "My Docker Runner" of scripts/settings.ts');
     });
 
-    const lint = (answer: Partial<Result>) => engine({ 'docker run --rm --network none --volume': answer });
+    const lint = (answer: Partial<Result>) => engine({ 'docker run --rm --network none --mount': answer });
 
     it('says in one line what GitLab Runner cannot read', async () => {
       const fatal =
