@@ -88,6 +88,8 @@ const readContrast = () => {
 
 async function openPage(browser, path, { scheme = 'light', size = desk } = {}) {
   const page = await browser.newPage();
+  // On a machine at work a page takes as long as it takes; one that never comes ends it all the same.
+  page.setDefaultTimeout(180_000);
   await page.setViewport(size);
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
   const say = what => problems.push(`${path} (${scheme}): ${what}`);
@@ -158,9 +160,7 @@ async function search(browser, words) {
   await page.click('.VPNavBarSearch button');
   await page.waitForSelector('.search-input');
   await page.type('.search-input', words);
-  const found = await page
-    .waitForSelector('.VPLocalSearchBox .result', { timeout: 20_000 })
-    .catch(() => undefined);
+  const found = await page.waitForSelector('.VPLocalSearchBox .result').catch(() => undefined);
   if (!found) problems.push(`search: nothing for "${words}"`);
   await photograph(page, base, 'search');
   await page.close();

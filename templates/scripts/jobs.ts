@@ -268,6 +268,6 @@ export const checks: Check[] = runners.flatMap(runner => {
   const of = runners.length > 1 ? ` of ${runner.description}` : '';
   return [
     { name: `pipeline${of}`, needs: ['compose'], run: (run, note) => checkPipeline(runner, run, note) },
-    { name: `job${of}`, needs: ['compose'], run: (run, note) => checkJob(runner, run, note) },
+    { name: `job${of}`, needs: ['engine'], run: (run, note) => checkJob(runner, run, note) },
   ];
 });
