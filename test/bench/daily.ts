@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { engine } from '../e2e/support/engines.ts';
+import { makeStandIns } from '../e2e/support/global-setup.ts';
 import { output, run } from '../e2e/support/program.ts';
 import { GitLabServer, type RequestRecord } from '../support/gitlab-server.ts';
 import { median, type Row } from './table.ts';
@@ -19,6 +20,7 @@ const containers = ['docker:stable', 'gitlab/gitlab-runner:alpine'].map(image =>
 export async function dailyRows(command: string, rounds: number): Promise<Row[]> {
   const modern = engine('modern');
   if (!modern) return [];
+  await makeStandIns(modern);
   const folder = mkdtempSync(join(tmpdir(), 'daily-'));
   const gitlab = await GitLabServer.start({ host: '0.0.0.0' });
   try {

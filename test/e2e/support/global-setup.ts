@@ -25,6 +25,17 @@ export async function derive({ forBuilds }: Engine, tag: string, dockerfile: str
 
 export const node24 = join(checkout, 'test/tools/node_modules/node/bin');
 
+/** Makes the stand-ins of the runner's images, and of `docker:stable`, in that engine. */
+export async function makeStandIns(engine: Engine): Promise<void> {
+  const runner = 'gitlab/gitlab-runner:alpine';
+  await buildStandInImage(runner, engine.forBuilds);
+  // 18.9 is the last that does not expand variables in config.toml.
+  for (const version of ['19.2.0', '18.9.0'])
+    await derive(engine, `${runner}-v${version}`, `FROM ${runner}\nENV STAND_IN_VERSION=${version}\n`);
+  // The official docker:stable is 19.03.14; with this variable its stand-in speaks no newer API than that.
+  await derive(engine, 'docker:stable', 'FROM docker:cli\nENV DOCKER_API_VERSION=1.40\n');
+}
+
 /** Packs and installs the generator, and makes the runner's stand-in images, once for all end-to-end tests. */
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
   project.provide('command', '');
@@ -35,14 +46,7 @@ export default async function setup(project: TestProject): Promise<(() => void) 
   await Promise.all(
     engineNames.map(async name => {
       const found = engine(name);
-      if (!found) return;
-      const runner = 'gitlab/gitlab-runner:alpine';
-      await buildStandInImage(runner, found.forBuilds);
-      // 18.9 is the last that does not expand variables in config.toml.
-      for (const version of ['19.2.0', '18.9.0'])
-        await derive(found, `${runner}-v${version}`, `FROM ${runner}\nENV STAND_IN_VERSION=${version}\n`);
-      // The official docker:stable is 19.03.14; with this variable its stand-in speaks no newer API than that.
-      await derive(found, 'docker:stable', 'FROM docker:cli\nENV DOCKER_API_VERSION=1.40\n');
+      if (found) await makeStandIns(found);
     }),
   );
   return () => rmSync(folder, { recursive: true, force: true });
