@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import * as gitlab from './gitlab.ts';
 import * as host from './host.ts';
 import { env, Failure, lastLine, type Note, type Run, type RunOptions } from './host.ts';
 import { runners } from './settings.ts';
@@ -43,6 +44,16 @@ const noCluster: [RegExp, string, string][] = [
     'See: kubectl config get-contexts; KUBE_CONTEXT in .env',
   ],
   [
+    /executable .* not found/i,
+    'kubectl finds no program that logs in to the cluster: ',
+    'Install it, as whoever runs the cluster says',
+  ],
+  [
+    /x509|certificate/i,
+    'The certificate of the cluster is not trusted: ',
+    'Get its settings for kubectl anew; see: kubectl config view',
+  ],
+  [
     /unauthorized|logged in|credentials/i,
     'The cluster does not know you: ',
     'Log in to it; see: kubectl config view',
@@ -57,16 +68,19 @@ async function requireCluster(run: Run): Promise<string> {
   const server = status === 0 && JSON.parse(stdout).serverVersion?.gitVersion;
   if (server) return server;
   const [, problem, remedy] = noCluster.find(([pattern]) => pattern.test(`${status} ${stderr}`))!;
-  throw new Failure(problem.endsWith(': ') ? problem + lastLine(stderr) : problem, remedy);
+  // After the cause kubectl may print a paragraph of advice.
+  const cause = /^.*(?:executable .* not found|x509).*$/m.exec(stderr)?.[0] ?? stderr;
+  throw new Failure(problem.endsWith(': ') ? problem + lastLine(cause) : problem, remedy);
 }
 
 /** @throws Failure if Helm is not installed, or too old */
 async function requireHelm(run: Run): Promise<string> {
   const { status, stdout, stderr } = await run(['helm', 'version', '--template', '{{.Version}}']);
-  const install = 'Install Helm 3 or later: https://helm.sh/docs/intro/install/';
+  // `get metadata` came with 3.13.
+  const install = 'Install Helm 3.13 or later: https://helm.sh/docs/intro/install/';
   if (status === 127) throw new Failure('Helm is not installed.', install);
   if (status !== 0) throw new Failure(`Helm does not work: ${lastLine(stderr)}`, install);
-  if (/^v?[12]\./.test(stdout)) throw new Failure(`Helm is ${stdout}.`, install);
+  if (/^v?([12]\.|3\.([0-9]|1[0-2])\.)/.test(stdout)) throw new Failure(`Helm is ${stdout}.`, install);
   return stdout;
 }
 
@@ -107,13 +121,28 @@ function valueAt(key: string): string {
 export async function applySecrets(run: Run): Promise<void> {
   await requireCluster(run);
   const { namespace } = readRelease();
-  if ((await kubectl(run, ['get', 'namespace', namespace])).status !== 0) {
+  await requireNewestToken(run);
+  // Who may not look may work in it all the same.
+  if (/not ?found/i.test((await kubectl(run, ['get', 'namespace', namespace])).stderr)) {
     const { status, stderr } = await kubectl(run, ['create', '-f', 'k8s/namespace.yaml']);
     const remedy = 'Have an administrator of the cluster run: kubectl create -f k8s/namespace.yaml';
     if (status !== 0) throw new Failure(`There is no namespace ${namespace}: ${lastLine(stderr)}`, remedy);
     console.log(`Made the namespace ${namespace}.`);
   }
   for (const [name, data] of Object.entries(wantedSecrets())) if (data) await applySecret(run, name, data);
+}
+
+/** @throws Failure if the cluster has another token than .env, and GitLab does not accept that of .env */
+async function requireNewestToken(run: Run): Promise<void> {
+  const { release, namespace } = readRelease();
+  const { tokenVariable } = runners[0]!;
+  const token = env(tokenVariable);
+  const format = ['--output', 'jsonpath={.data.runner-token}'];
+  const words = ['get', 'secret', `${release}-token`, '--namespace', namespace, ...format];
+  const inCluster = Buffer.from((await kubectl(run, words)).stdout, 'base64').toString();
+  if (token === '' || ['', token].includes(inCluster) || (await gitlab.verifyRunner(token))) return;
+  const problem = `GitLab does not accept ${tokenVariable} of .env, and the cluster has another one.`;
+  throw new Failure(problem, `To keep that of the cluster, empty ${tokenVariable} in .env.`);
 }
 
 /** What is in it goes by standard input: arguments are seen by everybody on this host. */
@@ -146,17 +175,20 @@ export async function forget(run: Run): Promise<void> {
 async function requireAll(run: Run): Promise<void> {
   await requireHelm(run);
   requireSameUrl();
-  const [runner] = runners;
-  if (env(runner!.tokenVariable) === '')
-    throw new Failure(`There is no ${runner!.tokenVariable} yet.`, 'Run: make register');
-  await applySecrets(run);
+  await requireCluster(run);
   for (const [name, data] of Object.entries(wantedSecrets())) {
+    // Somebody else may have made it, from an .env of theirs.
     if (data || (await versionOf(run, name)) !== '') continue;
-    const sources = name.endsWith('-certs')
-      ? 'Put the certificate of your authority into config/certs/ca.crt.'
-      : 'Write CACHE_S3_ACCESS_KEY and CACHE_S3_SECRET_KEY into .env.';
-    throw new Failure(`There is no Secret ${name}, which helm/values.yaml names.`, sources);
+    throw new Failure(`Nothing is here for the Secret ${name}, nor is it in the cluster.`, sourceOf(name));
   }
+  await applySecrets(run);
+}
+
+/** Where the content of a Secret comes from. */
+function sourceOf(name: string): string {
+  if (name.endsWith('-certs')) return 'Put the certificate of your authority into config/certs/ca.crt.';
+  if (name.endsWith('-cache')) return 'Write CACHE_S3_ACCESS_KEY and CACHE_S3_SECRET_KEY into .env.';
+  return 'Run: make register';
 }
 
 /** @throws Failure if the runner would go to another GitLab than the scripts */
@@ -176,8 +208,31 @@ async function versionOf(run: Run, name: string): Promise<string> {
 }
 
 /** Which chart Helm takes, and from where: a folder or an oci:// address where helm/release.json names no repository. */
-function chartWords({ chart, repository }: Release, version: string): string[] {
+function chartWords({
+  chart,
+  repository,
+  version,
+}: Pick<Release, 'chart' | 'repository' | 'version'>): string[] {
   return [chart, ...(repository === '' ? [] : ['--repo', repository]), '--version', version];
+}
+
+/** What Helm knows of the release, in the cluster that was asked; undefined where there is none. */
+async function installed(run: Run): Promise<Record<'version' | 'revision' | 'status', string> | undefined> {
+  const { release, namespace } = readRelease();
+  const words = ['get', 'metadata', release, '--namespace', namespace, '--output', 'json'];
+  const { status, stdout, stderr } = await helm(run, words);
+  if (status === 0) return JSON.parse(stdout);
+  if (/not found/i.test(stderr)) return undefined;
+  const remedy = `See what you may do: kubectl auth can-i --list --namespace ${namespace}`;
+  throw new Failure(`Helm does not say whether ${release} is there: ${lastLine(stderr)}`, remedy);
+}
+
+/** What helps where a release is neither there nor away, as after a Helm that was ended. */
+function repairOf(status: string): string {
+  const { release, namespace } = readRelease();
+  const to = context(' --kube-context').join(' ');
+  if (!/^pending-(upgrade|rollback)$/.test(status)) return 'Run: make down, and: make up';
+  return `If no other make up is at work: helm rollback ${release} --namespace ${namespace}${to}; then: make up`;
 }
 
 /** Installs or upgrades, and waits until the runner is ready; Helm goes back where it does not become so. */
@@ -185,18 +240,38 @@ export async function install(run: Run, version = readRelease().version): Promis
   await requireAll(run);
   const release = readRelease();
   const its = ['--namespace', release.namespace];
+  const { status: state = 'deployed' } = (await installed(run)) ?? {};
+  if (/^(pending|uninstalling)/.test(state))
+    throw new Failure(
+      `${release.release} is ${state}: another run is at work, or was ended.`,
+      repairOf(state),
+    );
   console.log(`Installing ${release.chart} ${version} as ${release.release} in ${release.namespace}...`);
   // The pod reads the Secrets when it starts: a change of one has to start it anew.
   const versions = await Promise.all(Object.keys(wantedSecrets()).map(name => versionOf(run, name)));
   const words = [
-    ...['upgrade', '--install', release.release, ...chartWords(release, version), ...its],
+    ...['upgrade', '--install', release.release, ...chartWords({ ...release, version }), ...its],
     ...['--values', 'helm/values.yaml', '--set-string', `podAnnotations.secrets=${versions.join('-')}`],
     ...['--atomic', '--timeout', `${env('WAIT') || 600}s`],
   ];
   const { status, stderr } = await helm(run, words, { seconds: 0 });
   if (status === 0) return console.log('The runner is ready. See how it is: make status');
-  const remedy = 'Helm went back to what was there before. See why: make logs, and: make doctor';
-  throw new Failure(`${release.release} was not installed: ${lastLine(stderr)}`, remedy);
+  // What was refused stands above what followed from it.
+  const why = lastLine(/^.*forbidden.*$/m.exec(stderr)?.[0] ?? stderr);
+  const remedy = `All is as before. ${await warningsOf(run)}`;
+  throw new Failure(`${release.release} was not installed: ${why}`, remedy);
+}
+
+/** What the cluster had to say of the runner's pod, which is gone again. */
+async function warningsOf(run: Run): Promise<string> {
+  const { release, namespace } = readRelease();
+  const line = '{range .items[*]}{.involvedObject.name} {.message}{"\\n"}{end}';
+  const order = ['--field-selector=type=Warning', '--sort-by=.metadata.creationTimestamp'];
+  const words = ['get', 'events', '--namespace', namespace, ...order, '--output', `jsonpath=${line}`];
+  const { stdout } = await kubectl(run, words);
+  const its = [...new Set(stdout.split('\n').filter(one => one.startsWith(`${release}-`)))].slice(-3);
+  const said = its.map(one => `\n  ${host.mask(one)}`).join('');
+  return said && `The cluster said of its pods:${said}`;
 }
 
 /** Alerts need what the Prometheus Operator brings into a cluster. */
@@ -216,21 +291,31 @@ async function applyAlerts(run: Run): Promise<void> {
 }
 
 /** Takes the release away, once running jobs have ended; Secrets and the namespace stay. */
-async function down(run: Run): Promise<void> {
+export async function down(run: Run): Promise<void> {
   await requireCluster(run);
   await requireHelm(run);
   const { release, namespace } = readRelease();
-  console.log('Waiting for running jobs to end...');
-  const words = ['uninstall', release, '--namespace', namespace, '--ignore-not-found'];
-  const { status, stderr } = await helm(
-    run,
-    [...words, '--wait', '--cascade=foreground', '--timeout', '65m'],
-    {
-      seconds: 0,
-    },
-  );
+  const its = ['--namespace', namespace];
+  const where = `${namespace}, context ${await contextName(run)}`;
+  if (!(await installed(run))) return console.log(`There is no ${release} in ${where}.`);
+  console.log(`Waiting for running jobs to end, in ${where}...`);
+  // The runner needs its rights until its last job has ended, and Helm takes these away first.
+  const scaled = await kubectl(run, ['scale', `deployment/${release}`, '--replicas=0', ...its]);
+  const isThere = scaled.status === 0 || !/not ?found/i.test(scaled.stderr);
+  const words = ['wait', '--for=delete', 'pod', `--selector=app=${release}`, '--timeout=65m', ...its];
+  const waited = !isThere || scaled.status !== 0 ? scaled : await kubectl(run, words, { seconds: 0 });
+  if (isThere && waited.status !== 0)
+    throw new Failure(
+      `Its jobs were not waited for: ${lastLine(waited.stderr)}`,
+      'Run again: make down, or make up',
+    );
+  const { status, stderr } = await helm(run, ['uninstall', release, ...its, '--wait'], { seconds: 0 });
   if (status !== 0) throw new Failure(`It was not taken away: ${lastLine(stderr)}`, 'See: make status');
-  console.log(`${release} is gone from ${namespace}; its Secrets stay. To start it again: make up`);
+  console.log(`${release} is gone from ${where}; its Secrets stay. To start it again: make up`);
+}
+
+async function contextName(run: Run): Promise<string> {
+  return env('KUBE_CONTEXT') || (await kubectl(run, ['config', 'current-context'])).stdout.trim();
 }
 
 /** Upgrades to a version of the chart, and writes that into helm/release.json where it works. */
@@ -260,7 +345,7 @@ async function follow(words: readonly string[]): Promise<void> {
   const child = spawn('kubectl', [...context('--context'), ...words], { stdio: 'inherit', cwd: host.root });
   child.on('error', () => undefined);
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new Failure(`kubectl ${words.join(' ')} failed.`, 'Run: make status');
+  if (code !== 0) throw new Failure(`kubectl ${words.join(' ')} failed.`, 'Run: make doctor');
 }
 
 export const checks: host.Check[] = [
@@ -269,8 +354,7 @@ export const checks: host.Check[] = [
     needs: [],
     async run(run, note) {
       const version = await requireCluster(run);
-      const { stdout } = await kubectl(run, ['config', 'current-context']);
-      note('ok', `Kubernetes ${version}, context ${env('KUBE_CONTEXT') || stdout.trim()}`);
+      note('ok', `Kubernetes ${version}, context ${await contextName(run)}`);
     },
   },
   {
@@ -281,38 +365,63 @@ export const checks: host.Check[] = [
       requireSameUrl();
     },
   },
-  { name: 'rights', needs: ['cluster'], run: checkRights },
+  { name: 'namespace', needs: ['cluster'], run: checkNamespace },
+  { name: 'rights', needs: ['cluster', 'helm'], run: checkRights },
   { name: 'secrets', needs: ['cluster'], run: checkSecrets },
   { name: 'release', needs: ['cluster', 'helm'], run: checkRelease },
   { name: 'pod', needs: ['release'], run: checkPod },
 ];
 
-/** What `make up` does in the namespace. */
-const own = [
-  'secrets',
-  'configmaps',
-  'serviceaccounts',
-  'deployments.apps',
-  'roles.rbac.authorization.k8s.io',
-];
+const askForRights = 'Ask an administrator of the cluster.';
+const levels = ['privileged', 'baseline', 'restricted'];
+
+/** Whether the namespace lets the pods of jobs in, by its level of Pod Security. */
+async function checkNamespace(run: Run, note: Note): Promise<void> {
+  const { namespace } = readRelease();
+  const label = 'pod-security.kubernetes.io/enforce';
+  const { status, stdout, stderr } = await kubectl(run, ['get', 'namespace', namespace, '--output', 'json']);
+  if (/not ?found/i.test(stderr))
+    return note('warning', `there is no ${namespace} yet.`, 'Run: make register');
+  if (status !== 0) return note('unknown', lastLine(stderr));
+  const level: string = JSON.parse(stdout).metadata.labels?.[label] ?? '';
+  const wanted =
+    new RegExp(`^ *${label}: *(\\w+)`, 'm').exec(readFileSync(file('k8s/namespace.yaml'), 'utf8'))?.[1] ?? '';
+  if (!levels.includes(level))
+    return note(
+      'unknown',
+      `${namespace} has no level of Pod Security: that of the cluster is not seen here.`,
+    );
+  if (levels.indexOf(level) <= levels.indexOf(wanted)) return note('ok', `${namespace} takes ${level} pods`);
+  const remedy = `Have an administrator run: kubectl label --overwrite namespace ${namespace} ${label}=${wanted}`;
+  note(
+    'failed',
+    `${namespace} takes ${level} pods alone; jobs, as k8s/namespace.yaml says, are ${wanted}.`,
+    remedy,
+  );
+}
 
 /** Whether whoever runs this may install the runner, and whether the runner's account may run jobs, and nothing else. */
 async function checkRights(run: Run, note: Note): Promise<void> {
-  const { release, namespace } = readRelease();
+  const { release, namespace, ...chart } = readRelease();
+  const its = ['--namespace', namespace];
   const may = async (words: readonly string[]) => {
-    const { stdout, stderr } = await kubectl(run, ['auth', 'can-i', ...words, '--namespace', namespace]);
+    const { stdout, stderr } = await kubectl(run, ['auth', 'can-i', ...words, ...its]);
     // The exit code of "no" is 1, as that of an error.
     return /^(yes|no)/.exec(stdout)?.[1] ?? lastLine(stderr);
   };
-  const asked = await Promise.all(own.map(async what => [what, await may(['create', what])] as const));
-  const refused = asked.filter(([, answer]) => answer !== 'yes').map(([what]) => what);
-  if (refused.length > 0)
-    note(
-      'failed',
-      `you may not create ${refused.join(', ')} in ${namespace}.`,
-      'Ask an administrator of the cluster.',
-    );
-  else note('ok', `you may install the runner in ${namespace}`);
+  const words = ['template', release, ...chartWords(chart), ...its, '--values', 'helm/values.yaml'];
+  const { stdout: objects, stderr: noObjects } = await helm(run, words, { seconds: 15 });
+  // The server takes all of it in but for keeping it: rights, quotas, and what else it asks for.
+  const dryRun = ['apply', '--dry-run=server', '--filename', '-', ...its];
+  const tried = objects ? await kubectl(run, dryRun, { input: objects, seconds: 15 }) : undefined;
+  const refused = /^.*forbidden.*$/m.exec(tried?.stderr ?? '')?.[0] ?? tried?.stderr ?? '';
+  const secrets = await may(['create', 'secrets']);
+  if (secrets === 'no') note('failed', `you may not create secrets in ${namespace}.`, askForRights);
+  if (!tried) note('unknown', `what you may do: Helm does not read the chart: ${lastLine(noObjects)}`);
+  else if (/namespaces "[^"]*" not found/.test(refused))
+    note('unknown', `what you may do in ${namespace}: it is not there yet.`);
+  else if (tried.status !== 0) note('failed', `the cluster refuses it: ${lastLine(refused)}`, askForRights);
+  else if (secrets === 'yes') note('ok', `you may install the runner in ${namespace}`);
   const account = `--as=system:serviceaccount:${namespace}:${release}`;
   const [pods, nodes] = await Promise.all([
     may(['create', 'pods', account]),
@@ -339,8 +448,8 @@ async function checkSecrets(run: Run, note: Note): Promise<void> {
     const isSame = Object.entries(wanted ?? {}).every(
       ([key, value]) => Buffer.from(data[key] ?? '', 'base64').toString() === value,
     );
-    if (!wanted)
-      note('warning', `${name}: nothing is here for it yet.`, 'See .env.example, then: make register');
+    if (!wanted && status === 0) note('unknown', `${name} is in the cluster; here is nothing to compare.`);
+    else if (!wanted) note('warning', `${name}: nothing is here for it yet.`, sourceOf(name));
     else if (status !== 0) note('warning', `${name} is not in the cluster yet.`, 'Run: make up');
     else if (isSame) note('ok', `${name} is as it is here`);
     else note('failed', `${name} is another than here.`, 'Run: make up');
@@ -350,15 +459,11 @@ async function checkSecrets(run: Run, note: Note): Promise<void> {
 /** Whether the release is there, in the version that is wanted. */
 async function checkRelease(run: Run, note: Note): Promise<void> {
   const { release, namespace, version } = readRelease();
-  const words = ['list', '--namespace', namespace, '--all', '--filter', `^${release}$`, '--output', 'json'];
-  const { status, stdout, stderr } = await helm(run, words);
-  if (status !== 0) return note('unknown', `Helm does not list it: ${lastLine(stderr)}`);
-  const [found] = JSON.parse(stdout);
+  const found = await installed(run);
   if (!found) return note('warning', `${release} is not installed in ${namespace}.`, 'Run: make up');
-  const chart = found.chart.slice(found.chart.lastIndexOf('-') + 1);
-  const detail = `chart ${chart}, revision ${found.revision}`;
-  if (found.status !== 'deployed') note('failed', `it is ${found.status}: ${detail}`, 'Run: make up');
-  else if (chart !== version)
+  const detail = `chart ${found.version}, revision ${found.revision}`;
+  if (found.status !== 'deployed') note('failed', `it is ${found.status}: ${detail}`, repairOf(found.status));
+  else if (found.version !== version)
     note('warning', `${detail}; helm/release.json names ${version}.`, 'Run: make up');
   else note('ok', detail);
 }
@@ -408,6 +513,7 @@ export async function main([word = '', more = ''] = process.argv.slice(2)): Prom
   if (word === 'secrets') return applySecrets(host.run);
   if (word === 'forget') return forget(host.run);
   if (word === 'down') return down(host.run);
+  if (word === 'logs' || word === 'status') await requireCluster(host.run);
   if (word === 'logs') return follow(['logs', '--follow', '--tail=100', `deployment/${release}`, ...its]);
   if (word === 'status') return follow(['get', 'deployments,pods', ...its]);
   if (word === 'up') {

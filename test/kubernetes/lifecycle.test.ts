@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GitLabServer } from '../support/gitlab-server.ts';
 import { planWith } from '../support/rendered.ts';
@@ -52,7 +53,7 @@ it('make up says what is missing, and changes nothing', async () => {
   repository.env({ GITLAB_URL: gitlab.url });
   const { status, stderr } = await repository.make('up');
   expect(status).not.toBe(0);
-  expect(stderr).toContain('There is no RUNNER_TOKEN yet.');
+  expect(stderr).toContain(`Nothing is here for the Secret ${repository.release}-token`);
   expect((await repository.kubectl('get', 'namespace', repository.namespace)).status).not.toBe(0);
 });
 
@@ -111,7 +112,8 @@ it('make up installs the runner and its alerts; a new token starts it anew; doct
         .filter((one: { check: string }) => one.check === check)
         .map((one: { verdict: string }) => one.verdict);
     expect(verdicts('cluster'), doctor.stdout).toEqual(['ok']);
-    expect(verdicts('rights')).toEqual(['ok', 'ok']);
+    expect(verdicts('namespace'), doctor.stdout).toEqual(['ok']);
+    expect(verdicts('rights'), doctor.stdout).toEqual(['ok', 'ok']);
     expect(verdicts('secrets')).toEqual(['ok']);
     expect(verdicts('release')).toEqual(['ok']);
     // Nothing runs in a pod here: what it would say nobody knows.
@@ -171,12 +173,74 @@ it('make upgrade finds the version of the chart, and keeps that which does not w
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: '0.87.0', chart });
 });
 
+it('an interrupted Helm is said in up and doctor, each with the way on', async () => {
+  const secret = async (status: string) => {
+    const { stdout } = await repository.kubectl('get', 'secrets', '-l', 'owner=helm', '-o', 'name');
+    const newest = stdout.trim().split('\n').at(-1)!;
+    // Where Helm keeps it: the label is what it filters by, and the content has it too.
+    const { data } = JSON.parse((await repository.kubectl('get', newest, '-o', 'json')).stdout);
+    const kept = gunzipSync(Buffer.from(Buffer.from(data.release, 'base64').toString(), 'base64'));
+    const all = JSON.parse(kept.toString());
+    const before: string = all.info.status;
+    all.info.status = status;
+    const text = Buffer.from(gzipSync(JSON.stringify(all)).toString('base64')).toString('base64');
+    const patch = JSON.stringify({ metadata: { labels: { status } }, data: { release: text } });
+    const { status: code, stderr } = await repository.kubectl('patch', newest, '--type=merge', '-p', patch);
+    expect(code, stderr).toBe(0);
+    return before;
+  };
+  const before = await secret('pending-upgrade');
+  const { status, stderr } = await repository.make('up');
+  expect(status).not.toBe(0);
+  expect(stderr).toContain('is pending-upgrade: another run is at work, or was ended.');
+  expect(stderr).toContain(`helm rollback ${repository.release} --namespace ${repository.namespace}`);
+  const doctor = await repository.make('doctor', 'ARGS=release');
+  expect(doctor.stdout).toMatch(/^FAILED +release +it is pending-upgrade/m);
+  await secret(before);
+});
+
+it('the namespace that keeps the pods of jobs out fails in doctor', async () => {
+  const label = 'pod-security.kubernetes.io/enforce';
+  const set = (level: string) =>
+    must('kubectl', ['label', '--overwrite', 'namespace', repository.namespace, `${label}=${level}`]);
+  await set('restricted');
+  const { stdout } = await repository.make('doctor', 'ARGS=namespace');
+  expect(stdout).toMatch(/^FAILED +namespace +lifecycle takes restricted pods alone/m);
+  await set('privileged');
+});
+
 it('make down takes the runner away, and make unregister the token, from .env and from the cluster', async () => {
   const { status, stdout, stderr } = await repository.make('down');
   expect(status, stdout + stderr).toBe(0);
+  expect(stdout).toContain('context tests');
+  expect((await repository.make('down')).stdout).toMatch(
+    /^There is no gitlab-runner-\S+ in lifecycle, context tests/m,
+  );
   expect((await repository.kubectl('get', 'deployments,pods', '-o', 'name')).stdout).toBe('');
   expect(await tokenInCluster()).not.toBe('');
   const gone = await repository.make('unregister', 'YES=1');
   expect(gone.status, gone.stderr).toBe(0);
   expect(await tokenInCluster()).toBe('');
+});
+
+it('whoever may not give the rights that the runner gets is told in doctor', async () => {
+  const rules = ['pods', 'secrets', 'configmaps', 'serviceaccounts', 'deployments.apps', 'events'];
+  const role = [
+    'create',
+    'role',
+    'installer',
+    '--verb=get,list,watch,create,update,patch,delete',
+    ...rules.map(one => `--resource=${one}`),
+  ];
+  await repository.kubectl(
+    ...role,
+    '--resource=roles.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io',
+  );
+  await repository.kubectl('create', 'rolebinding', 'installer', '--role=installer', '--user=someone');
+  const kubeconfig = JSON.parse(readFileSync(process.env.KUBECONFIG!, 'utf8'));
+  kubeconfig.users[0].user.as = 'someone';
+  const own = join(repository.folder, 'kubeconfig.json');
+  writeFileSync(own, JSON.stringify(kubeconfig));
+  const { stdout } = await repository.make('doctor', 'ARGS=rights', `KUBECONFIG=${own}`);
+  expect(stdout).toMatch(/^FAILED +rights +the cluster refuses it: .*forbidden/m);
 });

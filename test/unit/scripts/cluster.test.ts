@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   applySecrets,
   checks,
+  down,
   forget,
   install,
   main,
@@ -11,6 +12,7 @@ import {
   wantedSecrets,
 } from '../../../templates/scripts/cluster.ts';
 import type { Result, Run, RunOptions } from '../../../templates/scripts/host.ts';
+import { GitLabServer } from '../../support/gitlab-server.ts';
 import { runnerToken } from '../../support/tokens.ts';
 import { captureOutput, Folder, fakeNote } from './folder.ts';
 
@@ -41,6 +43,8 @@ function begin(
   folder.mkdir('helm');
   folder.write('helm/release.json', JSON.stringify(release));
   folder.write('helm/values.yaml', text);
+  folder.mkdir('k8s');
+  folder.write('k8s/namespace.yaml', '    pod-security.kubernetes.io/enforce: privileged\n');
   output = captureOutput();
 }
 
@@ -58,14 +62,15 @@ function cluster(overrides: Record<string, Partial<Result>> = {}): Run & { calls
     'kubectl config current-context': { stdout: 'work\n' },
     'kubectl auth can-i list nodes': { stdout: 'no\n', status: 1 },
     'kubectl auth can-i': { stdout: 'yes\n' },
-    'kubectl get secret gitlab-runner-x-token --namespace ci --output jsonpath': { stdout: '17' },
+    'kubectl get secret gitlab-runner-x-token --namespace ci --output jsonpath={.metadata': { stdout: '17' },
+    'kubectl get namespace': {
+      stdout: '{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}',
+    },
     'kubectl get deployment': { stdout: '{"status":{"readyReplicas":1}}' },
     'kubectl exec': { stdout: 'Version:      19.3.0\nVerifying runner... is valid\n' },
     'helm version': { stdout: 'v3.19.5' },
-    'helm list': {
-      stdout:
-        '[{"name":"gitlab-runner-x","revision":"2","status":"deployed","chart":"gitlab-runner-0.86.0"}]',
-    },
+    'helm get metadata': { stdout: '{"revision":2,"status":"deployed","version":"0.86.0"}' },
+    'helm template': { stdout: 'kind: Deployment\n' },
     'helm show chart': { stdout: 'appVersion: 18.10.0\nname: gitlab-runner\nversion: 0.87.0\n' },
     kubectl: {},
     helm: {},
@@ -140,6 +145,23 @@ describe('the Secrets', () => {
     });
   });
 
+  it('keep a newer token that somebody else put into the cluster', async () => {
+    const gitlab = await GitLabServer.start();
+    try {
+      begin(`GITLAB_URL=${gitlab.url}\nRUNNER_TOKEN=${runnerToken}\n`);
+      const other = Buffer.from(gitlab.addRunner().token).toString('base64');
+      const run = cluster({
+        'kubectl get secret gitlab-runner-x-token --namespace ci --output jsonpath={.data': { stdout: other },
+      });
+      await expect(applySecrets(run)).rejects.toMatchObject({
+        message: 'GitLab does not accept RUNNER_TOKEN of .env, and the cluster has another one.',
+      });
+      expect(commands(run).filter(command => command.includes('apply'))).toEqual([]);
+    } finally {
+      await gitlab.stop();
+    }
+  });
+
   it('of the token is deleted once .env has none, and not before', async () => {
     const run = cluster();
     await forget(run);
@@ -166,6 +188,7 @@ describe('install', () => {
     begin(`${folder.env}KUBE_CONTEXT=far\n`);
     const run = cluster({
       'kubectl --context far version': { stdout: '{"serverVersion":{"gitVersion":"v1"}}' },
+      'helm --kube-context far get metadata': { status: 1, stderr: 'Error: release: not found' },
     });
     await install(run);
     const others = commands(run).filter(command => !/--(kube-)?context far|^helm version/.test(command));
@@ -173,7 +196,12 @@ describe('install', () => {
   });
 
   it.each([
-    ['no token', '', values, 'There is no RUNNER_TOKEN yet.'],
+    [
+      'no token',
+      '',
+      values,
+      'Nothing is here for the Secret gitlab-runner-x-token, nor is it in the cluster.',
+    ],
     [
       'another GitLab in helm/values.yaml',
       `RUNNER_TOKEN=${runnerToken}`,
@@ -184,13 +212,37 @@ describe('install', () => {
       'no keys of the cache',
       `RUNNER_TOKEN=${runnerToken}`,
       withBoth,
-      'There is no Secret gitlab-runner-x-cache',
+      'Nothing is here for the Secret gitlab-runner-x-cache',
     ],
   ])('does not begin with %s', async (_, line, text, message) => {
     begin(`GITLAB_URL=https://gitlab.example.com\n${line}\n`, text);
-    const run = cluster({ 'kubectl get secret gitlab-runner-x-cache': { status: 1 } });
+    const none = { status: 1, stderr: 'Error: not found' };
+    const run = cluster({
+      'kubectl get secret gitlab-runner-x-cache': none,
+      'kubectl get secret gitlab-runner-x-token': none,
+    });
     await expect(install(run)).rejects.toThrow(message);
     expect(commands(run).filter(command => command.includes('upgrade'))).toEqual([]);
+  });
+
+  it.each([
+    ['pending-upgrade', 'helm rollback gitlab-runner-x --namespace ci'],
+    ['pending-install', 'make down'],
+    ['uninstalling', 'make down'],
+  ])('does not begin where Helm was ended, and says how to go on: %s', async (status, remedy) => {
+    const run = cluster({ 'helm get metadata': { stdout: JSON.stringify({ status }) } });
+    await expect(install(run)).rejects.toMatchObject({ remedy: expect.stringContaining(remedy) });
+    expect(commands(run).filter(command => command.includes('upgrade'))).toEqual([]);
+  });
+
+  it('says what was refused, and what the cluster said of the pods that are gone again', async () => {
+    const stderr = 'Error: 2 errors:\n\t* roles is forbidden: pods/exec\n\t* rolebindings not found\n';
+    const events = 'gitlab-runner-x-1 pull failed\nother no\n';
+    const run = cluster({ 'helm upgrade': { status: 1, stderr }, 'kubectl get events': { stdout: events } });
+    await expect(install(run)).rejects.toMatchObject({
+      message: expect.stringMatching(/not installed: \* roles is forbidden: pods\/exec$/),
+      remedy: 'All is as before. The cluster said of its pods:\n  gitlab-runner-x-1 pull failed',
+    });
   });
 
   it('says what Helm says where it fails, without secrets', async () => {
@@ -198,6 +250,40 @@ describe('install', () => {
     await expect(install(cluster({ 'helm upgrade': { status: 1, stderr } }))).rejects.toThrow(
       'gitlab-runner-x was not installed: Error: UPGRADE FAILED: [masked]',
     );
+  });
+});
+
+describe('down', () => {
+  const order = (run: Run & { calls: Called[] }) =>
+    commands(run).flatMap(command => /(scale|wait|uninstall)/.exec(command)?.[1] ?? []);
+
+  it('lets the runner end with its jobs while it has its rights still, which go with the release', async () => {
+    const run = cluster();
+    await down(run);
+    expect(order(run)).toEqual(['scale', 'wait', 'uninstall']);
+    expect(output()).toContain('gitlab-runner-x is gone from ci, context work');
+  });
+
+  it('says that there is none, in which context, and takes nothing away', async () => {
+    const run = cluster({ 'helm get': { status: 1, stderr: 'Error: release: not found' } });
+    await down(run);
+    expect(order(run)).toEqual([]);
+    expect(output()).toContain('There is no gitlab-runner-x in ci, context work.');
+  });
+
+  it.each([
+    ['look', { 'helm get': { status: 1, stderr: 'secrets is forbidden' } }, []],
+    ['stop it', { 'kubectl scale': { status: 1, stderr: 'deployments is forbidden' } }, ['scale']],
+  ])('fails where one may not %s', async (_, overrides, began) => {
+    const run = cluster(overrides);
+    await expect(down(run)).rejects.toThrow('is forbidden');
+    expect(order(run)).toEqual(began);
+  });
+
+  it('takes away what a broken installation left, without a Deployment', async () => {
+    const run = cluster({ 'kubectl scale': { status: 1, stderr: 'deployments.apps "x" not found' } });
+    await down(run);
+    expect(order(run)).toEqual(['scale', 'uninstall']);
   });
 });
 
@@ -234,6 +320,7 @@ describe('doctor', () => {
     expect(all.flat()).toEqual([
       ['ok', 'Kubernetes v1.34.4, context work'],
       ['ok', 'Helm v3.19.5'],
+      ['ok', 'ci takes privileged pods'],
       ['ok', 'you may install the runner in ci'],
       ['ok', 'the runner may start pods for jobs'],
       ['ok', 'gitlab-runner-x-token is as it is here'],
@@ -253,7 +340,80 @@ describe('doctor', () => {
       'thrown',
       /no such context/,
     ],
+    [
+      'cluster',
+      'a cloud whose program is missing',
+      {
+        'kubectl version': {
+          status: 1,
+          stderr:
+            'E1128 memcache.go:265] couldn\'t get current server API group list: Get "https://x/api": getting credentials: exec: executable aws not found\n\nIt looks like you are trying to use a client-go credential plugin.\n\n      https://kubernetes.io/docs/\n',
+        },
+      },
+      'thrown',
+      /finds no program that logs in to the cluster: .*executable aws not found$/,
+    ],
     ['helm', 'Helm 2', { 'helm version': { stdout: 'v2.17.0' } }, 'thrown', /Helm is v2/],
+    ['helm', 'Helm 3.9', { 'helm version': { stdout: 'v3.9.4' } }, 'thrown', /Helm is v3\.9/],
+    [
+      'namespace',
+      'a level that keeps jobs out',
+      {
+        'kubectl get namespace': {
+          stdout: '{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}',
+        },
+      },
+      'failed',
+      /takes restricted pods alone; jobs.* are privileged/,
+    ],
+    [
+      'namespace',
+      'no level',
+      { 'kubectl get namespace': { stdout: '{"metadata":{}}' } },
+      'unknown',
+      /not seen/,
+    ],
+    [
+      'namespace',
+      'none yet',
+      { 'kubectl get namespace': { status: 1, stderr: '"ci" not found' } },
+      'warning',
+      /no ci/,
+    ],
+    [
+      'namespace',
+      'no right to look',
+      { 'kubectl get namespace': { status: 1, stderr: 'forbidden' } },
+      'unknown',
+      /./,
+    ],
+    [
+      'rights',
+      'what the cluster would refuse, and not what follows from it',
+      {
+        'kubectl apply': {
+          status: 1,
+          stderr: 'roles "x" is forbidden: attempting to grant pods/exec\nrolebindings "x" not found\n',
+        },
+      },
+      'failed',
+      /refuses it: roles "x" is forbidden: attempting to grant/,
+    ],
+    [
+      'rights',
+      'a chart that cannot be had',
+      { 'helm template': { status: 1, stderr: 'no such host' } },
+      'unknown',
+      /does not read the chart: no such host/,
+    ],
+    [
+      'secrets',
+      'one that somebody else made',
+      // .env has no certificate here.
+      { 'kubectl get secret': { stdout: '{"data":{"ca.crt":"eA=="}}' } },
+      'unknown',
+      /-certs is in the cluster; here is nothing/,
+    ],
     [
       'rights',
       'a user without rights',
@@ -296,18 +456,24 @@ describe('doctor', () => {
       'unknown',
       /forbidden/,
     ],
-    ['release', 'none yet', { 'helm list': { stdout: '[]' } }, 'warning', /not installed in ci/],
+    [
+      'release',
+      'none yet',
+      { 'helm get': { status: 1, stderr: 'Error: release: not found' } },
+      'warning',
+      /not installed in ci/,
+    ],
     [
       'release',
       'one that failed',
-      { 'helm list': { stdout: '[{"chart":"x-0.86.0","revision":"1","status":"failed"}]' } },
+      { 'helm get': { stdout: '{"version":"0.86.0","revision":1,"status":"failed"}' } },
       'failed',
       /it is failed/,
     ],
     [
       'release',
       'another version',
-      { 'helm list': { stdout: '[{"chart":"x-0.85.0","revision":"1","status":"deployed"}]' } },
+      { 'helm get': { stdout: '{"version":"0.85.0","revision":1,"status":"deployed"}' } },
       'warning',
       /names 0.86.0/,
     ],
@@ -333,6 +499,7 @@ describe('doctor', () => {
       /does not know the runner/,
     ],
   ])('of "%s" says of %s what is so', async (name, _, overrides, verdict, words) => {
+    if (_.startsWith('one that somebody')) begin(undefined, withBoth);
     const run = cluster(overrides);
     const told = await found(name, run).catch((error: Error): [string, string][] => [
       ['thrown', error.message],
