@@ -173,8 +173,8 @@ const noSocket = "Name the path of the engine's socket there and in docker-compo
 /** What is wrong where docker fails for a job: whose fault it is, and what helps. */
 const troubles: Meanings = [
   [/is too old/i, 'failed', 'is too old for the engine', threeWays],
-  [/docker.*not found/i, 'warning', 'has no docker command', useCli],
   [/network \S+ not found/i, 'unknown', 'needs a network that is not there yet', 'Run: make up'],
+  [/docker.*not found/i, 'warning', 'has no docker command', useCli],
   [/operation not permitted/i, 'failed', 'does not start', 'Take no-new-privileges out (Docker from snap).'],
   [/folder|does not exist/i, 'failed', 'finds no socket at the path in config.toml', noSocket],
   [/permission denied/i, 'failed', 'may not use the socket', 'Set security_opt: label:disable.'],
@@ -235,8 +235,7 @@ async function checkJob(runner: Runner, run: Run, note: Note): Promise<void> {
   if (missing) return note(...missing);
   // The runner pulls it with credentials of its own, and not with those of this host.
   const anonymous = { environment: { DOCKER_CONFIG: '/no-login' } };
-  const own = config('environment').join();
-  if (/^[^/]*[.:][^/]*\//.test(image) && !own.includes('DOCKER_AUTH_CONFIG')) {
+  if (/^[^/]*[.:][^/]*\//.test(image) && !config('environment').join().includes('DOCKER_AUTH_CONFIG')) {
     const { stderr } = await run(['docker', 'manifest', 'inspect', image], anonymous);
     const needs = `${image} needs a login, which the runner has by DOCKER_AUTH_CONFIG alone.`;
     if (/denied|unauthorized/i.test(stderr)) note('warning', needs, 'See README.md.');
@@ -261,7 +260,7 @@ const answers: Meanings = [
   [/\b40[13]\b/, 'ok', 'answers a job'],
   [/certificate|x509|ssl/i, 'warning', 'shows jobs a certificate that their image does not trust.'],
   [/address|resolve|host|refused|timed out|route|\b5\d\d\b/i, 'failed', 'does not answer jobs.', unreached],
-  [/^/, 'unknown', 'cannot be told to answer a job.'],
+  [/^/, 'unknown', 'answers a job with what is not understood.'],
 ];
 
 export const checks: Check[] = runners.flatMap(runner => {

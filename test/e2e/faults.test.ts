@@ -103,6 +103,37 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
       await bench.startJob(1, 'success');
     });
 
+    it('make down is left by Ctrl-C while a job runs: doctor says so, and make up waits for the job and starts it', async () => {
+      authorise();
+      await bench.succeed('register');
+      await bench.succeed('up');
+      const job = await bench.startJob(20);
+      const down = bench.repository.startMake('down');
+      const isTold = async () => (await bench.repository.make('doctor ARGS=container')).output;
+      await eventually(
+        async () => expect(await isTold()).toMatch(/^warning +container +it ends with its/m),
+        30,
+      );
+      signalGroup(down, 'SIGINT');
+      await down.ended;
+      expect(await bench.succeed('up')).toContain('It was told to end with its last job');
+      expect(job.state).toBe('success');
+      await bench.startJob(1, 'success');
+    });
+
+    it('a new token waits for make up: doctor says that the container has another one', async () => {
+      authorise();
+      await bench.succeed('register');
+      await bench.succeed('up');
+      const container = () => bench.repository.make('doctor ARGS=container');
+      expect((await container()).output).not.toContain('was started in');
+      await bench.succeed('register ARGS=--rotate', { YES: '1' });
+      const other = `it was started in ${bench.repository.folder} with another docker-compose.yml or .env.`;
+      expect((await container()).output).toMatch(new RegExp(`^warning +container +${other}`, 'm'));
+      await bench.succeed('up');
+      expect((await container()).output).not.toContain('was started in');
+    });
+
     it('the runner is killed: it is started again by itself, and takes the next job', async () => {
       authorise();
       await bench.succeed('register');

@@ -42,7 +42,7 @@ async function register(job: Job): Promise<void> {
   const { terminal, runner } = job;
   const { tokenVariable } = runner;
   if (await confirm(job, host.env(tokenVariable))) return;
-  if (host.env(tokenVariable) !== '') console.error(`GitLab does not accept ${tokenVariable} any more.`);
+  if (host.env(tokenVariable) !== '') console.error(`GitLab does not accept ${tokenVariable}.`);
   if (host.env('GITLAB_ACCESS_TOKEN') !== '') return create(job, host.env('GITLAB_ACCESS_TOKEN'));
   if (host.env('REGISTRATION_TOKEN') !== '') return create(job, host.env('REGISTRATION_TOKEN'), true);
   const ways = `that of a runner made in GitLab (${newRunner}), or an access token (scope create_runner)`;
@@ -111,10 +111,8 @@ async function create(job: Job, token: string, isOldWay = false): Promise<void> 
   const path = isOldWay ? '/runners' : '/user/runners';
   if (job.isDryRun)
     return console.log(`It would send POST ${path} to GitLab: ${JSON.stringify(settings, null, 2)}`);
-  const request = isOldWay
-    ? { body: { token, ...settings } }
-    : { token, body: { runner_type: type, ...settings } };
-  const id = await obtain(job, path, request, isOldWay ? '' : 'create_runner');
+  const body = isOldWay ? { token, ...settings } : { runner_type: type, ...settings };
+  const id = await obtain(job, path, isOldWay ? { body } : { body, token }, isOldWay ? '' : 'create_runner');
   console.log(`Created "${runner.description}" as runner #${id} of ${host.gitlabUrl()}.`);
   sayNext();
 }
@@ -134,8 +132,7 @@ async function obtain(job: Job, path: string, request: gitlab.Request, scope = '
     const call = gitlab.callGitLab('DELETE', '/runners', { body: { token } });
     const isDeleted = (await call.catch(() => undefined))?.status === 204;
     const outcome = isDeleted ? 'was deleted in GitLab again.' : 'has to be deleted in GitLab.';
-    const problem = `${message} The runner with the new token ${outcome}`;
-    throw new Failure(problem, `${remedy}; then: make register`);
+    throw new Failure(`${message} The runner with that token ${outcome}`, `${remedy}; then: make register`);
   }
   console.log(`The token is in .env as ${job.runner.tokenVariable}.`);
   return id;
@@ -183,13 +180,14 @@ async function unregister({ runner, terminal, isDryRun }: Job): Promise<void> {
   if (token === '') return console.log(`"${description}" is not registered: ${tokenVariable} is empty.`);
   if (isDryRun) return console.log(`It would delete "${description}" in GitLab, and empty ${tokenVariable}.`);
   await requireYes(terminal, `Delete the runner "${description}" in GitLab, for all its hosts?`);
+  host.interruptions.areHeld = true;
   const answer = await gitlab.callGitLab('DELETE', '/runners', { body: { token } });
   const isGone = answer.isJson && answer.status === 403;
   if (answer.status !== 204 && !isGone)
     throw gitlab.refusal(answer, 'delete the runner', 'Run the same command again.');
   keep(runner);
   const outcome = isGone ? 'was gone from' : 'is deleted in';
-  console.log(`"${description}" ${outcome} GitLab; its token is out of .env.`);
+  console.log(`"${description}" ${outcome} GitLab; its token is out of .env. Next: make down`);
 }
 
 /** @throws Failure unless somebody says yes, or YES=1 is in the environment */

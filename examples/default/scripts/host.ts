@@ -178,8 +178,10 @@ export async function compose(run: Run, words: readonly string[], options?: RunO
     const result = await run([...command, ...words], options);
     if (result.status === 0 || (await run([...command, 'version'])).status === 0) return result;
   }
-  const remedy = 'Install its plugin, for example: sudo apt-get install docker-compose-plugin';
-  throw new Failure('Docker Compose is not installed.', remedy);
+  throw new Failure(
+    'Docker Compose is not installed.',
+    'Install it: https://docs.docker.com/compose/install/',
+  );
 }
 
 /** Runs the program of a module that was started, also through a link. The exit code is 1 if it failed, 130 after Ctrl-C. */
@@ -247,7 +249,7 @@ async function checkEnvFile(run: Run, note: Note): Promise<void> {
   const { status, stderr } = await run(['git', 'check-ignore', '--quiet', '.env']);
   if (status === 0) return note('ok', 'git ignores it');
   if (/not a git repository/i.test(stderr)) return note('ok', 'this folder is not in git yet');
-  if (status !== 1) return note('unknown', `whether git keeps it: ${lastLine(stderr)}`);
+  if (status !== 1) return note('unknown', `whether git keeps it: ${lastLine(stderr)}`, 'See: git status');
   const remedy = `Add the line /.env to .gitignore; if git has it already: git rm --cached .env; ${renew}`;
   note('failed', 'git has it, or does not ignore it.', remedy);
 }

@@ -60,8 +60,7 @@ export function refusal(answer: Answer, what: string, remedy: string, scope = ''
   }
   const words = isJson ? reason(body) : 'the answer is a web page, as of a proxy or another server';
   let helps = remedy;
-  if (status === 429) helps = 'It limits calls: run the same command again in some minutes.';
-  if (status >= 500) helps = 'Run the same command again when GitLab is well.';
+  if (status === 429 || status >= 500) helps = 'Run the same command again in some minutes.';
   // A page with 401 or 403 is not GitLab's word.
   if (scope !== '' && isJson && (status === 401 || status === 403))
     helps = `GITLAB_ACCESS_TOKEN needs the scope ${scope}, and to be of a maintainer of the project, an owner of the group, or an administrator.`;
@@ -84,8 +83,7 @@ export async function verifyRunner(token: string) {
   const { status, body, isJson } = answer;
   // A page with 403 is not GitLab's word.
   if (isJson && (status === 403 || status === 401)) return undefined;
-  if (!isJson || status !== 200)
-    throw refusal(answer, "say whether it accepts the runner's token", 'Check GITLAB_URL in .env.');
+  if (!isJson || status !== 200) throw refusal(answer, 'check the token', 'Check GITLAB_URL in .env.');
   return { id: String(body.id), expiresAt: String(body.token_expires_at ?? '') };
 }
 
@@ -124,10 +122,7 @@ export const checks: Check[] = [
   {
     name: 'GitLab',
     needs: [],
-    async run(_, note) {
-      await requireGitLab();
-      note('ok', `${gitlabUrl()} answers this host`);
-    },
+    run: (_, note) => requireGitLab().then(() => note('ok', `${gitlabUrl()} answers this host`)),
   },
   {
     name: 'registered',
@@ -146,7 +141,7 @@ async function checkRunner(runner: Runner, note: Note): Promise<void> {
   const token = env(tokenVariable);
   if (token === '') return note('warning', `"${description}" has no ${tokenVariable} yet.`, remedy);
   const known = await verifyRunner(token);
-  if (!known) return note('failed', `GitLab does not accept ${tokenVariable} any more.`, remedy);
+  if (!known) return note('failed', `GitLab does not accept ${tokenVariable}.`, remedy);
   const expiresAt = known.expiresAt || env(`${tokenVariable}_EXPIRES`);
   const detail = `"${description}" is runner #${known.id}; its token ${expiry(expiresAt)}`;
   const isSoon = Date.parse(expiresAt) - Date.now() < 14 * 86_400_000;

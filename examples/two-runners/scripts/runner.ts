@@ -29,6 +29,9 @@ export async function up(run: Run): Promise<void> {
   const image = await imageOf(run);
   console.log(`Starting ${image}; an image that is not here is pulled first, which takes a while...`);
   await requireFit(run, image);
+  const { isEnding = false, id = '' } = (await containerOf(run)) ?? {};
+  if (isEnding) console.log('It was told to end with its last job, which is waited for; then it starts.');
+  if (isEnding) await run(['docker', 'wait', id], { seconds: 0 });
   // By it GitLab tells hosts with one token apart. The container cannot write it: its folder is read-only.
   if (!existsSync(file('config/.runner_system_id')))
     writeFileSync(file('config/.runner_system_id'), `r_${randomBytes(6).toString('hex')}`);
@@ -50,9 +53,7 @@ const versionIn = (text: string) => /^Version: *(\S+)/m.exec(text)?.[1];
 
 /** What the image's own `lint` (19.3 and later) says of config.toml. @throws Failure if they do not fit each other */
 async function requireFit(run: Run, image: string): Promise<string> {
-  const folder = fileURLToPath(file('config'));
-  // Unlike --volume, it makes no folder where the path is missing. A comma may be in it, between quotes.
-  const mount = `type=bind,"source=${folder}",target=/etc/gitlab-runner,readonly`;
+  const mount = `type=bind,"source=${fileURLToPath(file('config'))}",target=/etc/gitlab-runner,readonly`;
   const options = ['--rm', '--network', 'none', '--mount', mount, '--entrypoint', 'sh'];
   // An empty token is a mistake to it, and a real one is none of its business.
   const names = ['GITLAB_URL', ...runners.map(({ tokenVariable }) => tokenVariable)];
@@ -61,17 +62,14 @@ async function requireFit(run: Run, image: string): Promise<string> {
   const command = ['docker', 'run', ...options, ...values, image, ...script];
   const { status, stdout, stderr } = await run(command, { seconds: 1800 });
   const version = versionIn(stdout);
-  const elsewhere = `The engine finds no ${folder}: it is on another host, or may not see that folder.`;
-  if (!version && /source path does not exist|statfs|mounts denied/i.test(stderr))
-    throw new Failure(elsewhere, 'Clone and work on its host, or: docker context use default');
-  const remedy = 'Check its name in docker-compose.yml and RUNNER_IMAGE in .env, and the network.';
+  const remedy = 'Look at its name in docker-compose.yml and .env, the network, and: docker context ls';
   if (!version) throw new Failure(`${image} cannot be run: ${lastLine(stderr)}`, remedy);
   const [major = 99, minor = 0] = version.split('.').map(Number);
   const tooOld = `${image} is GitLab Runner ${version}; only 18.10 and later fill in variables of config.toml.`;
   const newer = `docker pull ${image}; or, to keep it, generate this repository with --runner-image and its version.`;
   if (major * 100 + minor < 1810 && !existsSync(file('scripts/expand-config.sh')))
     throw new Failure(tooOld, newer);
-  const fault = /(?:FATAL|ERROR|PANIC): *(.*)/.exec(stdout)?.[1];
+  const fault = /(?:FATAL|ERROR|PANIC): *([\s\S]*)/.exec(stdout)?.[1]?.replace(/\s*\n\s*/g, ' ');
   if (status === 0) return `GitLab Runner ${version} finds nothing wrong in it`;
   if (!fault || /lint not found/.test(fault)) return `GitLab Runner ${version} cannot check it`;
   const said = lastLine(fault.replaceAll('/etc/gitlab-runner/', 'config/'));
@@ -84,7 +82,13 @@ async function containerOf(run: Run) {
   const { status, stdout } = await run(['docker', 'inspect', id || 'none']);
   if (id === '' || status !== 0) return;
   const [{ Image: image, Config: config, State: state, RestartCount: restarts }] = JSON.parse(stdout);
-  return { id, image, state, restarts, project: config.Labels['com.docker.compose.project'] };
+  const of = (label: string) => String(config.Labels[`com.docker.compose.${label}`]);
+  const [project, folder, hash] = ['project', 'project.working_dir', 'config-hash'].map(of);
+  // By `make down` or `make upgrade`, which Ctrl-C left.
+  const since = `--since ${state.StartedAt} --until 0s --filter event=kill --filter container=${id}`;
+  const told = await run(`docker events ${since} --format {{.Actor.Attributes.signal}}`.split(' '));
+  const isEnding = state.Status === 'running' && /^(3|15)$/m.test(told.stdout);
+  return { id, image, state, restarts, project, folder, hash, isEnding };
 }
 
 /** Why GitLab does not know each runner of config.toml; undefined where it does. No exit code says so. */
@@ -119,7 +123,7 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
   if ((await must('image', 'inspect', '--format', '{{.Id}}', image)) === before.image)
     return console.log(`${image} is what runs already, and nothing was changed: ${fits}`);
   await must('tag', before.image, previous);
-  host.writeEnvironment({});
+  host.writeEnvironment({ RUNNER_IMAGE: previous });
   await drain(run, before.id, seconds);
   host.interruptions.areHeld = true;
   host.writeEnvironment({ RUNNER_IMAGE: named });
@@ -136,8 +140,7 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
 /** Lets the runner take no new job and end with its last one, or ends it so that GitLab hears of its jobs. */
 async function drain(run: Run, id: string, seconds: number): Promise<void> {
   const signal = (name: string) => run(['docker', 'kill', '--signal', name, id]);
-  const isOver = async (limit: number) =>
-    (await run(['docker', 'wait', id], { seconds: limit })).status === 0;
+  const isOver = async (most: number) => (await run(['docker', 'wait', id], { seconds: most })).status === 0;
   await signal('QUIT');
   console.log(`Waiting for ${await runningJobs(run)} running jobs to end, ${seconds} s at most.`);
   console.log('After Ctrl-C the runner ends with its last job; to start it again, as it was: make up');
@@ -185,7 +188,7 @@ export function readConfig(): ((key: string, table?: string) => string[])[] {
     single === undefined ? (double ?? '') : JSON.stringify(single),
   );
   const [, ...blocks] = json.split(/^\s*\[\[(?=runners\]\])/m);
-  const remedy = 'What git has of it: git checkout config/config.toml. One of version 0.1.0: see README.md';
+  const remedy = 'What git has of it: git checkout config/config.toml';
   if (blocks.length === 0) throw new Failure('config/config.toml has no [[runners]].', remedy);
   return blocks.map(block => (key, table = 'runners') => {
     const its = block.split(/^\s*\[(?=[a-z])/m).find(one => one.startsWith(`${table}]`)) ?? '';
@@ -220,15 +223,19 @@ async function checkConfig(run: Run, note: Note): Promise<void> {
 async function checkContainer(run: Run, note: Note): Promise<void> {
   const container = await containerOf(run);
   if (!container) return note('warning', 'the runner does not run.', 'Start it: make up');
-  const { id, state } = container;
+  const { id, state, folder, hash, isEnding } = container;
   if (state.Status !== 'running') return note('failed', `it is ${state.Status}.`, 'See why: make logs');
+  if (isEnding) note('warning', 'it ends with its last job, as it was told.', 'Start it again: make up');
+  const { stdout: hashes } = await host.compose(run, ['config', '--hash', 'runner']);
+  const other = `it was started in ${folder} with another docker-compose.yml or .env.`;
+  if (hashes && !hashes.includes(`${hash}`)) note('warning', other, 'Run: make up');
   const health = state.Health?.Status;
   if (health === 'unhealthy')
     note('failed', 'GitLab does not know each runner of config.toml (unhealthy).', 'See why: make logs');
   else note('ok', `running since ${state.StartedAt}, ${health}; jobs: ${await runningJobs(run)}`);
   const script = 'gitlab-runner --version && df -h /';
   const { status, stdout, stderr } = await run(['docker', 'exec', id, 'sh', '-c', script]);
-  if (status !== 0) return note('unknown', `its version and disk: ${lastLine(stderr)}`);
+  if (status !== 0 || !versionIn(stdout)) return note('unknown', `its version: ${lastLine(stderr)}`);
   note('ok', `GitLab Runner ${versionIn(stdout)}; disk: ${lastLine(stdout)}`);
 }
 

@@ -165,7 +165,7 @@ describe('refusal', () => {
     [answer(400, { message: 'bad' }), 'GitLab does not do it: bad (HTTP 400)', 'mend it'],
     [answer(404, { message: '404 Not found' }), 'GitLab does not do it: 404 Not found (HTTP 404)', 'mend it'],
     [answer(429, { message: 'Retry later' }), 'Retry later (HTTP 429)', 'in some minutes'],
-    [answer(502, {}, { isJson: false }), 'a web page, as of a proxy', 'when GitLab is well'],
+    [answer(502, {}, { isJson: false }), 'a web page, as of a proxy', 'in some minutes'],
     [
       answer(302, {}, { location: 'https://new.example.com/users/sign_in?x' }),
       'GITLAB_URL redirects to https://new.example.com/users/sign_in?x.',

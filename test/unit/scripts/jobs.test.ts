@@ -384,7 +384,10 @@ describe('the check of a job', () => {
       'OCI runtime create failed: exec: operation not permitted',
       'failed: a job in docker:stable does not start: OCI',
     ],
-    ['network repo-jobs not found', 'unknown: a job in docker:stable needs a network'],
+    [
+      'docker: Error response from daemon: network repo-jobs not found',
+      'unknown: a job in docker:stable needs a network',
+    ],
     ['no space left on device', 'failed: a job in docker:stable reaches no engine: no space left on device'],
   ])('says why no container starts: %s', async (stderr, text) => {
     files.set('config/config.toml', config('    security_opt = ["no-new-privileges:true"]'));

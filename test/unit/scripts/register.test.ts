@@ -138,8 +138,8 @@ describe('with an access token', () => {
     [401, { error_description: 'Token is expired.' }, 'Token is expired.', 'scope create_runner'],
     [403, { error: 'insufficient_scope' }, 'insufficient_scope (HTTP 403)', 'scope create_runner'],
     [429, { message: 'Retry later' }, 'Retry later (HTTP 429)', 'some minutes'],
-    [500, { message: '500 Internal Server Error' }, '(HTTP 500)', 'when GitLab is well'],
-    [502, '<html>', 'a web page', 'when GitLab is well'],
+    [500, { message: '500 Internal Server Error' }, '(HTTP 500)', 'in some minutes'],
+    [502, '<html>', 'a web page', 'in some minutes'],
   ])('tells %s in the words of GitLab', async (status, body, message, remedy) => {
     await begin();
     writeEnv({ GITLAB_ACCESS_TOKEN: gitlab.addAccessToken(['api']), RUNNER_TYPE: 'instance_type' });
@@ -191,6 +191,21 @@ describe('with an access token', () => {
     held.release();
     await first;
     expect(folder.env).toContain(onlyRunner().token);
+  });
+
+  it('is not ended by Ctrl-C between the end of the runner in GitLab and that of its token in .env', async () => {
+    await begin();
+    writeEnv({ RUNNER_TOKEN: gitlab.addRunner().token });
+    folder.withScripts();
+    const held = gitlab.holdNext({ method: 'DELETE', path: /runners$/ });
+    const env = { ...process.env, YES: '1' };
+    const script = spawn(node, [folder.at('scripts/register.ts'), '--unregister'], { stdio: 'ignore', env });
+    const ended = new Promise(resolve => script.on('close', (...how) => resolve(how)));
+    await held.arrived;
+    script.kill('SIGINT');
+    held.release();
+    expect(await ended).toEqual([0, null]);
+    expect(folder.env).toMatch(/^RUNNER_TOKEN=$/m);
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
@@ -305,7 +320,7 @@ describe('with the token of a runner', () => {
     const access = gitlab.addAccessToken(['api']);
     writeEnv({ RUNNER_TOKEN: 'deleted', GITLAB_ACCESS_TOKEN: access, RUNNER_TYPE: 'instance_type' });
     await register();
-    expect(output()).toContain('GitLab does not accept RUNNER_TOKEN any more');
+    expect(output()).toContain('GitLab does not accept RUNNER_TOKEN.');
     expect(folder.env).toContain(`RUNNER_TOKEN=${onlyRunner().token}\n`);
     expect(folder.env).not.toContain('deleted');
   });
@@ -536,7 +551,7 @@ Each needs the new one in its .env`);
     await expect(register(['--rotate'])).rejects.toThrow('GitLab does not make a token: 500');
     blockEnvAfter(/reset_/);
     await expect(register(['--rotate'])).rejects.toMatchObject({
-      message: expect.stringContaining('The runner with the new token was deleted in GitLab again.'),
+      message: expect.stringContaining('The runner with that token was deleted in GitLab again.'),
       remedy: expect.stringContaining('then: make register'),
     });
     expect(gitlab.runners.size).toBe(0);

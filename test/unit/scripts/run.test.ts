@@ -138,7 +138,9 @@ describe('in a container', () => {
     expect(repository.docker).toMatch(
       /--env RUNNER_TOKEN_DEPLOY --env YES |--env YES --env RUNNER_TOKEN_DEPLOY /,
     );
-    expect(repository.docker).toContain(`--network host --volume ${repository.path}:${repository.path} `);
+    expect(repository.docker).toContain(
+      `--network host --mount type=bind,"source=${repository.path}","target=${repository.path}" `,
+    );
     expect(repository.docker).toMatch(/gitlab-runner-tools node \S+ scripts\/register\.ts a b $/);
     expect(repository.docker).not.toMatch(/secret|OTHER/);
   });

@@ -27,6 +27,7 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
     'docker compose version': {},
     'docker compose ps -q runner': { stdout: 'c1\n' },
     'docker inspect': { stdout: inspected() },
+    'docker compose config --hash runner': { stdout: 'runner ab12\n' },
     'docker compose config': (_, options) => ({ stdout: composed(options?.environment?.RUNNER_IMAGE) }),
     'docker run --rm --network none --mount': { stdout: 'Version:      19.3.0\n' },
     'docker exec c1 gitlab-runner verify': { stderr: 'Verifying runner... is valid   runner=t1_abcdef\n' },
@@ -51,10 +52,16 @@ function engine(overrides: Record<string, Answer> = {}): Run & { commands: strin
   return Object.assign(run, { commands, limits });
 }
 
+const labels = {
+  'com.docker.compose.project': 'p',
+  'com.docker.compose.project.working_dir': '/a/p',
+  'com.docker.compose.config-hash': 'ab12',
+};
+
 const inspected = (more: object = {}) =>
   JSON.stringify([
     {
-      ...{ Image: 'sha256:old', RestartCount: 0, Config: { Labels: { 'com.docker.compose.project': 'p' } } },
+      ...{ Image: 'sha256:old', RestartCount: 0, Config: { Labels: labels } },
       State: { Status: 'running', StartedAt: '2026-11-28', Health: { Status: 'healthy' } },
       ...more,
     },
@@ -148,16 +155,25 @@ describe('runner up', () => {
     );
   });
 
-  it.each([
-    'docker: Error response from daemon: invalid mount config for type "bind": bind source path does not exist: /a/config\n',
-    'Error: statfs /a/config: no such file or directory\n',
-    'docker: Error response from daemon: Mounts denied: the path /a/config is not shared from the host\n',
-  ])('starts nothing where the engine sees other files than this host: %s', async stderr => {
+  it('starts nothing where the engine has no such folder, as one on another host', async () => {
+    const stderr = 'docker: Error response from daemon: bind source path does not exist: /a/config\n';
     const run = engine({ 'docker run --rm --network none': { status: 125, stderr } });
-    await expect(up(run)).rejects.toThrow(
-      `The engine finds no ${folder.at('config')}: it is on another host, or may not see that folder.`,
-    );
+    await expect(up(run)).rejects.toMatchObject({
+      message: expect.stringContaining('bind source path does not exist: /a/config'),
+      remedy: expect.stringContaining('docker context ls'),
+    });
     expect(run.commands).not.toContain('docker compose up -d');
+  });
+
+  it('waits for a runner that ends with its last job, as after a "make down" that was left, and then starts it', async () => {
+    const run = engine({ 'docker events': { stdout: '1\n3\n' } });
+    await up(run);
+    const order = run.commands.filter(command => /docker (wait|compose up)/.test(command));
+    expect(order).toEqual(['docker wait c1', 'docker compose up -d']);
+    expect(run.limits).toContain('docker wait c1: 0 s');
+    const other = engine({ 'docker events': { stdout: '1\n' } });
+    await up(other);
+    expect(other.commands).not.toContain('docker wait c1');
   });
 
   it('starts nothing with a config.toml that the image refuses', async () => {
@@ -297,8 +313,21 @@ describe('runner upgrade', () => {
       remedy: 'RUNNER_IMAGE in .env names it: p-runner:previous. Try again later: make upgrade',
     };
     await expect(upgrade(run, 60)).rejects.toMatchObject(said);
-    expect(images).toEqual([undefined, 'p-runner:previous']);
+    expect(images).toEqual(['', 'p-runner:previous']);
     expect(folder.env).toContain('RUNNER_IMAGE=p-runner:previous\n');
+  });
+
+  it('names the old image while it waits for jobs: whatever ends it there, make up starts that one', async () => {
+    let named: string | undefined;
+    const run = engine({
+      'docker kill': () => {
+        named = /^RUNNER_IMAGE=(.*)$/m.exec(folder.env)?.[1];
+        return {};
+      },
+    });
+    await upgrade(run, 60);
+    expect(named).toBe('p-runner:previous');
+    expect(folder.env).toMatch(/^RUNNER_IMAGE=$/m);
   });
 
   it('asks GitLab again, after a while, where it does not know the new runner at once', async () => {
@@ -529,6 +558,14 @@ describe('the check of', () => {
       );
     });
 
+    it('names the keys that GitLab Runner does not know, wherever its line breaks', async () => {
+      const fatal =
+        'Version: 19.3.0\nFATAL: 1 unknown key(s) found in /etc/gitlab-runner/config.toml:\n  unknown key: runners.no_such_key\n';
+      await expect(find('config.toml', lint({ status: 1, stdout: fatal }))).rejects.toThrow(
+        'in config/config.toml: unknown key: runners.no_such_key',
+      );
+    });
+
     it.each<[string, Run]>([
       [
         'an image without lint',
@@ -576,7 +613,29 @@ describe('the check of', () => {
     const [, seen] = await find('container');
     expect(seen).toMatchObject({ verdict: 'ok', detail: 'GitLab Runner 19.3.0; disk: overlay 100G 20G' });
     const [, silent] = await find('container', engine({ 'docker exec c1 sh': { status: 1, stderr: 'no' } }));
-    expect(silent).toMatchObject({ verdict: 'unknown', detail: 'its version and disk: no' });
+    expect(silent).toMatchObject({ verdict: 'unknown', detail: 'its version: no' });
+  });
+
+  it.each<[string, Record<string, Answer>, string]>([
+    [
+      'ends with its last job',
+      { 'docker events': { stdout: '3\n' } },
+      'it ends with its last job, as it was told.',
+    ],
+    [
+      // Another token in .env, a changed or moved docker-compose.yml, a folder of the same name.
+      'was started from other files than are here',
+      { 'docker compose config --hash runner': { stdout: 'runner cd34\n' } },
+      'it was started in /a/p with another docker-compose.yml or .env.',
+    ],
+  ])('the container that %s is warned of, with what helps', async (_, overrides, detail) => {
+    const [found] = await find('container', engine(overrides), { RUNNER_TOKEN: aToken });
+    expect(found).toMatchObject({ verdict: 'warning', detail, remedy: expect.stringContaining('make up') });
+  });
+
+  it('the container is not compared where Compose has no word for it', async () => {
+    const run = engine({ 'docker compose config --hash': { status: 1 } });
+    expect((await find('container', run))[0]?.verdict).toBe('ok');
   });
 
   it('the container counts the jobs of its own runners once each, and no part of a token is an argument', async () => {
