@@ -1,8 +1,13 @@
 import { parse } from 'yaml';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
+import type { Beside } from './beside.ts';
+import { readEnvironment, readPlainEnvironment } from './environment-file.ts';
 import { interpolate } from './interpolate.ts';
-import { commandsIn, type Variables } from './shell.ts';
+import { type Command, commandsIn, unknown, type Variables } from './shell.ts';
+
+/** Is told what was not understood, in words. */
+type Note = (text: string) => void;
 
 /** The container of a runner, or of its registration, as somebody started it. */
 export interface Container {
@@ -42,8 +47,12 @@ const short: Readonly<Record<string, string>> = {
   },
 };
 
-/** Reads the words of a `docker run` line; undefined where it starts no GitLab Runner. */
-export function readDockerRun(words: readonly string[]): Container | undefined {
+/** Reads a `docker run` line; undefined where it starts no GitLab Runner. */
+export function readDockerRun(
+  { words, environment }: Command,
+  beside: Beside,
+  note: Note,
+): Container | undefined {
   const start = words.findIndex((word, at) => /(^|\/)(docker|podman)$/.test(word) && isRun(words, at));
   if (start < 0) return undefined;
   const given = new Map<string, string[]>();
@@ -57,17 +66,42 @@ export function readDockerRun(words: readonly string[]): Container | undefined {
   const [image = '', ...command] = words.slice(at);
   if (!isRunnerImage(image)) return undefined;
   const all = (...names: readonly string[]) => names.flatMap(name => given.get(name) ?? []);
-  const known = /^(env|volume|mount|add-host|network|net|detach|interactive|tty|rm)$/;
+  const known = /^(env|env-file|volume|mount|add-host|network|net|detach|interactive|tty|rm)$/;
   return {
     name: given.get('name')?.at(-1),
     image,
-    environment: Object.fromEntries(all('env').map(nameAndValue)),
+    environment: environmentOf(
+      all('env-file'),
+      all('env'),
+      { ...beside.variables, ...environment },
+      beside,
+      note,
+    ),
     volumes: [...all('volume'), ...all('mount').map(mountOf)],
     extraHosts: all('add-host').map(asEntry),
     networks: all('network', 'net').filter(isNamed),
     command,
     others: [...given.keys()].filter(name => !known.test(name)).map(name => `--${name}`),
   };
+}
+
+/** What `--env-file` and `--env` give a container; a name alone passes a variable on. */
+export function environmentOf(
+  files: readonly string[],
+  variables: readonly string[],
+  passedOn: Readonly<Variables>,
+  { open }: Beside,
+  note: Note,
+): Variables {
+  const read = files.map(file => {
+    const text = open(file);
+    if (text === undefined) note(`--env-file ${file} was not read: it is not there, or may not be read`);
+    return readPlainEnvironment(text ?? '', passedOn);
+  });
+  const given = variables.map((text): [string, string] =>
+    text.includes('=') ? nameAndValue(text) : [text, passedOn[text] ?? unknown],
+  );
+  return Object.assign({}, ...read, Object.fromEntries(given));
 }
 
 const isRun = (words: readonly string[], at: number): boolean =>
@@ -137,10 +171,10 @@ export interface ComposeFile {
  * Reads a docker-compose.yml.
  *
  * @param path what to call it in a refusal
- * @param variables those of the .env beside it
  * @throws Refusal if it is no YAML
  */
-export function readCompose(path: string, text: string, variables: Variables): ComposeFile {
+export function readCompose(path: string, text: string, beside: Beside): ComposeFile {
+  const { variables } = beside;
   let file: Mapping;
   try {
     file = tree(parse(text, { merge: true, uniqueKeys: false, logLevel: 'error' }));
@@ -152,10 +186,14 @@ export function readCompose(path: string, text: string, variables: Variables): C
   const isRunner = ([, service]: [string, unknown]) =>
     isRunnerImage(interpolate(String(tree(service).image ?? ''), variables, () => undefined));
   const containers = services.filter(isRunner).map(([name, service]) => {
-    const filled = filledIn(service, variables, note => notes.add(note));
-    for (const key of ['env_file', 'extends'])
-      if (key in tree(service)) notes.add(`${key} of ${name}: what it names was not read`);
-    return containerOf(tree(filled), tree(file.networks));
+    const note = (text: string) => notes.add(text);
+    const filled = tree(filledIn(service, variables, note));
+    if ('extends' in filled) note(`extends of ${name}: what it names was not read`);
+    const environment = {
+      ...environmentOfFiles(name, filled.env_file, beside, note),
+      ...environmentOfService(filled.environment, variables, note),
+    };
+    return containerOf(filled, tree(file.networks), environment);
   });
   if (file.include !== undefined) notes.add('include: what it names was not read');
   return {
@@ -165,17 +203,40 @@ export function readCompose(path: string, text: string, variables: Variables): C
   };
 }
 
-function containerOf(service: Mapping, networks: Mapping): Container {
+/** The variables of the files that a service names: one, several, or each with whether it has to be there. */
+function environmentOfFiles(name: string, files: unknown, beside: Beside, note: Note): Variables {
+  const read = [files ?? []].flat().map(one => {
+    const file = String(tree(one).path ?? one);
+    const text = beside.open(file);
+    if (text === undefined && tree(one).required !== false)
+      note(`env_file ${file} of ${name} was not read: it is not there, or may not be read`);
+    return readEnvironment(text ?? '', beside.variables);
+  });
+  return Object.assign({}, ...read);
+}
+
+/** Those of a service itself; a name alone passes one on, of .env. */
+function environmentOfService(environment: unknown, variables: Readonly<Variables>, note: Note): Variables {
+  return Object.fromEntries(
+    pairs(environment, '=').flatMap(text => {
+      if (text.includes('=')) return [nameAndValue(text)];
+      if (variables[text] === undefined) note(`the variable ${text}: nothing sets it`);
+      return variables[text] === undefined ? [] : [[text, variables[text]]];
+    }),
+  );
+}
+
+function containerOf(service: Mapping, networks: Mapping, environment: Variables): Container {
   const {
     image,
-    environment,
+    environment: _,
     volumes,
     extra_hosts,
     networks: on,
     network_mode,
     command,
-    env_file: _,
-    extends: __,
+    env_file: __,
+    extends: ___,
     ...others
   } = service;
   const mounts = [volumes ?? []].flat().map(volume => {
@@ -189,18 +250,20 @@ function containerOf(service: Mapping, networks: Mapping): Container {
   return {
     name: others.container_name === undefined ? undefined : String(others.container_name),
     image: String(image),
-    environment: Object.fromEntries(pairs(environment, '=').map(nameAndValue)),
+    environment,
     volumes: mounts,
     extraHosts: pairs(extra_hosts, ':').map(asEntry),
     networks: [...named, ...texts(network_mode)].filter(isNamed),
     command:
-      typeof command === 'string' ? (commandsIn(command.replaceAll('$', '\\$'))[0] ?? []) : texts(command),
+      typeof command === 'string'
+        ? (commandsIn(command.replaceAll('$', '\\$'))[0]?.words ?? [])
+        : texts(command),
     others: Object.keys(others),
   };
 }
 
 /** A value of YAML with the variables put into its texts. */
-function filledIn(value: unknown, variables: Variables, note: (text: string) => void): unknown {
+function filledIn(value: unknown, variables: Readonly<Variables>, note: Note): unknown {
   if (Array.isArray(value)) return value.map(one => filledIn(one, variables, note));
   if (isMapping(value)) {
     return Object.fromEntries(

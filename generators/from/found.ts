@@ -1,8 +1,16 @@
 import { parse, type TomlTable } from 'smol-toml';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
-import { type Container, readCompose, readDockerRun } from './container.ts';
-import { type FoundRunner, type Registered, type Reserved, readRegister } from './register-command.ts';
-import { commandsIn, isKnown, type Variables } from './shell.ts';
+import type { Beside } from './beside.ts';
+import { type Container, environmentOf, readCompose, readDockerRun } from './container.ts';
+import {
+  type FoundRunner,
+  isRegisteredBy,
+  type Registered,
+  type Reserved,
+  readRegister,
+  registerVariables,
+} from './register-command.ts';
+import { type Command, commandsIn, isKnown, type Variables } from './shell.ts';
 
 /** What files of an older runner say, before it is decided what becomes of it. */
 export interface Found {
@@ -24,15 +32,14 @@ export interface Found {
  * Reads the files of an older runner.
  *
  * @param texts their texts by their paths: config.toml, docker-compose.yml, scripts/settings.ts, shell scripts
- * @param variables those of the .env beside them
  * @throws Refusal if one of them is broken
  */
-export function readFound(texts: ReadonlyMap<string, string>, variables: Variables): Found {
-  const parts = [...texts].map(([path, text]) => readFile(path, text, variables));
+export function readFound(texts: ReadonlyMap<string, string>, beside: Beside): Found {
+  const parts = [...texts].map(([path, text]) => readFile(path, text, beside));
   const configs = parts.flatMap(({ config }) => (config ? [config] : []));
-  const registered = parts.flatMap(part => part.registered ?? []);
   const settings = parts.flatMap(part => part.settings ?? []);
   const notUnderstood = parts.flatMap(part => part.notUnderstood ?? []);
+  const { registered, containers } = registeredBy(parts, notUnderstood);
   const [{ runners = [], ...global } = {}, ...more] = configs;
   if (more.length > 0) throw new Refusal('There are several files config.toml: name the one that counts.');
   const inConfig = (runners as TomlTable[]).map(table => ({ table, reserved: {} }));
@@ -40,7 +47,7 @@ export function readFound(texts: ReadonlyMap<string, string>, variables: Variabl
   return {
     global,
     runners: paired.map(runner => withSettings(runner, settings, paired.length)),
-    containers: parts.flatMap(part => part.containers ?? []),
+    containers,
     services: parts.flatMap(part => part.services ?? []),
     certificates: [],
     registrationTokens: registered.flatMap(({ registrationToken }) => registrationToken || []),
@@ -53,23 +60,36 @@ export const overrides = /^(docker-)?compose\.override\.ya?ml$/;
 
 interface Part {
   readonly config?: TomlTable;
-  readonly registered?: Registered[];
+  readonly registrations?: Registration[];
   readonly settings?: [name: string, reserved: Reserved][];
-  readonly containers?: Container[];
+  readonly containers?: FoundContainer[];
   readonly services?: string[];
   readonly notUnderstood?: string[];
 }
 
-function readFile(path: string, text: string, variables: Variables): Part {
+interface FoundContainer extends Container {
+  /** The file that it is in. */
+  readonly path: string;
+}
+
+/** A `register` command: the words after that. */
+interface Registration extends Command {
+  /** The file that it is in. */
+  readonly path: string;
+  /** Whether it is run in a container that is there otherwise, and so has its variables. */
+  readonly isInside: boolean;
+}
+
+function readFile(path: string, text: string, beside: Beside): Part {
   if (path.endsWith('.toml')) return { config: readToml(path, text) };
   if (path.endsWith('.ts')) return { settings: readSettings(text) };
   if (overrides.test(path)) return { notUnderstood: [`${path}, which Compose reads too`] };
   if (/\.ya?ml$/.test(path)) {
     if (/^(apiVersion|gitlabUrl|runnerToken|runnerRegistrationToken):/m.test(text)) throw isKubernetes(path);
-    const { containers, others, notUnderstood } = readCompose(path, text, variables);
-    return { ...withRegistrations(path, containers, [], notUnderstood), services: [...others] };
+    const { containers, others, notUnderstood } = readCompose(path, text, beside);
+    return { ...knownParts(path, containers, notUnderstood), services: [...others] };
   }
-  return readScript(path, text, variables);
+  return readScript(path, text, beside);
 }
 
 /** Why what is of Kubernetes does not come along. */
@@ -91,44 +111,92 @@ function readToml(path: string, text: string): TomlTable {
 export const isRegistering = ({ command }: Container): boolean => command.includes('register');
 
 /** A shell script, or no more than a command: what it registers, and the containers that it starts. */
-function readScript(path: string, text: string, variables: Variables): Part {
-  const [containers, commands, notUnderstood]: [Container[], string[][], string[]] = [[], [], []];
-  for (const words of commandsIn(text, { ...variables })) {
-    const container = readDockerRun(words);
+function readScript(path: string, text: string, { variables, open }: Beside): Part {
+  const [containers, registrations, notes]: [Container[], Registration[], string[]] = [[], [], []];
+  const beside = { variables: { ...variables }, open };
+  const note = (said: string) => notes.push(`${path}: ${said}`);
+  for (const command of commandsIn(text, beside.variables)) {
+    const { words } = command;
+    const container = readDockerRun(command, beside, note);
     const at = words.findIndex((word, at) => at > 0 && word === 'register');
     if (container) containers.push(container);
     else if (at > 0 && words.slice(0, at).some(word => /runner/.test(word)))
-      commands.push(words.slice(at + 1));
+      registrations.push({ path, ...registrationAt(at, command, beside, note) });
     else if (/(^|\/)(docker|podman|gitlab-runner)$/.test(words[0] ?? '') && words.includes('run'))
-      notUnderstood.push(`${path}: a command that runs another container, or one that only the script knows`);
+      note('a command that runs another container, or one that only the script knows');
   }
-  if (/^\s*\[\[runners\]\]/m.test(text))
-    notUnderstood.push(`${path}: the config.toml in it. Save that as a file beside it`);
-  return withRegistrations(path, containers, commands, notUnderstood);
+  if (/^\s*\[\[runners\]\]/m.test(text)) note('the config.toml in it. Save that as a file beside it');
+  return { ...knownParts(path, containers, notes), registrations };
 }
 
-/** What the containers of a file register, beside its commands that do. */
-function withRegistrations(
-  path: string,
-  all: readonly Container[],
-  commands: readonly string[][],
-  missed: readonly string[],
-): Part {
-  const notUnderstood = [...missed];
-  const registered = [
-    ...commands.map(words => readRegister(words)),
-    ...all
-      .filter(isRegistering)
-      .map(({ command, environment }) =>
-        readRegister(command.slice(command.indexOf('register') + 1), environment),
-      ),
-  ];
-  const options = registered.flatMap(one => one.notUnderstood);
+/** The `register` at that word of a command, with the variables that `env`, `sudo`, `docker exec` and the like give it. */
+function registrationAt(
+  at: number,
+  { words, environment }: Command,
+  beside: Beside,
+  note: (text: string) => void,
+): Omit<Registration, 'path'> {
+  const before = words.slice(0, at);
+  const isInside = before.some(word => /(^|\/)(docker|docker-compose|podman|podman-compose)$/.test(word));
+  const valueAt = (at: number, option: RegExp) => (option.test(before[at - 1] ?? '') ? [before[at]!] : []);
+  const files = before.flatMap(
+    (word, at) => /^--env-file=(.+)$/.exec(word)?.[1] ?? valueAt(at, /^--env-file$/),
+  );
+  const given = before.flatMap(
+    (word, at) => /^(?:--env=|-e)?(\w+=.*)$/s.exec(word)?.[1] ?? valueAt(at, /^(-e|--env)$/),
+  );
+  const own = environmentOf(files, given, { ...beside.variables, ...environment }, beside, note);
   return {
-    registered,
-    containers: all.map(one => knownPart(path, one, notUnderstood)),
-    notUnderstood: [...notUnderstood, ...options.map(option => `${path}: ${option} of register`)],
+    words: words.slice(at + 1),
+    environment: isInside ? own : { ...environment, ...own },
+    isInside,
   };
+}
+
+/**
+ * What is registered: by commands, and where there are none, by containers that have variables of `register`.
+ *
+ * @param notUnderstood gains the options that mean nothing here
+ * @returns with the containers, without the variables that were taken
+ */
+function registeredBy(
+  parts: readonly Part[],
+  notUnderstood: string[],
+): { registered: Registered[]; containers: Container[] } {
+  const all = parts.flatMap(part => part.containers ?? []);
+  const running = all.filter(one => !isRegistering(one));
+  const inherited = Object.assign({}, ...running.map(({ environment }) => environment)) as Variables;
+  const typed = [
+    ...parts.flatMap(part => part.registrations ?? []),
+    ...all.filter(isRegistering).map(({ path, command, environment }) => ({
+      ...{ path, environment, isInside: false },
+      words: command.slice(command.indexOf('register') + 1),
+    })),
+  ];
+  const telling = typed.length > 0 ? [] : running.filter(({ environment }) => isRegisteredBy(environment));
+  const registrations = [...typed, ...telling.map(one => ({ ...one, words: [], isInside: false }))];
+  const registered = registrations.map(({ path, words, environment, isInside }) => {
+    const own = registerVariables({ ...(isInside ? inherited : {}), ...environment });
+    const one = readRegister(words, own);
+    notUnderstood.push(...one.notUnderstood.map(option => `${path}: ${option} of register`));
+    return one;
+  });
+  const isTaken = (one: FoundContainer) =>
+    isRegistering(one) || telling.includes(one) || typed.some(({ isInside }) => isInside);
+  return { registered, containers: all.map(one => (isTaken(one) ? withoutRegistering(one) : one)) };
+}
+
+function withoutRegistering(container: Container): Container {
+  const taken = registerVariables(container.environment);
+  const left = Object.entries(container.environment).filter(([name]) => !(name in taken));
+  return { ...container, environment: Object.fromEntries(left) };
+}
+
+/** The containers of a file, without what only running it would tell. */
+function knownParts(path: string, all: readonly Container[], missed: readonly string[]): Part {
+  const notUnderstood = [...missed];
+  const containers = all.map(one => ({ path, ...knownPart(path, one, notUnderstood) }));
+  return { containers, notUnderstood };
 }
 
 /** The container without what only running the script would tell. */

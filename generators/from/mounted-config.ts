@@ -2,9 +2,9 @@ import { readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { readText } from '../write/files-on-disk.ts';
+import type { Beside } from './beside.ts';
 import { configOfContainer } from './container.ts';
 import { type Found, readFound } from './found.ts';
-import type { Variables } from './shell.ts';
 
 /**
  * Reads the files of an older runner, and what its container mounts from elsewhere: config.toml, and certificates beside it.
@@ -16,9 +16,9 @@ import type { Variables } from './shell.ts';
 export function readWithMounts(
   folder: string,
   texts: ReadonlyMap<string, string>,
-  variables: Variables,
+  beside: Beside,
 ): { found: Found; hints: string[] } {
-  const found = readFound(texts, variables);
+  const found = readFound(texts, beside);
   const certificates = certificatesBeside(folder, texts);
   const [mount] = found.containers.flatMap(container => configOfContainer(container) ?? []);
   const hasConfig = [...texts.keys()].some(name => name.endsWith('.toml'));
@@ -37,7 +37,7 @@ export function readWithMounts(
   }
   const all = new Map([...texts, [path, text]]);
   return {
-    found: { ...readFound(all, variables), certificates: certificatesBeside(folder, all) },
+    found: { ...readFound(all, beside), certificates: certificatesBeside(folder, all) },
     hints: [`Its config.toml was read too: ${path}.`],
   };
 }

@@ -12,6 +12,7 @@ import { environmentLine, readEnvironment } from './environment-file.ts';
 import { isKubernetes, overrides } from './found.ts';
 import { readWithMounts } from './mounted-config.ts';
 import { type MovedIn, moveIn } from './move-in.ts';
+import { registerVariables } from './register-command.ts';
 import { report } from './report.ts';
 import { literal } from './secrets.ts';
 
@@ -44,9 +45,8 @@ export function readOldRunner(path: string): OldRunner {
     isFolder || /\.ya?ml$/.test(path) ? readEnvironment(readText(join(folder, '.env')) ?? '') : {};
   const { answers, runners, gone } = isFolder ? loadAnswers(folder) : { answers: {}, runners: {}, gone: [] };
   const { found, hints } = readWithMounts(folder, texts, {
-    PWD: resolve(folder),
-    HOME: homedir(),
-    ...environment,
+    variables: { PWD: resolve(folder), HOME: homedir(), ...environment },
+    open: named => textOf(resolve(folder, named.replace(/^~(?=\/)/, homedir()))),
   });
   if (found.runners.length + found.containers.length === 0 && Object.keys(answers).length === 0)
     throw nothingIn(path, isFolder, names);
@@ -58,10 +58,23 @@ export function readOldRunner(path: string): OldRunner {
   };
 }
 
-/** Whether Compose or a script puts that variable in somewhere: what it says is dealt with there. */
+/** Undefined also where it may not be read: whoever asks says so. */
+function textOf(path: string): string | undefined {
+  try {
+    return readText(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether Compose or a script puts that variable in somewhere, or passes it on: what it says is dealt with there. */
 function isNamedIn(texts: ReadonlyMap<string, string>, name: string): boolean {
-  const its = new RegExp(`\\$\\{?${literal(name)}\\b`);
-  return [...texts].some(([path, text]) => !path.endsWith('.ts') && its.test(text));
+  const its = new RegExp(`(?<![\\w-])${literal(name)}(?![\\w-])`);
+  const areExported = /^\s*set\s+(-\w*a|-o\s+allexport)/m;
+  const isOfRegister = name in registerVariables({ [name]: '' });
+  return [...texts].some(
+    ([path, text]) => !path.endsWith('.ts') && (its.test(text) || (isOfRegister && areExported.test(text))),
+  );
 }
 
 /** Why a path holds no runner. */

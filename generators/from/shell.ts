@@ -1,11 +1,18 @@
 /** Variables that a script has set so far. */
 export type Variables = Record<string, string>;
 
+/** A command as it would be run. */
+export interface Command {
+  readonly words: readonly string[];
+  /** What the script gives it in its environment: what it exports, and what stands before the command. */
+  readonly environment: Readonly<Variables>;
+}
+
 /**
  * Stands in a word for what only running the script would tell: an unknown variable, the output of a command.
  * No file has it.
  */
-const unknown = '\uffff';
+export const unknown = '\uffff';
 
 /** Whether a word is in the script as a whole. */
 export const isKnown = (word: string): boolean => !word.includes(unknown);
@@ -15,20 +22,33 @@ const separators = ['\n', ';', '&', '|', '(', ')'];
 /** Where what a command reads or writes goes, such as `>`, `2>>` and `&>`; the file comes after it. */
 const redirection = /(?:\d*|&)(?:<<<|<<-?|<>|<&|<|>>|>&|>\||>)[ \t]*/y;
 
+/** What a script has set, and whether programs get it. */
+interface State {
+  readonly variables: Variables;
+  readonly exported: Set<string>;
+  /** By `set -a`. */
+  exportsAll: boolean;
+}
+
 /**
  * The commands of a shell script, each as its words: with quotes taken away, and the variables put in that are known.
  * What decides whether a command is run, as `if` and `&&`, and where its output goes, is passed over. What stands in the script
  * for another program to read (`<<EOF`) counts as commands too, since that program may be a shell.
  *
- * @param variables those that are known beforehand; it gains what the script sets
+ * @param variables those that are known beforehand, of which a script exports those of `set -a`; it gains what the script sets
  */
-export function commandsIn(script: string, variables: Variables = {}): string[][] {
+export function commandsIn(script: string, variables: Variables = {}): Command[] {
+  return commandsOf(script, { variables, exported: new Set(), exportsAll: false });
+}
+
+function commandsOf(script: string, state: State): Command[] {
+  const { variables } = state;
   const [text, documents] = withoutDocuments(script.replace(/\r\n/g, '\n'));
-  const commands: string[][] = [];
+  const commands: Command[] = [];
   let words: string[] = [];
   const end = () => {
-    const command = withoutAssignments(words, variables);
-    if (command.length > 0) commands.push(command);
+    const command = afterAssignments(words, state);
+    if (command.words.length > 0) commands.push(command);
     words = [];
   };
   for (let at = 0; at < text.length; ) {
@@ -48,7 +68,7 @@ export function commandsIn(script: string, variables: Variables = {}): string[][
     }
   }
   end();
-  return [...commands, ...documents.flatMap(document => commandsIn(document, variables))];
+  return [...commands, ...documents.flatMap(document => commandsOf(document, state))];
 }
 
 /** The script without what stands in it for other programs to read, and that. */
@@ -140,13 +160,36 @@ function closing(text: string, open: number): number {
   return text.length;
 }
 
-/** The command, and what stands before it noted: `NAME=value`, with `export` too. */
-function withoutAssignments(words: readonly string[], variables: Variables): string[] {
-  const isExport = /^(export|readonly|local|declare)$/.test(words[0] ?? '');
-  const rest = isExport ? words.slice(1) : [...words];
-  while (/^\w+=/.test(rest[0] ?? '')) {
-    const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(rest.shift()!) ?? [];
-    variables[name] = value;
+/** The command without what it sets (`NAME=value`, `export`, `set -a`), which is noted. */
+function afterAssignments(words: readonly string[], state: State): Command {
+  const { variables, exported } = state;
+  const [first = ''] = words;
+  if (first === 'set') noteExportsAll(words, state);
+  const isDeclared = /^(export|readonly|local|declare|typeset)$/.test(first);
+  const isExported = first === 'export' || (isDeclared && words.some(word => /^-\w*x/.test(word)));
+  const rest = isDeclared ? words.slice(1).filter(word => !word.startsWith('-')) : [...words];
+  const own: Variables = {};
+  while (isDeclared ? rest.length > 0 : /^\w+=/.test(rest[0] ?? '')) {
+    const [, name = '', value] = /^(\w+)(?:=(.*))?$/s.exec(rest.shift()!) ?? [];
+    if (value !== undefined) own[name] = value;
+    if (isExported) exported.add(name);
   }
-  return isExport ? [] : rest;
+  if (rest.length === 0) Object.assign(variables, own);
+  const given = Object.entries(variables).filter(([name]) => state.exportsAll || exported.has(name));
+  return { words: rest, environment: { ...Object.fromEntries(given), ...own } };
+}
+
+/** What is set from `set -a` on is exported, to `set +a`. */
+function noteExportsAll(words: readonly string[], state: State): void {
+  const [on, off] = ['-', '+'].map(sign =>
+    words.some(
+      (word, at) =>
+        (word.startsWith(sign) && /^.\w*a/.test(word)) ||
+        (word === 'allexport' && words[at - 1]?.startsWith(sign)),
+    ),
+  );
+  if (on) state.exportsAll = true;
+  if (!off) return;
+  for (const name of Object.keys(state.variables)) if (state.exportsAll) state.exported.add(name);
+  state.exportsAll = false;
 }

@@ -50,13 +50,7 @@ function takeVariables(container: Container, all: Collected): void {
     Object.entries(variables).map(([name, value]) => `${name}=${value}`),
     all,
   );
-  const names = left
-    .map(entry => entry.replace(/=.*$/s, ''))
-    .filter(
-      // What tells `register` is taken where that is what the container does.
-      name =>
-        !(isRegistering(container) && /^(REGISTER|REGISTRATION|RUNNER|CI_SERVER|DOCKER|CACHE)_/.test(name)),
-    );
+  const names = left.map(entry => entry.replace(/=.*$/s, ''));
   if (names.length > 0) all.notUnderstood.push(`variables of the container: ${names.join(', ')}`);
 }
 

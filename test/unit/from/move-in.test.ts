@@ -461,18 +461,6 @@ describe('what does not go with the way to build', () => {
   });
 });
 
-it('what a container that does not register is told of GitLab and its runner is named, and no value of it', () => {
-  const { said } = movedIn({
-    'compose.yml': `services:
-  runner:
-    image: gitlab/gitlab-runner:alpine
-    environment: { CI_SERVER_URL: https://git.example.com, CI_SERVER_TOKEN: ${token}, RUNNER_TAG_LIST: a }
-`,
-  });
-  expect(said).toContain('variables of the container: CI_SERVER_URL, CI_SERVER_TOKEN, RUNNER_TAG_LIST');
-  expect(said).not.toContain(token);
-});
-
 it('two runners of one name, as that of their host is by default, move in under two', () => {
   const { runners } = movedIn({ 'config.toml': `${runnerCalled('web')}${runnerCalled('web')}` });
   expect(runners.map(({ name }) => name)).toEqual(['web', 'web-2']);

@@ -302,7 +302,7 @@ services:
   });
   expect(runners[0]!.docker.image).toBe('alpine:3');
   for (const words of [
-    'docker-compose.yml: env_file of runner: what it names was not read',
+    'docker-compose.yml: env_file runner.env of runner was not read: it is not there, or may not be read',
     'docker-compose.yml: extends of runner: what it names was not read',
     'docker-compose.yml: include: what it names was not read',
     'docker-compose.yml: the variable GONE, which has to be set',
