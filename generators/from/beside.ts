@@ -8,4 +8,6 @@ export interface Beside {
    * The text of a file that one of them names, by its path from their folder; undefined where it is not there, or may not be read.
    */
   open(path: string): string | undefined;
+  /** Whether that was opened so. */
+  isOpened(path: string): boolean;
 }

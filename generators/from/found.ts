@@ -1,7 +1,15 @@
 import { parse, type TomlTable } from 'smol-toml';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import type { Beside } from './beside.ts';
-import { type Container, environmentOf, readCompose, readDockerRun } from './container.ts';
+import { readCompose } from './compose.ts';
+import {
+  type Container,
+  environmentOf,
+  isRegistering,
+  type Note,
+  readDockerRun,
+  registerAt,
+} from './container.ts';
 import {
   type FoundRunner,
   isRegisteredBy,
@@ -10,7 +18,7 @@ import {
   readRegister,
   registerVariables,
 } from './register-command.ts';
-import { type Command, commandsIn, isKnown, type Variables } from './shell.ts';
+import { type Command, commandsIn, innerCommands, isKnown, type Variables } from './shell.ts';
 
 /** What files of an older runner say, before it is decided what becomes of it. */
 export interface Found {
@@ -35,7 +43,9 @@ export interface Found {
  * @throws Refusal if one of them is broken
  */
 export function readFound(texts: ReadonlyMap<string, string>, beside: Beside): Found {
-  const parts = [...texts].map(([path, text]) => readFile(path, text, beside));
+  const all = [...texts].map(([path, text]) => ({ ...readFile(path, text, beside), path }));
+  // A script that a container starts with is read there.
+  const parts = all.filter(({ path }) => !path.endsWith('.sh') || !beside.isOpened(path));
   const configs = parts.flatMap(({ config }) => (config ? [config] : []));
   const settings = parts.flatMap(part => part.settings ?? []);
   const notUnderstood = parts.flatMap(part => part.notUnderstood ?? []);
@@ -107,24 +117,23 @@ function readToml(path: string, text: string): TomlTable {
   }
 }
 
-/** Whether it is there to register a runner, and not to be one. */
-export const isRegistering = ({ command }: Container): boolean => command.includes('register');
-
 /** A shell script, or no more than a command: what it registers, and the containers that it starts. */
-function readScript(path: string, text: string, { variables, open }: Beside): Part {
+function readScript(path: string, text: string, around: Beside): Part {
   const [containers, registrations, notes]: [Container[], Registration[], string[]] = [[], [], []];
-  const beside = { variables: { ...variables }, open };
+  const beside = { ...around, variables: { ...around.variables } };
   const note = (said: string) => notes.push(`${path}: ${said}`);
-  for (const command of commandsIn(text, beside.variables)) {
+  const read = (command: Command): void => {
     const { words } = command;
     const container = readDockerRun(command, beside, note);
-    const at = words.findIndex((word, at) => at > 0 && word === 'register');
+    const inner = container ? undefined : innerCommands(command, beside.variables);
+    const at = registerAt(words);
     if (container) containers.push(container);
-    else if (at > 0 && words.slice(0, at).some(word => /runner/.test(word)))
-      registrations.push({ path, ...registrationAt(at, command, beside, note) });
+    else if (inner) inner.forEach(read);
+    else if (at > 0) registrations.push({ path, ...registrationAt(at, command, beside, note) });
     else if (/(^|\/)(docker|podman|gitlab-runner)$/.test(words[0] ?? '') && words.includes('run'))
       note('a command that runs another container, or one that only the script knows');
-  }
+  };
+  for (const command of commandsIn(text, beside.variables)) read(command);
   if (/^\s*\[\[runners\]\]/m.test(text)) note('the config.toml in it. Save that as a file beside it');
   return { ...knownParts(path, containers, notes), registrations };
 }
@@ -134,7 +143,7 @@ function registrationAt(
   at: number,
   { words, environment }: Command,
   beside: Beside,
-  note: (text: string) => void,
+  note: Note,
 ): Omit<Registration, 'path'> {
   const before = words.slice(0, at);
   const isInside = before.some(word => /(^|\/)(docker|docker-compose|podman|podman-compose)$/.test(word));
@@ -168,10 +177,14 @@ function registeredBy(
   const inherited = Object.assign({}, ...running.map(({ environment }) => environment)) as Variables;
   const typed = [
     ...parts.flatMap(part => part.registrations ?? []),
-    ...all.filter(isRegistering).map(({ path, command, environment }) => ({
-      ...{ path, environment, isInside: false },
-      words: command.slice(command.indexOf('register') + 1),
-    })),
+    ...all.flatMap(({ path, commands }) =>
+      commands
+        .filter(({ words }) => registerAt(words) > 0)
+        .map(({ words, environment }) => ({
+          ...{ path, environment, isInside: false },
+          words: words.slice(registerAt(words) + 1),
+        })),
+    ),
   ];
   const telling = typed.length > 0 ? [] : running.filter(({ environment }) => isRegisteredBy(environment));
   const registrations = [...typed, ...telling.map(one => ({ ...one, words: [], isInside: false }))];
@@ -182,7 +195,9 @@ function registeredBy(
     return one;
   });
   const isTaken = (one: FoundContainer) =>
-    isRegistering(one) || telling.includes(one) || typed.some(({ isInside }) => isInside);
+    one.commands.some(({ words }) => registerAt(words) > 0) ||
+    telling.includes(one) ||
+    typed.some(({ isInside }) => isInside);
   return { registered, containers: all.map(one => (isTaken(one) ? withoutRegistering(one) : one)) };
 }
 

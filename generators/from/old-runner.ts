@@ -7,6 +7,7 @@ import { readText } from '../write/files-on-disk.ts';
 import { render } from '../write/render.ts';
 import type { Additions } from '../write/repository-writer.ts';
 import { loadAnswers } from '../write/saved-answers.ts';
+import type { Beside } from './beside.ts';
 import { carryOver, runnerOf } from './carry.ts';
 import { environmentLine, readEnvironment } from './environment-file.ts';
 import { isKubernetes, overrides } from './found.ts';
@@ -44,10 +45,8 @@ export function readOldRunner(path: string): OldRunner {
   const environment =
     isFolder || /\.ya?ml$/.test(path) ? readEnvironment(readText(join(folder, '.env')) ?? '') : {};
   const { answers, runners, gone } = isFolder ? loadAnswers(folder) : { answers: {}, runners: {}, gone: [] };
-  const { found, hints } = readWithMounts(folder, texts, {
-    variables: { PWD: resolve(folder), HOME: homedir(), ...environment },
-    open: named => textOf(resolve(folder, named.replace(/^~(?=\/)/, homedir()))),
-  });
+  const beside = filesBeside(folder, environment);
+  const { found, hints } = readWithMounts(folder, texts, beside);
   if (found.runners.length + found.containers.length === 0 && Object.keys(answers).length === 0)
     throw nothingIn(path, isFolder, names);
   const moved = moveIn(found, { answers, runners, gone, environment });
@@ -55,6 +54,21 @@ export function readOldRunner(path: string): OldRunner {
     ...moved,
     hints: [...hints, ...moved.hints],
     used: Object.keys(environment).filter(name => isNamedIn(texts, name)),
+  };
+}
+
+/** What the files in the folder may name. */
+function filesBeside(folder: string, environment: Readonly<Record<string, string>>): Beside {
+  const opened = new Set<string>();
+  const pathOf = (named: string) => resolve(folder, named.replace(/^~(?=\/)/, homedir()));
+  return {
+    variables: { PWD: resolve(folder), HOME: homedir(), ...environment },
+    open: named => {
+      const text = textOf(pathOf(named));
+      if (text !== undefined) opened.add(pathOf(named));
+      return text;
+    },
+    isOpened: named => opened.has(pathOf(named)),
   };
 }
 

@@ -22,6 +22,35 @@ const separators = ['\n', ';', '&', '|', '(', ')'];
 /** Where what a command reads or writes goes, such as `>`, `2>>` and `&>`; the file comes after it. */
 const redirection = /(?:\d*|&)(?:<<<|<<-?|<>|<&|<|>>|>&|>\||>)[ \t]*/y;
 
+/**
+ * The commands of the script that a command has in its words, for `sh -c`, `su -c`, `ssh` or `eval` to run, each with the words that
+ * stand before that; undefined where it has none.
+ */
+export function innerCommands(
+  { words, environment }: Command,
+  variables: Readonly<Variables>,
+): Command[] | undefined {
+  const shell = words.findIndex(word => /(^|\/)((ba|da|a|z|k)?sh|su|runuser|ssh|eval)$/.test(word));
+  if (shell < 0 || isPrinting(words)) return undefined;
+  const isRemote = /(ssh|eval)$/.test(words[shell]!);
+  const option = words.findIndex((word, at) => at > shell && /^-\w*c$/.test(word));
+  const script = isRemote
+    ? words.findIndex((word, at) => at > shell && /\s/.test(word))
+    : option < 0
+      ? -1
+      : option + 1;
+  const text = words[script];
+  return text === undefined
+    ? undefined
+    : commandsIn(text, { ...variables }).map(inner => ({
+        words: [...words.slice(0, shell), ...inner.words],
+        environment: { ...environment, ...inner.environment },
+      }));
+}
+
+/** Whether it shows its words, and does not run them. */
+export const isPrinting = ([program = '']: readonly string[]): boolean => /^(echo|printf)$/.test(program);
+
 /** What a script has set, and whether programs get it. */
 interface State {
   readonly variables: Variables;

@@ -1,8 +1,8 @@
 import type { TomlTable } from 'smol-toml';
 import { isSocket } from './carry.ts';
 import type { Collected } from './collected.ts';
-import type { Container } from './container.ts';
-import { type Found, isRegistering } from './found.ts';
+import { type Container, isRegistering } from './container.ts';
+import type { Found } from './found.ts';
 
 /** What the container of the runner says: its image, hosts, network, authority, proxy. */
 export function takeContainers({ containers, services }: Found, all: Collected): void {
@@ -12,6 +12,10 @@ export function takeContainers({ containers, services }: Found, all: Collected):
   if (!container) return;
   if (more.length > 0)
     all.notUnderstood.push(`${more.length} more containers of GitLab Runner: only the first counts`);
+  if (container.image === undefined)
+    all.hints.push(
+      'Its image is built from a Dockerfile, which does not come along: --runner-image says where a registry has it.',
+    );
   all.take('runnerImage', container.image);
   takeHosts(container.extraHosts, all);
   const [network, ...networks] = container.networks;
