@@ -8,6 +8,8 @@ export interface Beside {
    * The text of a file that one of them names, by its path from their folder; undefined where it is not there, or may not be read.
    */
   open(path: string): string | undefined;
+  /** Whether something is there, by that path. */
+  isThere(path: string): boolean;
   /** Whether that was opened so. */
   isOpened(path: string): boolean;
 }

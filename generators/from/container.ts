@@ -1,6 +1,14 @@
 import type { Beside } from './beside.ts';
 import { readPlainEnvironment } from './environment-file.ts';
-import { type Command, commandsIn, innerCommands, isPrinting, unknown, type Variables } from './shell.ts';
+import {
+  type Command,
+  commandsIn,
+  innerCommands,
+  isKnown,
+  isPrinting,
+  unknown,
+  type Variables,
+} from './shell.ts';
 
 /** Is told what was not understood, in words. */
 export type Note = (text: string) => void;
@@ -9,7 +17,7 @@ export type Note = (text: string) => void;
 export interface Container {
   /** Undefined where Docker or Compose makes it up. */
   readonly name: string | undefined;
-  /** Undefined where it is built there. */
+  /** Undefined where it is built there, and where it is no container but a service of the host. */
   readonly image: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
   /** As `source:target`, with the options of the mount where it has some. */
@@ -79,7 +87,7 @@ export function readDockerRun(
   );
   const others = [...given.keys()].filter(name => !known.test(name));
   return {
-    name: given.get('name')?.at(-1),
+    name: all('name').filter(isKnown).at(-1),
     image,
     environment: its,
     volumes,

@@ -19,6 +19,7 @@ import {
   registerVariables,
 } from './register-command.ts';
 import { type Command, commandsIn, innerCommands, isKnown, type Variables } from './shell.ts';
+import { isUnit, readUnit, serviceOnHost } from './unit.ts';
 
 /** What files of an older runner say, before it is decided what becomes of it. */
 export interface Found {
@@ -99,6 +100,7 @@ function readFile(path: string, text: string, beside: Beside): Part {
     const { containers, others, notUnderstood } = readCompose(path, text, beside);
     return { ...knownParts(path, containers, notUnderstood), services: [...others] };
   }
+  if (isUnit(text)) return readService(path, text, beside);
   return readScript(path, text, beside);
 }
 
@@ -119,13 +121,34 @@ function readToml(path: string, text: string): TomlTable {
 
 /** A shell script, or no more than a command: what it registers, and the containers that it starts. */
 function readScript(path: string, text: string, around: Beside): Part {
-  const [containers, registrations, notes]: [Container[], Registration[], string[]] = [[], [], []];
   const beside = { ...around, variables: { ...around.variables } };
+  const { notUnderstood = [], ...part } = readCommands(path, commandsIn(text, beside.variables), beside);
+  const missed = /^\s*\[\[runners\]\]/m.test(text)
+    ? [`${path}: the config.toml in it. Save that as a file beside it`]
+    : [];
+  return { ...part, notUnderstood: [...notUnderstood, ...missed] };
+}
+
+/** What systemd starts: containers, or GitLab Runner on the host itself. */
+function readService(path: string, text: string, beside: Beside): Part {
+  const notes: string[] = [];
+  const { commands, others } = readUnit(path, text, beside, said => notes.push(`${path}: ${said}`));
+  const onHost = commands.flatMap(command => serviceOnHost(command) ?? []);
+  const rest = commands.filter(command => serviceOnHost(command) === undefined);
+  const { notUnderstood = [], containers = [], ...part } = readCommands(path, rest, beside);
+  const all = [...containers, ...onHost].map(one => ({ ...one, path, others: [...one.others, ...others] }));
+  return { ...part, containers: all, notUnderstood: [...notes, ...notUnderstood] };
+}
+
+function readCommands(path: string, commands: readonly Command[], beside: Beside): Part {
+  const [containers, registrations, notes]: [Container[], Registration[], string[]] = [[], [], []];
   const note = (said: string) => notes.push(`${path}: ${said}`);
   const read = (command: Command): void => {
     const { words } = command;
     const container = readDockerRun(command, beside, note);
-    const inner = container ? undefined : innerCommands(command, beside.variables);
+    const inner = container
+      ? undefined
+      : innerCommands(command, { ...beside.variables, ...command.environment });
     const at = registerAt(words);
     if (container) containers.push(container);
     else if (inner) inner.forEach(read);
@@ -133,8 +156,7 @@ function readScript(path: string, text: string, around: Beside): Part {
     else if (/(^|\/)(docker|podman|gitlab-runner)$/.test(words[0] ?? '') && words.includes('run'))
       note('a command that runs another container, or one that only the script knows');
   };
-  for (const command of commandsIn(text, beside.variables)) read(command);
-  if (/^\s*\[\[runners\]\]/m.test(text)) note('the config.toml in it. Save that as a file beside it');
+  commands.forEach(read);
   return { ...knownParts(path, containers, notes), registrations };
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
@@ -40,7 +40,7 @@ export function readOldRunner(path: string): OldRunner {
   const isFolder = isFolderThere(path);
   const folder = isFolder ? path : dirname(path);
   const names = isFolder ? filesIn(folder) : [basename(path)];
-  const texts = new Map(names.map(name => [name, readText(join(folder, name)) ?? '']));
+  const texts = new Map(names.map(name => [name, textWithDropIns(join(folder, name))]));
   // Compose reads it by itself.
   const environment =
     isFolder || /\.ya?ml$/.test(path) ? readEnvironment(readText(join(folder, '.env')) ?? '') : {};
@@ -68,6 +68,7 @@ function filesBeside(folder: string, environment: Readonly<Record<string, string
       if (text !== undefined) opened.add(pathOf(named));
       return text;
     },
+    isThere: named => existsSync(pathOf(named)),
     isOpened: named => opened.has(pathOf(named)),
   };
 }
@@ -91,6 +92,14 @@ function isNamedIn(texts: ReadonlyMap<string, string>, name: string): boolean {
   );
 }
 
+/** The text of a file; of a unit with those of NAME.service.d, which systemd puts upon it. */
+function textWithDropIns(path: string): string {
+  const folder = `${path}.d`;
+  const names = /\.(service|container)$/.test(path) && existsSync(folder) ? readdirSync(folder).sort() : [];
+  const more = names.filter(name => name.endsWith('.conf')).map(name => readText(join(folder, name)) ?? '');
+  return [readText(path) ?? '', ...more].join('\n');
+}
+
 /** Why a path holds no runner. */
 function nothingIn(path: string, isFolder: boolean, names: readonly string[]): Refusal {
   const values = isFolder ? ['values.yaml', 'values.yml'].find(name => isFile(join(path, name))) : undefined;
@@ -101,7 +110,7 @@ function nothingIn(path: string, isFolder: boolean, names: readonly string[]): R
       `${isFolder ? join(path, config) : path} has no [[runners]]: nothing was registered there. Nothing was written.`,
     );
   return new Refusal(
-    `${path} holds nothing of a runner: name its config.toml, its docker-compose.yml, a file with its "docker run" or "gitlab-runner register" command, or the folder with some of these. Nothing was written.`,
+    `${path} holds nothing of a runner: name its config.toml, its docker-compose.yml, its unit of systemd, a file with its "docker run" or "gitlab-runner register" command, or the folder with some of these. Nothing was written.`,
   );
 }
 
@@ -120,7 +129,9 @@ function filesIn(folder: string): string[] {
   const files = places.filter(there);
   const hasConfig = files.some(name => name.endsWith('config.toml'));
   const template = 'config/template.toml';
-  const others = readdirSync(folder).filter(name => /\.sh$/.test(name) || overrides.test(name));
+  const others = readdirSync(folder).filter(
+    name => /\.(sh|service|container)$/.test(name) || overrides.test(name),
+  );
   return [...files, ...(hasConfig || !there(template) ? [] : [template]), ...others.filter(there)];
 }
 

@@ -12,7 +12,7 @@ export function takeContainers({ containers, services }: Found, all: Collected):
   if (!container) return;
   if (more.length > 0)
     all.notUnderstood.push(`${more.length} more containers of GitLab Runner: only the first counts`);
-  if (container.image === undefined)
+  if (container.others.includes('build') && container.image === undefined)
     all.hints.push(
       'Its image is built from a Dockerfile, which does not come along: --runner-image says where a registry has it.',
     );
