@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { readText } from '../write/files-on-disk.ts';
@@ -45,21 +45,29 @@ export function readOldRunner(path: string): OldRunner {
   const environment =
     isFolder || /\.ya?ml$/.test(path) ? readEnvironment(readText(join(folder, '.env')) ?? '') : {};
   const { answers, runners, gone } = isFolder ? loadAnswers(folder) : { answers: {}, runners: {}, gone: [] };
-  const beside = filesBeside(folder, environment);
-  const { found, hints } = readWithMounts(folder, texts, beside);
+  const opened = new Set<string>();
+  const beside = filesBeside(folder, environment, opened);
+  const { found, hints, read } = readWithMounts(folder, texts, beside);
+  const others = isFolder
+    ? filesNotRead(resolve(folder), [...filesRead(folder, names), ...opened, ...read])
+    : [];
   if (found.runners.length + found.containers.length === 0 && Object.keys(answers).length === 0)
-    throw nothingIn(path, isFolder, names);
+    throw nothingIn(path, isFolder, names, others);
   const moved = moveIn(found, { answers, runners, gone, environment });
+  const rest = others.length > 0 ? [`Not read in that folder: ${shortened(others)}.`] : [];
   return {
     ...moved,
-    hints: [...hints, ...moved.hints],
+    hints: [...hints, ...moved.hints, ...rest],
     used: Object.keys(environment).filter(name => isNamedIn(texts, name)),
   };
 }
 
-/** What the files in the folder may name. */
-function filesBeside(folder: string, environment: Readonly<Record<string, string>>): Beside {
-  const opened = new Set<string>();
+/** What the files in the folder may name. @param opened gains the paths of those that were opened */
+function filesBeside(
+  folder: string,
+  environment: Readonly<Record<string, string>>,
+  opened: Set<string>,
+): Beside {
   const pathOf = (named: string) => resolve(folder, named.replace(/^~(?=\/)/, homedir()));
   return {
     variables: { PWD: resolve(folder), HOME: homedir(), ...environment },
@@ -94,14 +102,54 @@ function isNamedIn(texts: ReadonlyMap<string, string>, name: string): boolean {
 
 /** The text of a file; of a unit with those of NAME.service.d, which systemd puts upon it. */
 function textWithDropIns(path: string): string {
+  return [path, ...dropInsOf(path)].map(file => readText(file) ?? '').join('\n');
+}
+
+function dropInsOf(path: string): string[] {
   const folder = `${path}.d`;
   const names = /\.(service|container)$/.test(path) && existsSync(folder) ? readdirSync(folder).sort() : [];
-  const more = names.filter(name => name.endsWith('.conf')).map(name => readText(join(folder, name)) ?? '');
-  return [readText(path) ?? '', ...more].join('\n');
+  return names.filter(name => name.endsWith('.conf')).map(name => join(folder, name));
+}
+
+/** The files that were read by their names, with what is read of each folder anyway. */
+function filesRead(folder: string, names: readonly string[]): string[] {
+  const paths = ['.env', '.yo-rc.json', ...names].map(name => resolve(folder, name));
+  return [...paths, ...paths.flatMap(dropInsOf)];
+}
+
+/**
+ * What a folder has beside the files that were read: files, and folders with a slash, of which some in those where others were read.
+ *
+ * @param read paths of files
+ */
+function filesNotRead(folder: string, read: readonly string[]): string[] {
+  const known = new Set(read.map(path => relative(folder, path)));
+  const listed = (below: string): string[] =>
+    readdirSync(join(folder, below), { withFileTypes: true })
+      .sort((one, other) => (one.name < other.name ? -1 : 1))
+      .flatMap(entry => {
+        const path = join(below, entry.name);
+        if (known.has(path) || path === '.git') return [];
+        if (!entry.isDirectory()) return [path];
+        return [...known].some(one => one.startsWith(`${path}/`)) ? listed(path) : [`${path}/`];
+      });
+  return listed('');
+}
+
+/** A list of names, of which a long one ends with how many more there are. */
+function shortened(names: readonly string[]): string {
+  const shown = names.length > 8 ? names.slice(0, 6) : names;
+  const more = names.length - shown.length;
+  return `${shown.join(', ')}${more > 0 ? ` and ${more} others` : ''}`;
 }
 
 /** Why a path holds no runner. */
-function nothingIn(path: string, isFolder: boolean, names: readonly string[]): Refusal {
+function nothingIn(
+  path: string,
+  isFolder: boolean,
+  names: readonly string[],
+  others: readonly string[],
+): Refusal {
   const values = isFolder ? ['values.yaml', 'values.yml'].find(name => isFile(join(path, name))) : undefined;
   if (values) return isKubernetes(join(path, values));
   const config = names.find(name => name.endsWith('.toml'));
@@ -110,7 +158,7 @@ function nothingIn(path: string, isFolder: boolean, names: readonly string[]): R
       `${isFolder ? join(path, config) : path} has no [[runners]]: nothing was registered there. Nothing was written.`,
     );
   return new Refusal(
-    `${path} holds nothing of a runner: name its config.toml, its docker-compose.yml, its unit of systemd, a file with its "docker run" or "gitlab-runner register" command, or the folder with some of these. Nothing was written.`,
+    `${path} holds nothing of a runner: name its config.toml, its docker-compose.yml, its unit of systemd, a file with its "docker run" or "gitlab-runner register" command, or the folder with some of these. Nothing was written.${others.length > 0 ? ` Not read: ${shortened(others)}.` : ''}`,
   );
 }
 
