@@ -92,7 +92,7 @@ interface Registration extends Command {
 }
 
 function readFile(path: string, text: string, beside: Beside): Part {
-  if (path.endsWith('.toml')) return { config: readToml(path, text) };
+  if (path.endsWith('.toml') || isConfig(text)) return { config: readToml(path, text) };
   if (path.endsWith('.ts')) return { settings: readSettings(text) };
   if (overrides.test(path)) return { notUnderstood: [`${path}, which Compose reads too`] };
   if (/\.ya?ml$/.test(path)) {
@@ -102,6 +102,16 @@ function readFile(path: string, text: string, beside: Beside): Part {
   }
   if (isUnit(text)) return readService(path, text, beside);
   return readScript(path, text, beside);
+}
+
+/** Whether a text is a config.toml, whatever its name. */
+function isConfig(text: string): boolean {
+  if (!/^\s*\[\[runners\]\]/m.test(text)) return false;
+  try {
+    return Array.isArray(parse(text).runners);
+  } catch {
+    return false;
+  }
 }
 
 /** Why what is of Kubernetes does not come along. */

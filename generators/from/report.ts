@@ -37,7 +37,8 @@ export function report(
       ? ['Secrets that jobs need are for the CI/CD variables of GitLab.']
       : []),
     ...(count > 0 ? ['"make up" starts it. Stop the older one then: until that both take jobs.'] : []),
-  ].map(line => secrets.masked(line));
+    // What is to be copied has a line of its own.
+  ].flatMap(line => secrets.masked(line).split('\n'));
 }
 
 function counted(runners: number, tokens: number): string {

@@ -370,12 +370,7 @@ describe('what is no runner of Docker', () => {
       'd.yaml',
       'is of Kubernetes',
     ],
-    [
-      'an empty config.toml',
-      { 'config.toml': '' },
-      '',
-      'config.toml has no [[runners]]: nothing was registered',
-    ],
+    ['an empty config.toml', { 'config.toml': '' }, '', 'config.toml is empty: nothing was registered'],
     ['one that was never registered', { 'config.toml': above[17] }, 'config.toml', 'has no [[runners]]'],
     ['a folder without anything', {}, '', 'holds nothing of a runner'],
   ])('is refused in a sentence: %s', (_, files, path, sentence) => {
