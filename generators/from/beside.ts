@@ -4,6 +4,8 @@ import type { Variables } from './shell.ts';
 export interface Beside {
   /** Those of .env, and where the folder is. */
   readonly variables: Readonly<Variables>;
+  /** Whether this generator wrote the folder: what looks like a template there is an answer. */
+  readonly isOwn: boolean;
   /**
    * The text of a file that one of them names, by its path from their folder; undefined where it is not there, or may not be read.
    */

@@ -43,7 +43,7 @@ export function readCompose(path: string, text: string, beside: Beside): Compose
   try {
     file = tree(parse(text, { merge: true, uniqueKeys: false, logLevel: 'error' }));
   } catch (error) {
-    throw new Refusal(`${path} is not valid YAML (${reasonOfParser(error)}).`);
+    throw new Refusal(`${path} is not valid YAML (${reasonOfParser(error)}): nothing was written.`);
   }
   const notes = new Set<string>();
   const services = servicesOf(file);

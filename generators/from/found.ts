@@ -10,6 +10,7 @@ import {
   readDockerRun,
   registerAt,
 } from './container.ts';
+import { isOfKubernetes, refusalOfKubernetes, whyNotOurs } from './not-ours.ts';
 import {
   type FoundRunner,
   isRegisteredBy,
@@ -92,13 +93,17 @@ interface Registration extends Command {
 }
 
 function readFile(path: string, text: string, beside: Beside): Part {
-  if (path.endsWith('.toml') || isConfig(text)) return { config: readToml(path, text) };
   if (path.endsWith('.ts')) return { settings: readSettings(text) };
+  const why = beside.isOwn ? undefined : whyNotOurs(text);
+  if (why !== undefined) return { notUnderstood: [`${path}: ${why}`] };
+  if (path.endsWith('.toml') || isConfig(text)) return { config: readToml(path, text) };
   if (overrides.test(path)) return { notUnderstood: [`${path}, which Compose reads too`] };
   if (/\.ya?ml$/.test(path)) {
-    if (/^(apiVersion|gitlabUrl|runnerToken|runnerRegistrationToken):/m.test(text)) throw isKubernetes(path);
+    if (isOfKubernetes(text)) throw refusalOfKubernetes(path);
     const { containers, others, notUnderstood } = readCompose(path, text, beside);
-    return { ...knownParts(path, containers, notUnderstood), services: [...others] };
+    const none =
+      containers.length + others.length === 0 ? [`${path}: YAML that has no services of Compose`] : [];
+    return { ...knownParts(path, containers, [...notUnderstood, ...none]), services: [...others] };
   }
   if (isUnit(text)) return readService(path, text, beside);
   return readScript(path, text, beside);
@@ -114,12 +119,6 @@ function isConfig(text: string): boolean {
   }
 }
 
-/** Why what is of Kubernetes does not come along. */
-export const isKubernetes = (path: string): Refusal =>
-  new Refusal(
-    `${path} is of Kubernetes, where jobs are pods of a cluster, and this repository runs jobs on one host. Answer the questions instead of --from, and give "make register" a token. Nothing was written.`,
-  );
-
 /** @throws Refusal if it is no TOML */
 function readToml(path: string, text: string): TomlTable {
   try {
@@ -132,11 +131,19 @@ function readToml(path: string, text: string): TomlTable {
 /** A shell script, or no more than a command: what it registers, and the containers that it starts. */
 function readScript(path: string, text: string, around: Beside): Part {
   const beside = { ...around, variables: { ...around.variables } };
-  const { notUnderstood = [], ...part } = readCommands(path, commandsIn(text, beside.variables), beside);
+  const lines = linesOfUnix(path, text);
+  const { notUnderstood = [], ...part } = readCommands(path, commandsIn(lines, beside.variables), beside);
   const missed = /^\s*\[\[runners\]\]/m.test(text)
     ? [`${path}: the config.toml in it. Save that as a file beside it`]
     : [];
   return { ...part, notUnderstood: [...notUnderstood, ...missed] };
+}
+
+/** A script of PowerShell, or of Windows' other shell, as far as one for Unix says the same: how lines go on, and paths. */
+function linesOfUnix(path: string, text: string): string {
+  const isWindows = /\.(ps1|bat|cmd)$/i.test(path);
+  const lines = isWindows ? text.replaceAll('\\', '\\\\') : text;
+  return lines.replace(isWindows ? /[ \t][`^][ \t]*\r?\n/g : /[ \t]`[ \t]*\r?\n/g, ' \\\n');
 }
 
 /** What systemd starts: containers, or GitLab Runner on the host itself. */

@@ -9,9 +9,10 @@ import { loadAnswers } from '../write/saved-answers.ts';
 import type { Beside } from './beside.ts';
 import { carryOver, runnerOf } from './carry.ts';
 import { environmentLine, readEnvironment } from './environment-file.ts';
-import { isKubernetes, overrides } from './found.ts';
+import { type Found, overrides } from './found.ts';
 import { readWithMounts } from './mounted-config.ts';
 import { type MovedIn, moveIn } from './move-in.ts';
+import { refusalOfKubernetes } from './not-ours.ts';
 import { kindOf, lookAt, OlderFiles } from './older-files.ts';
 import { registerVariables } from './register-command.ts';
 import { report } from './report.ts';
@@ -47,13 +48,14 @@ export function readOldRunner(path: string): OldRunner {
     isFolder || /\.ya?ml$/.test(path) ? readEnvironment(files.read(join(folder, '.env')) ?? '') : {};
   const { answers, runners, gone } = isFolder ? loadAnswers(folder) : { answers: {}, runners: {}, gone: [] };
   const opened = new Set<string>();
-  const beside = filesBeside(folder, environment, opened);
+  const isOwn = Object.keys(answers).length > 0;
+  const beside = { ...filesBeside(folder, environment, opened), isOwn };
   const { found, hints, read } = readWithMounts(folder, texts, beside);
   const { others, closed } = isFolder
     ? filesNotRead(resolve(folder), [...filesRead(folder, names, files), ...opened, ...read])
     : { others: [], closed: [] };
-  if (found.runners.length + found.containers.length === 0 && Object.keys(answers).length === 0)
-    throw nothingIn(path, isFolder, texts, others);
+  if (found.runners.length + found.containers.length === 0 && !isOwn)
+    throw nothingIn(path, isFolder, texts, found, others);
   const moved = moveIn(found, { answers, runners, gone, environment });
   const rest = [
     ...(others.length > 0 ? [`Not read in that folder: ${shortened(others)}.`] : []),
@@ -71,7 +73,7 @@ function filesBeside(
   folder: string,
   environment: Readonly<Record<string, string>>,
   opened: Set<string>,
-): Beside {
+): Omit<Beside, 'isOwn'> {
   const pathOf = (named: string) => resolve(folder, named.replace(/^~(?=\/)/, homedir()));
   return {
     variables: { PWD: resolve(folder), HOME: homedir(), ...environment },
@@ -142,6 +144,8 @@ function entriesOf(folder: string, closed: string[]): Dirent[] {
   }
 }
 
+const listed = (before: string, text: string): string => (text === '' ? '' : ` ${before}: ${text}.`);
+
 /** A list of names, of which a long one ends with how many more there are. */
 function shortened(names: readonly string[]): string {
   const shown = names.length > 8 ? names.slice(0, 6) : names;
@@ -154,21 +158,22 @@ function nothingIn(
   path: string,
   isFolder: boolean,
   texts: ReadonlyMap<string, string>,
+  { notUnderstood }: Found,
   others: readonly string[],
 ): Refusal {
   const values = isFolder
     ? ['values.yaml', 'values.yml'].find(name => kindOf(join(path, name)) === 'file')
     : undefined;
-  if (values) return isKubernetes(join(path, values));
+  if (values) return refusalOfKubernetes(join(path, values));
   const [config, text] = [...texts].find(([name]) => name.endsWith('.toml')) ?? [];
-  if (config !== undefined) {
+  if (config !== undefined && notUnderstood.length === 0) {
     const why = text?.trim() === '' ? 'is empty' : 'has no [[runners]]';
     return new Refusal(
       `${isFolder ? join(path, config) : path} ${why}: nothing was registered there. Nothing was written. Without --from a new runner is made, and "make register" registers it.`,
     );
   }
   return new Refusal(
-    `${path} holds nothing of a runner: name its config.toml, its docker-compose.yml, its unit of systemd, a file with its "docker run" or "gitlab-runner register" command, or the folder with some of these. Nothing was written.${others.length > 0 ? ` Not read: ${shortened(others)}.` : ''}`,
+    `${path} holds nothing of a runner: name its config.toml, its docker-compose.yml, its unit of systemd, a file with its "docker run" or "gitlab-runner register" command, or the folder with some of these. Nothing was written.${listed('Not understood', notUnderstood.join('; '))}${listed('Not read', shortened(others))}`,
   );
 }
 
