@@ -231,7 +231,8 @@ function environmentFor(
     const before = new RegExp(`^${literal(name.replace(/_EXPIRES$/, ''))}=.*$`, 'm');
     if (line !== undefined && its.test(text)) text = text.replace(its, () => line);
     else if (isOfRunner) text = text.replace(before, whole => `${whole}\n${line}`);
-    else if (!used.includes(name)) unknown.push(name);
+    // Of those of a cache that has no place it is said elsewhere.
+    else if (!used.includes(name) && !/^CACHE_S3_\w+_KEY$/.test(name)) unknown.push(name);
   }
   return { text, unknown };
 }

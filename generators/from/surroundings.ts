@@ -33,7 +33,10 @@ export function takeContainers({ containers, services }: Found, all: Collected):
 function takeHosts(hosts: readonly string[], all: Collected): boolean {
   const others = hosts.filter(host => {
     const before = all.answers.extraHosts;
-    return !before?.split(',').includes(host) && !all.take('extraHosts', before ? `${before},${host}` : host);
+    return (
+      !before?.split(',').includes(host) &&
+      !all.take('extraHosts', before ? `${before},${host}` : host, undefined, host)
+    );
   });
   return others.length === 0;
 }

@@ -402,7 +402,9 @@ networks:
     });
     expect(environment).toContain('\nTZ=Asia/Tokyo\n');
     expect(said).toContain('- the service redis of docker-compose.yml');
-    expect(said).toContain('- http-proxy: The proxy must not need a user name or password');
+    expect(said).toContain(
+      '- --http-proxy, "http://***proxy:3128": The proxy must not need a user name or password',
+    );
     expect(said).toContain('- SECRET_OF_MINE of .env');
     expect(said).toContain('Copy the certificate of your authority to config/certs/ca.crt');
     expect(said).not.toContain('hunter22');
