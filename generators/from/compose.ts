@@ -47,9 +47,11 @@ export function readCompose(path: string, text: string, beside: Beside): Compose
   }
   const notes = new Set<string>();
   const services = servicesOf(file);
-  const isOurs = ([, service]: [string, Mapping]) => {
-    const { image = '', volumes } = tree(filledIn(service, variables, () => undefined));
-    return isRunner(String(image), mountsOf(volumes));
+  const isOurs = ([name, service]: [string, Mapping]) => {
+    const { image, volumes, container_name } = tree(filledIn(service, variables, () => undefined));
+    // What is built is known by its name alone.
+    const called = image ?? `${container_name ?? ''}/${name}`;
+    return isRunner(String(called), mountsOf(volumes));
   };
   const containers = services.filter(isOurs).map(([name, service]) => {
     const note = (text: string) => notes.add(text);

@@ -35,7 +35,12 @@ export interface Container {
 /** Whether that starts GitLab Runner, by the name of its image, or as it mounts what only that reads. */
 export const isRunner = (image: string, volumes: readonly string[]): boolean =>
   /(^|\/)[\w.-]*gitlab-runner(?!-helper)([:@-]|$)/.test(image) ||
+  isOfBefore(image) ||
   volumes.some(volume => /:\/etc\/gitlab-runner(\/|:|$)/.test(volume));
+
+/** Whether that is GitLab Runner of the time when it had another name. */
+export const isOfBefore = (image: string): boolean =>
+  /(^|\/)[\w.-]*gitlab-ci-multi-runner([:@-]|$)/.test(image);
 
 /** Options of `docker run` without a value: https://docs.docker.com/reference/cli/docker/container/run/ */
 const switches =
@@ -198,10 +203,14 @@ function mountOf(text: string): string {
 export function configOfContainer({
   name = 'CONTAINER',
   volumes,
-}: Container): { file: string; volume: string | undefined; container: string } | undefined {
+}: Pick<Container, 'name' | 'volumes'>):
+  | { file: string; volume: string | undefined; container: string }
+  | undefined {
   for (const mount of volumes) {
     const [, source = '', file] =
-      /^(.+?):\/etc\/gitlab-runner(?:\/?|(\/config\.toml))(?::|$)/.exec(mount) ?? [];
+      /^(.+?):(?:\/etc\/gitlab-runner|\/home\/gitlab_ci_multi_runner\/data)(?:\/?|(\/config\.toml))(?::|$)/.exec(
+        mount,
+      ) ?? [];
     if (source === '') continue;
     const volume = /^[.~/]/.test(source) ? undefined : source;
     return { file: file ? source : `${source}/config.toml`, volume, container: name };

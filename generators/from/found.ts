@@ -45,7 +45,7 @@ export interface Found {
  * @throws Refusal if one of them is broken
  */
 export function readFound(texts: ReadonlyMap<string, string>, beside: Beside): Found {
-  const all = [...texts].map(([path, text]) => ({ ...readFile(path, text, beside), path }));
+  const all = readAll(texts, beside);
   // A script that a container starts with is read there.
   const parts = all.filter(({ path }) => !path.endsWith('.sh') || !beside.isOpened(path));
   const configs = parts.flatMap(({ config }) => (config ? [config] : []));
@@ -65,6 +65,26 @@ export function readFound(texts: ReadonlyMap<string, string>, beside: Beside): F
     registrationTokens: registered.flatMap(({ registrationToken }) => registrationToken || []),
     notUnderstood,
   };
+}
+
+/** A file with what it says. Scripts come last: those of an image that is built have the variables of its container. */
+function readAll(texts: ReadonlyMap<string, string>, beside: Beside): (Part & { readonly path: string })[] {
+  const isScript = (path: string) => !/\.(toml|ts|ya?ml)$/.test(path);
+  const read = (areScripts: boolean, around: Beside) =>
+    [...texts]
+      .filter(([path]) => isScript(path) === areScripts)
+      .map(([path, text]) => ({ ...readFile(path, text, around), path }));
+  const others = read(false, beside);
+  const built = others.flatMap(({ containers = [] }) =>
+    containers.filter(one => one.others.includes('build')),
+  );
+  const given = built.map(({ environment }) => environment);
+  const scripts = read(true, { ...beside, variables: Object.assign({}, ...given, beside.variables) });
+  const inside = scripts.map(({ registrations = [], ...part }) => ({
+    ...part,
+    registrations: registrations.map(one => ({ ...one, isInside: one.isInside || built.length > 0 })),
+  }));
+  return [...others, ...inside];
 }
 
 /** What Compose puts upon its file by itself. */
@@ -194,11 +214,11 @@ function registrationAt(
     (word, at) => /^(?:--env=|-e)?(\w+=.*)$/s.exec(word)?.[1] ?? valueAt(at, /^(-e|--env)$/),
   );
   const own = environmentOf(files, given, { ...beside.variables, ...environment }, beside, note);
-  return {
-    words: words.slice(at + 1),
-    environment: isInside ? own : { ...environment, ...own },
-    isInside,
-  };
+  const options = words.slice(at + 1);
+  // Where neither is told, somebody tells it there, or the variables of a container do.
+  const isTold = options.some(word => /^--?(u|url|t|token|r|registration-token)(=|$)/.test(word));
+  const all = isInside ? own : { ...environment, ...own };
+  return { words: options, environment: all, isInside: isInside || !(isTold || isRegisteredBy(all)) };
 }
 
 /**

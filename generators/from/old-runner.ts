@@ -90,7 +90,7 @@ function filesBeside(
 /** Whether Compose or a script puts that variable in somewhere, or passes it on: what it says is dealt with there. */
 function isNamedIn(texts: ReadonlyMap<string, string>, name: string): boolean {
   const its = new RegExp(`(?<![\\w-])${literal(name)}(?![\\w-])`);
-  const areExported = /^\s*set\s+(-\w*a|-o\s+allexport)/m;
+  const areExported = /^\s*(set\s+(-\w*a|-o\s+allexport)|export\s+["']?(\$\(|`))/m;
   const isOfRegister = name in registerVariables({ [name]: '' });
   return [...texts].some(
     ([path, text]) => !path.endsWith('.ts') && (its.test(text) || (isOfRegister && areExported.test(text))),

@@ -131,7 +131,11 @@ function optionOfVariable(variable: string): string | undefined {
       .exec(variable)
       ?.filter(Boolean) ?? [];
   const option = name.toLowerCase().replaceAll('_', '-');
-  const isNone = /^(docker-(host|cert-path|tls-certdir|config))?$/.test(option);
+  const isNone =
+    /^(docker-(host|cert-path|tls-certdir|config))?$/.test(option) ||
+    // Each option has one variable: RUNNER_TOKEN is none.
+    (/^(RUNNER|REGISTER)_/.test(variable) &&
+      /^(.|token|url|description|registration-token|clone-url)$/.test(option));
   return isNone ? undefined : (elsewhere[option] ?? option);
 }
 

@@ -165,12 +165,34 @@ function readDollar(text: string, at: number, variables: Variables): [part: stri
   if (here) return [variables.PWD || unknown, at + here.length];
   if (rest.startsWith('`')) return [unknown, endOf(text, '`', at + 1) + 1];
   if (rest.startsWith('$(')) return [unknown, closing(text, at + 1)];
-  const braced = /^\$\{(\w+)(?::?([-=?+])([^{}$]*))?\}/.exec(rest);
-  const [whole = '', name = '', sign, other = ''] = braced ?? /^\$(\w+)/.exec(rest) ?? [];
-  if (whole === '') return rest.startsWith('${') ? [unknown, endOf(text, '}', at) + 1] : ['$', at + 1];
+  if (rest.startsWith('${')) {
+    const end = closing(text, at + 1, '{', '}');
+    return [readBraced(text.slice(at + 2, end - 1), variables), end];
+  }
+  const [whole = '', name = ''] = /^\$(\w+)/.exec(rest) ?? [];
+  return whole === '' ? ['$', at + 1] : [variables[name] || unknown, at + whole.length];
+}
+
+/** What stands in braces: a name, and what counts where that is set, or not. */
+function readBraced(text: string, variables: Variables): string {
+  const [, name = '', sign, other = ''] = /^(\w+)(?::?([-=?+])(.*))?$/s.exec(text) ?? [];
   const value = variables[name];
-  const inItsPlace = sign === '-' || sign === '=' ? other : unknown;
-  return [value ? (sign === '+' ? other : value) : inItsPlace, at + whole.length];
+  if (value) return sign === '+' ? readAll(other, variables) : value;
+  if (sign !== '-' && sign !== '=') return unknown;
+  const instead = readAll(other, variables);
+  if (sign === '=') variables[name] = instead;
+  return instead;
+}
+
+/** The text of several parts, blanks among them. */
+function readAll(text: string, variables: Variables): string {
+  let [all, at] = ['', 0];
+  while (at < text.length) {
+    const [part, next] = readPart(text, at, variables);
+    all += part;
+    at = next;
+  }
+  return all;
 }
 
 function endOf(text: string, sign: string, from: number): number {
@@ -179,11 +201,11 @@ function endOf(text: string, sign: string, from: number): number {
 }
 
 /** Where the bracket ends that opens there. */
-function closing(text: string, open: number): number {
+function closing(text: string, open: number, opens = '(', closes = ')'): number {
   let depth = 0;
   for (let at = open; at < text.length; at += 1) {
-    if (text[at] === '(') depth += 1;
-    if (text[at] === ')') depth -= 1;
+    if (text[at] === opens) depth += 1;
+    if (text[at] === closes) depth -= 1;
     if (depth === 0) return at + 1;
   }
   return text.length;
@@ -203,6 +225,8 @@ function afterAssignments(words: readonly string[], state: State): Command {
     if (value !== undefined) own[name] = value;
     if (isExported) exported.add(name);
   }
+  // As of `export $(xargs <.env)`: which they are only it tells, and those of .env are known.
+  if (isExported && !words.every(isKnown)) for (const name of Object.keys(variables)) exported.add(name);
   if (rest.length === 0) Object.assign(variables, own);
   const given = Object.entries(variables).filter(([name]) => state.exportsAll || exported.has(name));
   return { words: rest, environment: { ...Object.fromEntries(given), ...own } };

@@ -1,7 +1,7 @@
 import type { TomlTable } from 'smol-toml';
 import { isSocket } from './carry.ts';
 import type { Collected } from './collected.ts';
-import { type Container, isRegistering } from './container.ts';
+import { type Container, configOfContainer, isOfBefore, isRegistering } from './container.ts';
 import type { Found } from './found.ts';
 
 /** What the container of the runner says: its image, hosts, network, authority, proxy. */
@@ -16,7 +16,11 @@ export function takeContainers({ containers, services }: Found, all: Collected):
     all.hints.push(
       'Its image is built from a Dockerfile, which does not come along: --runner-image says where a registry has it.',
     );
-  all.take('runnerImage', container.image);
+  if (isOfBefore(container.image ?? ''))
+    all.notUnderstood.push(
+      `the image ${container.image}: GitLab Runner of before 2017, which no GitLab of today works with`,
+    );
+  else all.take('runnerImage', container.image);
   takeHosts(container.extraHosts, all);
   const [network, ...networks] = container.networks;
   all.take('dockerNetwork', network);
@@ -43,7 +47,7 @@ function takeHosts(hosts: readonly string[], all: Collected): boolean {
 
 function takeMounts(volumes: readonly string[], all: Collected): void {
   const isUsual = (volume: string) =>
-    isSocket(volume) || /:\/etc\/gitlab-runner(\/?|\/config\.toml)(:|$)/.test(volume);
+    isSocket(volume) || configOfContainer({ name: undefined, volumes: [volume] }) !== undefined;
   const certificates = volumes.filter(volume => /:\/etc\/gitlab-runner\/certs(\/|:|$)/.test(volume));
   if (certificates.length > 0) takeAuthority(`the mount ${certificates.join(', ')}`, all);
   const mounts = volumes.filter(volume => !isUsual(volume) && !certificates.includes(volume));

@@ -22,6 +22,8 @@ describe('the words of a script', () => {
     'a "one \\\ntwo" thr\\\nee',
     "a 1 <<EOF\nit's a text\nEOF\nb 2",
     'a ${N:-1} ${X:+2} ${X:?no}',
+    ': ${Y:=5}; a $Y',
+    'M=2; a "${N:-$M}" ${N:-${K:-"34"}} ${X:-$M} "${N:-a}b}" ${M:+$X}',
   ])('are those that a shell gives a program: %j', script => {
     const known = { X: 'known' };
     const names = ['a', 'b', 'b#c', 'c', 'd', 'e'];
