@@ -66,10 +66,10 @@ export function readDockerRun(
   beside: Beside,
   note: Note,
 ): Container | undefined {
-  const start = words.findIndex((word, at) => /(^|\/)(docker|podman)$/.test(word) && isRun(words, at));
+  const start = runAt(words);
   if (start < 0) return undefined;
   const given = new Map<string, string[]>();
-  let at = words.indexOf('run', start) + 1;
+  let at = start + 1;
   for (; words[at]?.startsWith('-'); at += 1) {
     const [name, value] = optionOf(words[at]!);
     if (value === undefined && !switches.test(name)) at += 1;
@@ -173,8 +173,16 @@ export function environmentOf(
   return Object.assign({}, ...read, Object.fromEntries(given));
 }
 
-const isRun = (words: readonly string[], at: number): boolean =>
-  words[at + 1] === 'run' || (words[at + 1] === 'container' && words[at + 2] === 'run');
+/** Whether a command starts some container. */
+export const startsContainer = (words: readonly string[]): boolean => runAt(words) >= 0;
+
+/** Where the word is that starts a container, as in `docker run` and `docker service create`; below 0 where there is none. */
+function runAt(words: readonly string[]): number {
+  const program = words.findIndex(word => /(^|\/)(docker|podman|nerdctl)$/.test(word));
+  const [first = '', second = ''] = program < 0 ? [] : words.slice(program + 1);
+  if (/^(run|create)$/.test(first)) return program + 1;
+  return /^container (run|create)$|^service create$/.test(`${first} ${second}`) ? program + 2 : -1;
+}
 
 /** The name of an option, and its value where that is part of the word: `--name=value`, `-vvalue`. */
 function optionOf(word: string): [name: string, value: string | undefined] {

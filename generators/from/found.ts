@@ -9,6 +9,7 @@ import {
   type Note,
   readDockerRun,
   registerAt,
+  startsContainer,
 } from './container.ts';
 import { isOfKubernetes, refusalOfKubernetes, whyNotOurs } from './not-ours.ts';
 import {
@@ -153,9 +154,12 @@ function readScript(path: string, text: string, around: Beside): Part {
   const beside = { ...around, variables: { ...around.variables } };
   const lines = linesOfUnix(path, text);
   const { notUnderstood = [], ...part } = readCommands(path, commandsIn(lines, beside.variables), beside);
+  const changes = /^(?!\s*#).*(>|\b(tee|sed|perl|awk|crudini|dasel)\b).*\bconfig\.toml\b/m;
   const missed = /^\s*\[\[runners\]\]/m.test(text)
     ? [`${path}: the config.toml in it. Save that as a file beside it`]
-    : [];
+    : changes.test(text)
+      ? [`${path}: what it changes in config.toml. Put a copy of that, as it is now, beside it`]
+      : [];
   return { ...part, notUnderstood: [...notUnderstood, ...missed] };
 }
 
@@ -177,6 +181,9 @@ function readService(path: string, text: string, beside: Beside): Part {
   return { ...part, containers: all, notUnderstood: [...notes, ...notUnderstood] };
 }
 
+/** What may be about a runner, in a service of Compose whose name does not tell, or on this host. */
+const mayRegister = /^(\S*\/)?gitlab-runner run\b|\bcompose\b.* register\b/;
+
 function readCommands(path: string, commands: readonly Command[], beside: Beside): Part {
   const [containers, registrations, notes]: [Container[], Registration[], string[]] = [[], [], []];
   const note = (said: string) => notes.push(`${path}: ${said}`);
@@ -190,7 +197,7 @@ function readCommands(path: string, commands: readonly Command[], beside: Beside
     if (container) containers.push(container);
     else if (inner) inner.forEach(read);
     else if (at > 0) registrations.push({ path, ...registrationAt(at, command, beside, note) });
-    else if (/(^|\/)(docker|podman|gitlab-runner)$/.test(words[0] ?? '') && words.includes('run'))
+    else if (startsContainer(words) || mayRegister.test(words.join(' ')))
       note('a command that runs another container, or one that only the script knows');
   };
   commands.forEach(read);
@@ -205,7 +212,9 @@ function registrationAt(
   note: Note,
 ): Omit<Registration, 'path'> {
   const before = words.slice(0, at);
-  const isInside = before.some(word => /(^|\/)(docker|docker-compose|podman|podman-compose)$/.test(word));
+  const isInside = before.some(word =>
+    /(^|\/)(docker|docker-compose|podman|podman-compose|nerdctl)$/.test(word),
+  );
   const valueAt = (at: number, option: RegExp) => (option.test(before[at - 1] ?? '') ? [before[at]!] : []);
   const files = before.flatMap(
     (word, at) => /^--env-file=(.+)$/.exec(word)?.[1] ?? valueAt(at, /^--env-file$/),

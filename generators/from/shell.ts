@@ -83,7 +83,11 @@ function commandsOf(script: string, state: State): Command[] {
   for (let at = 0; at < text.length; ) {
     const [sign, before] = [text[at]!, text[at - 1] ?? '\n'];
     redirection.lastIndex = at;
-    if (redirection.test(text)) [, at] = readWord(text, redirection.lastIndex, variables);
+    // The name of a pipe that another command fills.
+    if (/^[<>]\(/.test(text.slice(at, at + 2))) {
+      words.push(unknown);
+      at = closing(text, at + 1);
+    } else if (redirection.test(text)) [, at] = readWord(text, redirection.lastIndex, variables);
     else if (separators.includes(sign)) {
       end();
       at += 1;

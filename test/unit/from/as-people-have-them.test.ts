@@ -82,3 +82,54 @@ it('an image of the time when it was called gitlab-ci-multi-runner is not run on
   expect(said).toContain('- variables of the container: RUNNER_TOKEN, RUNNER_DESCRIPTION');
   expect(said).not.toMatch(/abcdefgh|mounts of the container/);
 });
+
+describe('what a script does to config.toml beside registering is named', () => {
+  const register = `gitlab-runner register --url https://git.example.com --token ${token}\n`;
+
+  it.each([
+    "sudo sed -i 's/^concurrent.*/concurrent = 4/' /etc/gitlab-runner/config.toml",
+    'docker exec runner sed -i "s/concurrent = 1/concurrent = 4/" /etc/gitlab-runner/config.toml',
+    'cat > /etc/gitlab-runner/config.toml <<EOF\nconcurrent = 4\nEOF',
+    'echo "concurrent = 4" | sudo tee /etc/gitlab-runner/config.toml',
+    'echo "  privileged = true" >> ./config/config.toml',
+    "perl -pi -e 's/1/4/' config.toml",
+  ])('%s', line => {
+    expect(movedIn({ 'install.sh': `${register}${line}\n` }).said).toContain(
+      '- install.sh: what it changes in config.toml. Put a copy of that, as it is now, beside it',
+    );
+  });
+
+  it.each([
+    'cat /etc/gitlab-runner/config.toml',
+    'test -f config.toml && rm config.toml',
+    '# sed config.toml',
+  ])('but not what only looks at it: %s', line => {
+    expect(movedIn({ 'install.sh': `${register}${line}\n` }).said).not.toContain('what it changes');
+  });
+});
+
+describe('other ways to start a container', () => {
+  it.each([
+    'docker create --name r -v ./cfg:/etc/gitlab-runner gitlab/gitlab-runner:v17',
+    'sudo nerdctl run -d -v ./cfg:/etc/gitlab-runner gitlab/gitlab-runner:v17',
+    'docker service create --name r --mount type=bind,src=./cfg,dst=/etc/gitlab-runner gitlab/gitlab-runner:v17',
+    'exec docker run --env-file <(grep -v "^#" a.env) -v ./cfg:/etc/gitlab-runner gitlab/gitlab-runner:v17 run',
+  ])('are read: %s', line => {
+    const { answers } = movedIn({
+      'run.sh': `${line}\n`,
+      'cfg/config.toml': `[[runners]]\nname = "there"\nurl = "https://git.example.com"\ntoken = "${token}"\nexecutor = "docker"\n`,
+    });
+    expect(answers).toMatchObject({ description: 'there', runnerImage: 'gitlab/gitlab-runner:v17' });
+  });
+
+  it.each([
+    'sudo docker run -d "$IMAGE"',
+    'podman run x',
+    'sudo -E docker service create $IMAGE',
+    'docker compose run --rm ci register --url https://x',
+  ])('are named where what they start is not known: %s', line => {
+    expect(movedIn({ 'run.sh': `docker run gitlab/gitlab-runner\n${line}\n` }).said).toContain(
+      '- run.sh: a command that runs another container, or one that only the script knows',
+    );
+  });
+});
