@@ -118,7 +118,7 @@ export class OlderFiles {
         ? [basename(path), copyCommand(path, basename(path))]
         : [
             this.isFolder ? 'older-runner' : `older-runner/${basename(this.#named)}`,
-            `  sudo cp -a ${shell(folder)} older-runner && sudo chown -R "$(id -u)" older-runner`,
+            `  sudo cp -a ${shell(`${folder}/.`)} older-runner && sudo chown -R "$(id -u)" older-runner`,
           ];
     return new Refusal(
       `${path} may not be read by you, and may hold a token. Make a copy that is yours by this command, run again with --from ${shell(copy)}, and delete the copy then. Nothing was written.\n${command}`,

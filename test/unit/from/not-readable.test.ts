@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readOldRunner } from '../../../generators/from/old-runner.ts';
@@ -93,6 +93,18 @@ describe('what may not be read', () => {
     const here = temporaryFolder();
     expect(runIndented(message, here)).toMatchObject({ status: 0 });
     expect(readFileSync(join(here, 'older-runner/config/config.toml'), 'utf8')).toBe(config);
+  });
+
+  it('is copied also where the folder was named by a link', () => {
+    const folder = folderWith({ 'config.toml': config }, 'config.toml');
+    const link = join(folder, '../link');
+    symlinkSync(folder, link);
+    const message = refusalOf(link);
+    if (!isRoot) return;
+    const here = temporaryFolder();
+    expect(runIndented(message, here)).toMatchObject({ status: 0 });
+    expect(lstatSync(join(here, 'older-runner')).isDirectory()).toBe(true);
+    expect(readFileSync(join(here, 'older-runner/config.toml'), 'utf8')).toBe(config);
   });
 
   it('is copied with what was named, where it is a file beside that', () => {
