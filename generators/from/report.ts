@@ -1,6 +1,7 @@
 import type { RunnerRepository } from '../plan/plan.ts';
 import { type Difference, runnerOf } from './carry.ts';
 import type { MovedIn } from './move-in.ts';
+import { unknown as onlyTheScriptKnows } from './shell.ts';
 
 /**
  * What was taken over and what was not, in lines for a screen; no secret is among them.
@@ -38,7 +39,7 @@ export function report(
       : []),
     ...(count > 0 ? ['"make up" starts it. Stop the older one then: until that both take jobs.'] : []),
     // What is to be copied has a line of its own.
-  ].flatMap(line => secrets.masked(line).split('\n'));
+  ].flatMap(line => secrets.masked(line).replaceAll(onlyTheScriptKnows, '…').split('\n'));
 }
 
 function counted(runners: number, tokens: number): string {

@@ -133,3 +133,12 @@ describe('other ways to start a container', () => {
     );
   });
 });
+
+it.each([
+  ['docker run --env-file "$(pwd -P)/a.env" gitlab/gitlab-runner:v17', '--env-file …/a.env was not read'],
+  ['docker run "gitlab/gitlab-runner:$VERSION"', '--runner-image, "gitlab/gitlab-runner:…": '],
+])('what only a script knows is shown as that: %s', (line, sentence) => {
+  const { said, texts } = movedIn({ 'run.sh': `${line}\n` });
+  expect(said).toContain(sentence);
+  expect(said + JSON.stringify(texts)).not.toContain('\uffff');
+});
