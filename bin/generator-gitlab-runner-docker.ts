@@ -18,7 +18,7 @@ import { Refusal } from '../generators/ask/refusal.ts';
 import { runnerQuestions } from '../generators/ask/runners.ts';
 import { usage } from '../generators/ask/usage.ts';
 import type { Door, Request } from '../generators/scaffold.ts';
-import { columnsOf, wrapped } from '../generators/write/wrapped.ts';
+import { columnsOf, fitted } from '../generators/write/wrapped.ts';
 
 const words = process.argv.slice(2);
 
@@ -107,9 +107,6 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-/** A sentence in lines that fit the terminal; a command, which is indented, as it is. */
-const fitting = (line: string) => (line.startsWith(' ') ? [line] : wrapped(line, columnsOf(process.stderr)));
-
 // No await here: the command is built as CommonJS.
 main().catch((error: unknown) => {
   const { name, message, code } = error as Error & { code?: unknown };
@@ -119,6 +116,6 @@ main().catch((error: unknown) => {
   const isOurs = name === 'Refusal' || name === 'Stopped';
   const sentence = stopped ? 'stopped.' : isOurs ? message : message.replace(/\s*\n\s*/g, ' ');
   const lines = `generator-gitlab-runner-docker: ${sentence}`.split('\n');
-  for (const line of lines.flatMap(fitting)) console.error(line);
+  for (const line of lines.flatMap(line => fitted(line, columnsOf(process.stderr)))) console.error(line);
   process.exitCode = stopped ? 130 : name === 'Stopped' ? Number(code) : 1;
 });

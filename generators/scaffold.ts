@@ -8,7 +8,7 @@ import { type Engine, lookAtEngine } from './plan/engine.ts';
 import { planRepository, type RunnerRepository } from './plan/plan.ts';
 import { type Additions, RepositoryWriter } from './write/repository-writer.ts';
 import { settle } from './write/transaction.ts';
-import { columnsOf, wrapped } from './write/wrapped.ts';
+import { columnsOf, fitted, wrapped } from './write/wrapped.ts';
 
 /** Whom a run talks with: a terminal of its own, or Yeoman's. */
 export interface Dialogue {
@@ -174,7 +174,7 @@ export class Scaffold<Name extends string> {
   /** Prints what the run writes. A dry run is there for that: it goes to stdout, where it can be kept. */
   report(line: string): void {
     if (this.commandLine.dryRun) console.log(line);
-    else for (const part of this.#fitted(line)) this.#dialogue.print(part);
+    else for (const part of fitted(line, this.#columns)) this.#dialogue.print(part);
   }
 
   ask(prompts: readonly Prompt[]): Promise<Answered> {
@@ -184,11 +184,6 @@ export class Scaffold<Name extends string> {
   /** Characters of a line in the terminal; a dry run goes to stdout, and is not broken. */
   get #columns(): number {
     return this.commandLine.dryRun ? Number.POSITIVE_INFINITY : columnsOf(process.stderr);
-  }
-
-  /** A sentence in lines that fit; what has lines already, or is indented, is broken by whoever wrote it. */
-  #fitted(line: string): string[] {
-    return /^ |\n/.test(line) ? [line] : wrapped(line, this.#columns);
   }
 
   /** Asks for one text. */

@@ -28,17 +28,24 @@ export function sharedCache(
   const found = runners.map(cacheOf).find(isS3);
   if (!found) return undefined;
   const { AccessKey, SecretKey, ServerAddress = amazon, BucketName } = found.s3 ?? {};
-  const isServer = saved.cacheServer === 'here' || all.take('cacheServer', `https://${ServerAddress}`);
-  if (!isServer || !all.take('cacheBucket', String(BucketName ?? ''))) {
+  if (AccessKey) all.environment.CACHE_S3_ACCESS_KEY = String(AccessKey);
+  if (SecretKey) all.environment.CACHE_S3_SECRET_KEY = String(SecretKey);
+  const [server, bucket] = [String(ServerAddress), String(BucketName ?? '')];
+  const isServer =
+    saved.cacheServer === 'here' ||
+    all.take('cacheServer', `https://${server}`, 'cache.s3.ServerAddress', server);
+  if (!isServer || !all.take('cacheBucket', bucket, 'cache.s3.BucketName')) {
     delete all.answers.cacheServer;
+    if (AccessKey || SecretKey)
+      all.notUnderstood.push(
+        'cache.s3.AccessKey and SecretKey of config.toml: without a place in the answers, they would be in Git. So the cache stands in config/config.toml as it was, and jobs cannot use it. Run again with --cache s3, --cache-server and --cache-bucket as they may be: the keys go to .env then',
+      );
     return undefined;
   }
   all.take('cache', 's3');
-  if (AccessKey) all.environment.CACHE_S3_ACCESS_KEY = String(AccessKey);
-  if (SecretKey) all.environment.CACHE_S3_SECRET_KEY = String(SecretKey);
   if (!AccessKey && saved.cache === undefined)
     all.hints.push('The keys of the cache are not in config.toml: put them into .env (CACHE_S3_ACCESS_KEY).');
-  return { address: String(ServerAddress), bucket: String(BucketName) };
+  return { address: server, bucket };
 }
 
 /** The cache of one runner, without keys that are in .env; others, which no variable is for, are named. */

@@ -13,19 +13,29 @@ export class Collected {
     this.secrets = secrets;
   }
 
-  /** Whether the answer could be taken. Answers are in Git, so that no secret may be in one. */
-  take(name: AnswerName, text: string | undefined): boolean {
+  /**
+   * Whether the answer could be taken. Answers are in Git, so that no secret may be in one.
+   *
+   * @param where the place that has it, where the option does not say so
+   * @param found what stands there, where that is not the answer itself
+   */
+  take(name: AnswerName, text: string | undefined, where?: string, found = text): boolean {
     if (text === undefined) return false;
+    const option = `--${questions[name].option}`;
     try {
       const answer = asTyped(name, questions[name].check(text));
       if (this.secrets.holds(answer)) {
-        this.notUnderstood.push(`${questions[name].option}: a secret is in it, which may not be in Git`);
+        this.notUnderstood.push(`${option}: a secret is in it, which may not be in Git`);
         return false;
       }
       this.answers[name] = answer;
       return true;
     } catch (error) {
-      this.notUnderstood.push(`${questions[name].option}: ${this.secrets.masked((error as Error).message)}`);
+      const shown = this.secrets.masked(String(found)).replace(/^(.{60}).+$/s, '$1…');
+      const place = where === undefined ? '' : ` of ${where}`;
+      this.notUnderstood.push(
+        `${option}, "${shown}"${place}: ${this.secrets.masked((error as Error).message)}`,
+      );
       return false;
     }
   }

@@ -1,14 +1,24 @@
-import { parse } from 'yaml';
-import { Refusal, reasonOfParser } from '../ask/refusal.ts';
-import { isMapping, type Mapping } from '../mapping.ts';
-import { interpolate } from './interpolate.ts';
-import { commandsIn, type Variables } from './shell.ts';
+import type { Beside } from './beside.ts';
+import { readPlainEnvironment } from './environment-file.ts';
+import {
+  type Command,
+  commandsIn,
+  innerCommands,
+  isKnown,
+  isPrinting,
+  unknown,
+  type Variables,
+} from './shell.ts';
+
+/** Is told what was not understood, in words. */
+export type Note = (text: string) => void;
 
 /** The container of a runner, or of its registration, as somebody started it. */
 export interface Container {
   /** Undefined where Docker or Compose makes it up. */
   readonly name: string | undefined;
-  readonly image: string;
+  /** Undefined where it is built there, and where it is no container but a service of the host. */
+  readonly image: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
   /** As `source:target`, with the options of the mount where it has some. */
   readonly volumes: readonly string[];
@@ -16,13 +26,21 @@ export interface Container {
   readonly extraHosts: readonly string[];
   /** Networks of Docker that it is on and that others made. */
   readonly networks: readonly string[];
-  /** What comes after the image: the command of GitLab Runner. */
-  readonly command: readonly string[];
+  /** What it runs, a shell's lines too. */
+  readonly commands: readonly Command[];
   /** Other options, by their names: what they say is decided anew, or not at all. */
   readonly others: readonly string[];
 }
 
-const isRunnerImage = (image: string): boolean => /(^|\/)gitlab-runner(?!-helper)([:@-]|$)/.test(image);
+/** Whether that starts GitLab Runner, by the name of its image, or as it mounts what only that reads. */
+export const isRunner = (image: string, volumes: readonly string[]): boolean =>
+  /(^|\/)[\w.-]*gitlab-runner(?!-helper)([:@-]|$)/.test(image) ||
+  isOfBefore(image) ||
+  volumes.some(volume => /:\/etc\/gitlab-runner(\/|:|$)/.test(volume));
+
+/** Whether that is GitLab Runner of the time when it had another name. */
+export const isOfBefore = (image: string): boolean =>
+  /(^|\/)[\w.-]*gitlab-ci-multi-runner([:@-]|$)/.test(image);
 
 /** Options of `docker run` without a value: https://docs.docker.com/reference/cli/docker/container/run/ */
 const switches =
@@ -42,12 +60,16 @@ const short: Readonly<Record<string, string>> = {
   },
 };
 
-/** Reads the words of a `docker run` line; undefined where it starts no GitLab Runner. */
-export function readDockerRun(words: readonly string[]): Container | undefined {
-  const start = words.findIndex((word, at) => /(^|\/)(docker|podman)$/.test(word) && isRun(words, at));
+/** Reads a `docker run` line; undefined where it starts no GitLab Runner. */
+export function readDockerRun(
+  { words, environment }: Command,
+  beside: Beside,
+  note: Note,
+): Container | undefined {
+  const start = runAt(words);
   if (start < 0) return undefined;
   const given = new Map<string, string[]>();
-  let at = words.indexOf('run', start) + 1;
+  let at = start + 1;
   for (; words[at]?.startsWith('-'); at += 1) {
     const [name, value] = optionOf(words[at]!);
     if (value === undefined && !switches.test(name)) at += 1;
@@ -55,23 +77,112 @@ export function readDockerRun(words: readonly string[]): Container | undefined {
     given.set(name, [...(given.get(name) ?? []), text]);
   }
   const [image = '', ...command] = words.slice(at);
-  if (!isRunnerImage(image)) return undefined;
   const all = (...names: readonly string[]) => names.flatMap(name => given.get(name) ?? []);
-  const known = /^(env|volume|mount|add-host|network|net|detach|interactive|tty|rm)$/;
+  const volumes = [...all('volume'), ...all('mount').map(mountOf)];
+  if (!isRunner(image, volumes)) return undefined;
+  const known = /^(env|env-file|entrypoint|volume|mount|add-host|network|net|detach|interactive|tty|rm)$/;
+  const passedOn = { ...beside.variables, ...environment };
+  const its = environmentOf(all('env-file'), all('env'), passedOn, beside, note);
+  const entrypoint = all('entrypoint').filter(Boolean).slice(-1);
+  const { commands, isWhole } = commandsOfContainer(
+    entrypoint,
+    [command],
+    { environment: its, volumes },
+    beside,
+  );
+  const others = [...given.keys()].filter(name => !known.test(name));
   return {
-    name: given.get('name')?.at(-1),
+    name: all('name').filter(isKnown).at(-1),
     image,
-    environment: Object.fromEntries(all('env').map(nameAndValue)),
-    volumes: [...all('volume'), ...all('mount').map(mountOf)],
+    environment: its,
+    volumes,
     extraHosts: all('add-host').map(asEntry),
     networks: all('network', 'net').filter(isNamed),
-    command,
-    others: [...given.keys()].filter(name => !known.test(name)).map(name => `--${name}`),
+    commands,
+    others: [...others, ...(isWhole ? [] : ['entrypoint'])].map(name => `--${name}`),
   };
 }
 
-const isRun = (words: readonly string[], at: number): boolean =>
-  words[at + 1] === 'run' || (words[at + 1] === 'container' && words[at + 2] === 'run');
+/**
+ * What a container runs: its entrypoint with its command, and where that is a shell, or a script that is mounted, the lines of it.
+ *
+ * @param lines its command, which a text may have several of
+ * @returns with whether that is all it does, as far as it matters to a runner
+ */
+export function commandsOfContainer(
+  entrypoint: readonly string[],
+  [first = [], ...more]: readonly (readonly string[])[],
+  { environment, volumes }: Pick<Container, 'environment' | 'volumes'>,
+  { open }: Beside,
+): { commands: Command[]; isWhole: boolean } {
+  // The image's own entrypoint starts it.
+  const start = entrypoint.length > 0 ? entrypoint : ['gitlab-runner'];
+  const mounts = new Map(
+    volumes.map(volume => volume.split(':')).map(([source, target]) => [target, source]),
+  );
+  const commands = [[...start, ...first], ...more].flatMap((words): Command[] => {
+    const inner = innerCommands({ words, environment }, environment);
+    const script = words.map(word => mounts.get(word)).find(source => source !== undefined);
+    const text = inner || script === undefined ? undefined : open(script);
+    const lines =
+      inner ?? (text === undefined ? [{ words, environment }] : commandsIn(text, { ...environment }));
+    return lines.map(line => ({ words: line.words, environment: { ...environment, ...line.environment } }));
+  });
+  const harmless =
+    /^(if|then|else|elif|fi|test|\[|\[\[|!|\]|sleep|exec|set|echo|while|do|done|true|tail|wait)$/;
+  const isWhole = commands.every(
+    ({ words }) => words.some(word => starting.test(word)) || harmless.test(words[0] ?? ''),
+  );
+  return { commands, isWhole };
+}
+
+/** What starts GitLab Runner. */
+const starting = /runner|(^|\/)entrypoint$/;
+
+/** Where `register` is among the words of a command of GitLab Runner; below 0 where it is not. */
+export function registerAt(words: readonly string[]): number {
+  const at = words.findIndex(
+    (word, at) => word === 'register' && words.slice(0, at).some(word => starting.test(word)),
+  );
+  return isPrinting(words) ? -1 : at;
+}
+
+/** Whether it is there to register a runner, and not to be one. */
+export const isRegistering = ({ commands }: Container): boolean =>
+  commands.some(({ words }) => registerAt(words) > 0) &&
+  !commands.some(
+    ({ words }) => registerAt(words) < 0 && words.some(word => /^(run|run-single|start)$/.test(word)),
+  );
+
+/** What `--env-file` and `--env` give a container; a name alone passes a variable on. */
+export function environmentOf(
+  files: readonly string[],
+  variables: readonly string[],
+  passedOn: Readonly<Variables>,
+  { open }: Beside,
+  note: Note,
+): Variables {
+  const read = files.map(file => {
+    const text = open(file);
+    if (text === undefined) note(`--env-file ${file} was not read: it is not there, or may not be read`);
+    return readPlainEnvironment(text ?? '', passedOn);
+  });
+  const given = variables.map((text): [string, string] =>
+    text.includes('=') ? nameAndValue(text) : [text, passedOn[text] ?? unknown],
+  );
+  return Object.assign({}, ...read, Object.fromEntries(given));
+}
+
+/** Whether a command starts some container. */
+export const startsContainer = (words: readonly string[]): boolean => runAt(words) >= 0;
+
+/** Where the word is that starts a container, as in `docker run` and `docker service create`; below 0 where there is none. */
+function runAt(words: readonly string[]): number {
+  const program = words.findIndex(word => /(^|\/)(docker|podman|nerdctl)$/.test(word));
+  const [first = '', second = ''] = program < 0 ? [] : words.slice(program + 1);
+  if (/^(run|create)$/.test(first)) return program + 1;
+  return /^container (run|create)$|^service create$/.test(`${first} ${second}`) ? program + 2 : -1;
+}
 
 /** The name of an option, and its value where that is part of the word: `--name=value`, `-vvalue`. */
 function optionOf(word: string): [name: string, value: string | undefined] {
@@ -85,7 +196,7 @@ function optionOf(word: string): [name: string, value: string | undefined] {
   return [short[letters[at]!] ?? letters[at]!, value === '' ? undefined : value];
 }
 
-const nameAndValue = (text: string): [string, string] => {
+export const nameAndValue = (text: string): [string, string] => {
   const [, name = text, value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   return [name, value];
 };
@@ -100,10 +211,14 @@ function mountOf(text: string): string {
 export function configOfContainer({
   name = 'CONTAINER',
   volumes,
-}: Container): { file: string; volume: string | undefined; container: string } | undefined {
+}: Pick<Container, 'name' | 'volumes'>):
+  | { file: string; volume: string | undefined; container: string }
+  | undefined {
   for (const mount of volumes) {
     const [, source = '', file] =
-      /^(.+?):\/etc\/gitlab-runner(?:\/?|(\/config\.toml))(?::|$)/.exec(mount) ?? [];
+      /^(.+?):(?:\/etc\/gitlab-runner|\/home\/gitlab_ci_multi_runner\/data)(?:\/?|(\/config\.toml))(?::|$)/.exec(
+        mount,
+      ) ?? [];
     if (source === '') continue;
     const volume = /^[.~/]/.test(source) ? undefined : source;
     return { file: file ? source : `${source}/config.toml`, volume, container: name };
@@ -112,100 +227,8 @@ export function configOfContainer({
 }
 
 /** A network that containers are known on by their names. */
-const isNamed = (network: string): boolean => !/^(host|bridge|none|default|container:.*)$/.test(network);
+export const isNamed = (network: string): boolean =>
+  !/^(host|bridge|none|default|container:.*)$/.test(network);
 
 /** Compose and Docker take `=` for `:` between a name and its address. */
-const asEntry = (entry: string): string => entry.replace('=', ':');
-
-const tree = (value: unknown): Mapping => (isMapping(value) ? value : {});
-const texts = (value: unknown): string[] => [value ?? []].flat().map(String);
-/** A list of `a=b`, or a mapping. */
-const pairs = (value: unknown, sign: string): string[] =>
-  Array.isArray(value)
-    ? value.map(String)
-    : Object.entries(tree(value)).map(([name, one]) => (one === null ? name : `${name}${sign}${one}`));
-
-/** A docker-compose.yml as it was read. */
-export interface ComposeFile {
-  readonly containers: readonly Container[];
-  /** Names of the services that are no GitLab Runner. */
-  readonly others: readonly string[];
-  readonly notUnderstood: readonly string[];
-}
-
-/**
- * Reads a docker-compose.yml.
- *
- * @param path what to call it in a refusal
- * @param variables those of the .env beside it
- * @throws Refusal if it is no YAML
- */
-export function readCompose(path: string, text: string, variables: Variables): ComposeFile {
-  let file: Mapping;
-  try {
-    file = tree(parse(text, { merge: true, uniqueKeys: false, logLevel: 'error' }));
-  } catch (error) {
-    throw new Refusal(`${path} is not valid YAML (${reasonOfParser(error)}).`);
-  }
-  const notes = new Set<string>();
-  const services = Object.entries(tree(file.services));
-  const isRunner = ([, service]: [string, unknown]) =>
-    isRunnerImage(interpolate(String(tree(service).image ?? ''), variables, () => undefined));
-  const containers = services.filter(isRunner).map(([name, service]) => {
-    const filled = filledIn(service, variables, note => notes.add(note));
-    for (const key of ['env_file', 'extends'])
-      if (key in tree(service)) notes.add(`${key} of ${name}: what it names was not read`);
-    return containerOf(tree(filled), tree(file.networks));
-  });
-  if (file.include !== undefined) notes.add('include: what it names was not read');
-  return {
-    containers,
-    others: services.filter(one => !isRunner(one)).map(([name]) => name),
-    notUnderstood: [...notes].map(note => `${path}: ${note}`),
-  };
-}
-
-function containerOf(service: Mapping, networks: Mapping): Container {
-  const {
-    image,
-    environment,
-    volumes,
-    extra_hosts,
-    networks: on,
-    network_mode,
-    command,
-    env_file: _,
-    extends: __,
-    ...others
-  } = service;
-  const mounts = [volumes ?? []].flat().map(volume => {
-    const { source = '', target = '' } = tree(volume);
-    return typeof volume === 'string' ? volume : `${source}:${target}`;
-  });
-  const named = (Array.isArray(on) ? on.map(String) : Object.keys(tree(on))).flatMap(name => {
-    const { external, name: outside = tree(external).name ?? name } = tree(networks[name]);
-    return external ? [String(outside)] : [];
-  });
-  return {
-    name: others.container_name === undefined ? undefined : String(others.container_name),
-    image: String(image),
-    environment: Object.fromEntries(pairs(environment, '=').map(nameAndValue)),
-    volumes: mounts,
-    extraHosts: pairs(extra_hosts, ':').map(asEntry),
-    networks: [...named, ...texts(network_mode)].filter(isNamed),
-    command:
-      typeof command === 'string' ? (commandsIn(command.replaceAll('$', '\\$'))[0] ?? []) : texts(command),
-    others: Object.keys(others),
-  };
-}
-
-/** A value of YAML with the variables put into its texts. */
-function filledIn(value: unknown, variables: Variables, note: (text: string) => void): unknown {
-  if (Array.isArray(value)) return value.map(one => filledIn(one, variables, note));
-  if (isMapping(value)) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, one]) => [key, filledIn(one, variables, note)]),
-    );
-  }
-  return typeof value === 'string' ? interpolate(value, variables, note) : value;
-}
+export const asEntry = (entry: string): string => entry.replace('=', ':');

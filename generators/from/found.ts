@@ -1,8 +1,20 @@
 import { parse, type TomlTable } from 'smol-toml';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
-import { type Container, readCompose, readDockerRun } from './container.ts';
-import { type FoundRunner, type Registered, type Reserved, readRegister } from './register-command.ts';
-import { commandsIn, isKnown, type Variables } from './shell.ts';
+import type { Beside } from './beside.ts';
+import { readCompose } from './compose.ts';
+import { type Container, isRegistering, registerAt } from './container.ts';
+import { isOfKubernetes, refusalOfKubernetes, whyNotOurs } from './not-ours.ts';
+import {
+  type FoundRunner,
+  isRegisteredBy,
+  type Registered,
+  type Reserved,
+  readRegister,
+  registerVariables,
+} from './register-command.ts';
+import { type FoundContainer, knownParts, type Part, readScript, readService } from './scripts.ts';
+import type { Variables } from './shell.ts';
+import { isUnit } from './unit.ts';
 
 /** What files of an older runner say, before it is decided what becomes of it. */
 export interface Found {
@@ -24,15 +36,16 @@ export interface Found {
  * Reads the files of an older runner.
  *
  * @param texts their texts by their paths: config.toml, docker-compose.yml, scripts/settings.ts, shell scripts
- * @param variables those of the .env beside them
  * @throws Refusal if one of them is broken
  */
-export function readFound(texts: ReadonlyMap<string, string>, variables: Variables): Found {
-  const parts = [...texts].map(([path, text]) => readFile(path, text, variables));
+export function readFound(texts: ReadonlyMap<string, string>, beside: Beside): Found {
+  const all = readAll(texts, beside);
+  // A script that a container starts with is read there.
+  const parts = all.filter(({ path }) => !path.endsWith('.sh') || !beside.isOpened(path));
   const configs = parts.flatMap(({ config }) => (config ? [config] : []));
-  const registered = parts.flatMap(part => part.registered ?? []);
   const settings = parts.flatMap(part => part.settings ?? []);
   const notUnderstood = parts.flatMap(part => part.notUnderstood ?? []);
+  const { registered, containers } = registeredBy(parts, notUnderstood);
   const [{ runners = [], ...global } = {}, ...more] = configs;
   if (more.length > 0) throw new Refusal('There are several files config.toml: name the one that counts.');
   const inConfig = (runners as TomlTable[]).map(table => ({ table, reserved: {} }));
@@ -40,7 +53,7 @@ export function readFound(texts: ReadonlyMap<string, string>, variables: Variabl
   return {
     global,
     runners: paired.map(runner => withSettings(runner, settings, paired.length)),
-    containers: parts.flatMap(part => part.containers ?? []),
+    containers,
     services: parts.flatMap(part => part.services ?? []),
     certificates: [],
     registrationTokens: registered.flatMap(({ registrationToken }) => registrationToken || []),
@@ -48,35 +61,55 @@ export function readFound(texts: ReadonlyMap<string, string>, variables: Variabl
   };
 }
 
+/** A file with what it says. Scripts come last: those of an image that is built have the variables of its container. */
+function readAll(texts: ReadonlyMap<string, string>, beside: Beside): (Part & { readonly path: string })[] {
+  const isScript = (path: string) => !/\.(toml|ts|ya?ml)$/.test(path);
+  const read = (areScripts: boolean, around: Beside) =>
+    [...texts]
+      .filter(([path]) => isScript(path) === areScripts)
+      .map(([path, text]) => ({ ...readFile(path, text, around), path }));
+  const others = read(false, beside);
+  const built = others.flatMap(({ containers = [] }) =>
+    containers.filter(one => one.others.includes('build')),
+  );
+  const given = built.map(({ environment }) => environment);
+  const scripts = read(true, { ...beside, variables: Object.assign({}, ...given, beside.variables) });
+  const inside = scripts.map(({ registrations = [], ...part }) => ({
+    ...part,
+    registrations: registrations.map(one => ({ ...one, isInside: one.isInside || built.length > 0 })),
+  }));
+  return [...others, ...inside];
+}
+
 /** What Compose puts upon its file by itself. */
 export const overrides = /^(docker-)?compose\.override\.ya?ml$/;
 
-interface Part {
-  readonly config?: TomlTable;
-  readonly registered?: Registered[];
-  readonly settings?: [name: string, reserved: Reserved][];
-  readonly containers?: Container[];
-  readonly services?: string[];
-  readonly notUnderstood?: string[];
-}
-
-function readFile(path: string, text: string, variables: Variables): Part {
-  if (path.endsWith('.toml')) return { config: readToml(path, text) };
+function readFile(path: string, text: string, beside: Beside): Part {
   if (path.endsWith('.ts')) return { settings: readSettings(text) };
+  const why = beside.isOwn ? undefined : whyNotOurs(text);
+  if (why !== undefined) return { notUnderstood: [`${path}: ${why}`] };
+  if (path.endsWith('.toml') || isConfig(text)) return { config: readToml(path, text) };
   if (overrides.test(path)) return { notUnderstood: [`${path}, which Compose reads too`] };
   if (/\.ya?ml$/.test(path)) {
-    if (/^(apiVersion|gitlabUrl|runnerToken|runnerRegistrationToken):/m.test(text)) throw isKubernetes(path);
-    const { containers, others, notUnderstood } = readCompose(path, text, variables);
-    return { ...withRegistrations(path, containers, [], notUnderstood), services: [...others] };
+    if (isOfKubernetes(text)) throw refusalOfKubernetes(path);
+    const { containers, others, notUnderstood } = readCompose(path, text, beside);
+    const none =
+      containers.length + others.length === 0 ? [`${path}: YAML that has no services of Compose`] : [];
+    return { ...knownParts(path, containers, [...notUnderstood, ...none]), services: [...others] };
   }
-  return readScript(path, text, variables);
+  if (isUnit(text)) return readService(path, text, beside);
+  return readScript(path, text, beside);
 }
 
-/** Why what is of Kubernetes does not come along. */
-export const isKubernetes = (path: string): Refusal =>
-  new Refusal(
-    `${path} is of Kubernetes, where jobs are pods of a cluster, and this repository runs jobs on one host. Answer the questions instead of --from, and give "make register" a token. Nothing was written.`,
-  );
+/** Whether a text is a config.toml, whatever its name. */
+function isConfig(text: string): boolean {
+  if (!/^\s*\[\[runners\]\]/m.test(text)) return false;
+  try {
+    return Array.isArray(parse(text).runners);
+  } catch {
+    return false;
+  }
+}
 
 /** @throws Refusal if it is no TOML */
 function readToml(path: string, text: string): TomlTable {
@@ -87,68 +120,49 @@ function readToml(path: string, text: string): TomlTable {
   }
 }
 
-/** Whether it is there to register a runner, and not to be one. */
-export const isRegistering = ({ command }: Container): boolean => command.includes('register');
-
-/** A shell script, or no more than a command: what it registers, and the containers that it starts. */
-function readScript(path: string, text: string, variables: Variables): Part {
-  const [containers, commands, notUnderstood]: [Container[], string[][], string[]] = [[], [], []];
-  for (const words of commandsIn(text, { ...variables })) {
-    const container = readDockerRun(words);
-    const at = words.findIndex((word, at) => at > 0 && word === 'register');
-    if (container) containers.push(container);
-    else if (at > 0 && words.slice(0, at).some(word => /runner/.test(word)))
-      commands.push(words.slice(at + 1));
-    else if (/(^|\/)(docker|podman|gitlab-runner)$/.test(words[0] ?? '') && words.includes('run'))
-      notUnderstood.push(`${path}: a command that runs another container, or one that only the script knows`);
-  }
-  if (/^\s*\[\[runners\]\]/m.test(text))
-    notUnderstood.push(`${path}: the config.toml in it. Save that as a file beside it`);
-  return withRegistrations(path, containers, commands, notUnderstood);
+/**
+ * What is registered: by commands, and where there are none, by containers that have variables of `register`.
+ *
+ * @param notUnderstood gains the options that mean nothing here
+ * @returns with the containers, without the variables that were taken
+ */
+function registeredBy(
+  parts: readonly Part[],
+  notUnderstood: string[],
+): { registered: Registered[]; containers: Container[] } {
+  const all = parts.flatMap(part => part.containers ?? []);
+  const running = all.filter(one => !isRegistering(one));
+  const inherited = Object.assign({}, ...running.map(({ environment }) => environment)) as Variables;
+  const typed = [
+    ...parts.flatMap(part => part.registrations ?? []),
+    ...all.flatMap(({ path, commands }) =>
+      commands
+        .filter(({ words }) => registerAt(words) > 0)
+        .map(({ words, environment }) => ({
+          ...{ path, environment, isInside: false },
+          words: words.slice(registerAt(words) + 1),
+        })),
+    ),
+  ];
+  const telling = typed.length > 0 ? [] : running.filter(({ environment }) => isRegisteredBy(environment));
+  const registrations = [...typed, ...telling.map(one => ({ ...one, words: [], isInside: false }))];
+  const registered = registrations.map(({ path, words, environment, isInside }) => {
+    const own = registerVariables({ ...(isInside ? inherited : {}), ...environment });
+    const one = readRegister(words, own);
+    notUnderstood.push(...one.notUnderstood.map(option => `${path}: ${option} of register`));
+    return one;
+  });
+  const isTaken = (one: FoundContainer) =>
+    one.commands.some(({ words }) => registerAt(words) > 0) ||
+    telling.includes(one) ||
+    typed.some(({ isInside }) => isInside);
+  return { registered, containers: all.map(one => (isTaken(one) ? withoutRegistering(one) : one)) };
 }
 
-/** What the containers of a file register, beside its commands that do. */
-function withRegistrations(
-  path: string,
-  all: readonly Container[],
-  commands: readonly string[][],
-  missed: readonly string[],
-): Part {
-  const notUnderstood = [...missed];
-  const registered = [
-    ...commands.map(words => readRegister(words)),
-    ...all
-      .filter(isRegistering)
-      .map(({ command, environment }) =>
-        readRegister(command.slice(command.indexOf('register') + 1), environment),
-      ),
-  ];
-  const options = registered.flatMap(one => one.notUnderstood);
-  return {
-    registered,
-    containers: all.map(one => knownPart(path, one, notUnderstood)),
-    notUnderstood: [...notUnderstood, ...options.map(option => `${path}: ${option} of register`)],
-  };
-}
-
-/** The container without what only running the script would tell. */
-function knownPart(path: string, container: Container, notUnderstood: string[]): Container {
-  const { volumes, extraHosts, networks, environment } = container;
-  const known = (list: readonly string[]) => list.filter(isKnown);
-  const variables = Object.entries(environment).filter(([, value]) => isKnown(value));
-  const [before, after] = [
-    [...volumes, ...extraHosts, ...networks, ...Object.keys(environment)],
-    [...known(volumes), ...known(extraHosts), ...known(networks), ...variables],
-  ];
-  if (before.length > after.length)
-    notUnderstood.push(`${path}: options of docker run whose values the script makes`);
-  return {
-    ...container,
-    volumes: known(volumes),
-    extraHosts: known(extraHosts),
-    networks: known(networks),
-    environment: Object.fromEntries(variables),
-  };
+function withoutRegistering(container: Container): Container {
+  const taken = registerVariables(container.environment);
+  const left = Object.entries(container.environment).filter(([name]) => !(name in taken));
+  return { ...container, environment: Object.fromEntries(left) };
 }
 
 /**

@@ -9,7 +9,7 @@ type Note = (text: string) => void;
  *
  * @param note is told of variables that nothing sets
  */
-export function interpolate(text: string, variables: Variables, note: Note): string {
+export function interpolate(text: string, variables: Readonly<Variables>, note: Note): string {
   let result = '';
   for (let at = 0; at < text.length; ) {
     const [, dollar, plain] = /^\$(?:(\$)|([a-z_]\w*))/i.exec(text.slice(at)) ?? [];
@@ -29,7 +29,7 @@ export function interpolate(text: string, variables: Variables, note: Note): str
 }
 
 /** What stands in the braces: a name, and what counts where it is set, or not set, or empty. */
-function braced(text: string, variables: Variables, note: Note): string {
+function braced(text: string, variables: Readonly<Variables>, note: Note): string {
   const [whole, name = '', colon, sign, other = ''] = /^([a-z_]\w*)(?:(:?)([-+?])(.*))?$/is.exec(text) ?? [];
   if (whole === undefined) {
     note('something in ${} that is no variable');
@@ -45,7 +45,7 @@ function braced(text: string, variables: Variables, note: Note): string {
   return '';
 }
 
-function plainValue(name: string, variables: Variables, note: Note): string {
+function plainValue(name: string, variables: Readonly<Variables>, note: Note): string {
   const value = variables[name];
   if (value === undefined) note(`the variable ${name}: nothing sets it, so it is taken as empty`);
   return value ?? '';

@@ -1,5 +1,5 @@
 import type { TomlTable } from 'smol-toml';
-import { isKnown } from './shell.ts';
+import { isKnown, type Variables } from './shell.ts';
 
 /** What GitLab keeps of a runner, and not config.toml; undefined where nothing says. */
 export interface Reserved {
@@ -117,19 +117,42 @@ function optionsIn(words: readonly string[], notUnderstood: string[]): [name: st
 const isValue = (word: string | undefined): boolean => word !== undefined && !word.startsWith('-');
 
 /** The variables of `gitlab-runner register`, by the names that test/facts/register-flags.json has. */
-function fromEnvironment(environment: Readonly<Record<string, string>>): [name: string, value: string][] {
+function fromEnvironment(environment: Readonly<Variables>): [name: string, value: string][] {
   return Object.entries(environment).flatMap(([variable, value]) => {
-    const [, name = ''] =
-      /^(?:CI_SERVER_(URL|TOKEN|TLS_.*)|REGISTER_(.+)|(REGISTRATION_TOKEN|CLONE_URL|FEATURE_FLAGS|TEMPLATE_CONFIG_FILE|STEP_RUNNER_IMAGE|CUSTOM_BUILD_DIR_ENABLED)|RUNNER_(.+)|(DOCKER_.+|CACHE_.+))$/
-        .exec(variable)
-        ?.filter(Boolean) ?? [];
-    const option = name.toLowerCase().replaceAll('_', '-');
-    const isNone = ['', 'docker-host', 'docker-cert-path', 'docker-tls-certdir', 'docker-config'].includes(
-      option,
-    );
-    return isNone ? [] : [[elsewhere[option] ?? option, value]];
+    const option = optionOfVariable(variable);
+    return option === undefined ? [] : [[option, value]];
   });
 }
+
+/** What might be an option of `register`, by a variable of that name. */
+function optionOfVariable(variable: string): string | undefined {
+  const [, name = ''] =
+    /^(?:CI_SERVER_(URL|TOKEN|TLS_.*)|REGISTER_(.+)|(REGISTRATION_TOKEN|CLONE_URL|FEATURE_FLAGS|TEMPLATE_CONFIG_FILE|STEP_RUNNER_IMAGE|CUSTOM_BUILD_DIR_ENABLED)|RUNNER_(.+)|(DOCKER_.+|CACHE_.+))$/
+      .exec(variable)
+      ?.filter(Boolean) ?? [];
+  const option = name.toLowerCase().replaceAll('_', '-');
+  const isNone =
+    /^(docker-(host|cert-path|tls-certdir|config))?$/.test(option) ||
+    // Each option has one variable: RUNNER_TOKEN is none.
+    (/^(RUNNER|REGISTER)_/.test(variable) &&
+      /^(.|token|url|description|registration-token|clone-url)$/.test(option));
+  return isNone ? undefined : (elsewhere[option] ?? option);
+}
+
+/** Those of the variables that are options of `register`. */
+export function registerVariables(environment: Readonly<Variables>): Variables {
+  const its = ([variable]: [string, string]) => {
+    const option = optionOfVariable(variable);
+    return option !== undefined && (isOption(option) || noPlace.test(option));
+  };
+  return Object.fromEntries(Object.entries(environment).filter(its));
+}
+
+/** Whether variables say enough to register a runner by them alone. */
+export const isRegisteredBy = (environment: Readonly<Variables>): boolean =>
+  ['CI_SERVER_URL', 'CI_SERVER_TOKEN', 'REGISTRATION_TOKEN', 'RUNNER_EXECUTOR'].some(
+    name => environment[name],
+  );
 
 /** Where config.toml has it; undefined for what GitLab keeps, and for what only the command is told. */
 function placeOf(name: string): string[] | undefined {

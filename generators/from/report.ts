@@ -1,6 +1,7 @@
 import type { RunnerRepository } from '../plan/plan.ts';
 import { type Difference, runnerOf } from './carry.ts';
 import type { MovedIn } from './move-in.ts';
+import { unknown as onlyTheScriptKnows } from './shell.ts';
 
 /**
  * What was taken over and what was not, in lines for a screen; no secret is among them.
@@ -37,7 +38,8 @@ export function report(
       ? ['Secrets that jobs need are for the CI/CD variables of GitLab.']
       : []),
     ...(count > 0 ? ['"make up" starts it. Stop the older one then: until that both take jobs.'] : []),
-  ].map(line => secrets.masked(line));
+    // What is to be copied has a line of its own.
+  ].flatMap(line => secrets.masked(line).replaceAll(onlyTheScriptKnows, '…').split('\n'));
 }
 
 function counted(runners: number, tokens: number): string {

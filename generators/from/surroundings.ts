@@ -1,8 +1,8 @@
 import type { TomlTable } from 'smol-toml';
 import { isSocket } from './carry.ts';
 import type { Collected } from './collected.ts';
-import type { Container } from './container.ts';
-import { type Found, isRegistering } from './found.ts';
+import { type Container, configOfContainer, isOfBefore, isRegistering } from './container.ts';
+import type { Found } from './found.ts';
 
 /** What the container of the runner says: its image, hosts, network, authority, proxy. */
 export function takeContainers({ containers, services }: Found, all: Collected): void {
@@ -12,7 +12,15 @@ export function takeContainers({ containers, services }: Found, all: Collected):
   if (!container) return;
   if (more.length > 0)
     all.notUnderstood.push(`${more.length} more containers of GitLab Runner: only the first counts`);
-  all.take('runnerImage', container.image);
+  if (container.others.includes('build') && container.image === undefined)
+    all.hints.push(
+      'Its image is built from a Dockerfile, which does not come along: --runner-image says where a registry has it.',
+    );
+  if (isOfBefore(container.image ?? ''))
+    all.notUnderstood.push(
+      `the image ${container.image}: GitLab Runner of before 2017, which no GitLab of today works with`,
+    );
+  else all.take('runnerImage', container.image);
   takeHosts(container.extraHosts, all);
   const [network, ...networks] = container.networks;
   all.take('dockerNetwork', network);
@@ -29,14 +37,17 @@ export function takeContainers({ containers, services }: Found, all: Collected):
 function takeHosts(hosts: readonly string[], all: Collected): boolean {
   const others = hosts.filter(host => {
     const before = all.answers.extraHosts;
-    return !before?.split(',').includes(host) && !all.take('extraHosts', before ? `${before},${host}` : host);
+    return (
+      !before?.split(',').includes(host) &&
+      !all.take('extraHosts', before ? `${before},${host}` : host, undefined, host)
+    );
   });
   return others.length === 0;
 }
 
 function takeMounts(volumes: readonly string[], all: Collected): void {
   const isUsual = (volume: string) =>
-    isSocket(volume) || /:\/etc\/gitlab-runner(\/?|\/config\.toml)(:|$)/.test(volume);
+    isSocket(volume) || configOfContainer({ name: undefined, volumes: [volume] }) !== undefined;
   const certificates = volumes.filter(volume => /:\/etc\/gitlab-runner\/certs(\/|:|$)/.test(volume));
   if (certificates.length > 0) takeAuthority(`the mount ${certificates.join(', ')}`, all);
   const mounts = volumes.filter(volume => !isUsual(volume) && !certificates.includes(volume));
@@ -50,13 +61,7 @@ function takeVariables(container: Container, all: Collected): void {
     Object.entries(variables).map(([name, value]) => `${name}=${value}`),
     all,
   );
-  const names = left
-    .map(entry => entry.replace(/=.*$/s, ''))
-    .filter(
-      // What tells `register` is taken where that is what the container does.
-      name =>
-        !(isRegistering(container) && /^(REGISTER|REGISTRATION|RUNNER|CI_SERVER|DOCKER|CACHE)_/.test(name)),
-    );
+  const names = left.map(entry => entry.replace(/=.*$/s, ''));
   if (names.length > 0) all.notUnderstood.push(`variables of the container: ${names.join(', ')}`);
 }
 

@@ -15,6 +15,12 @@ export function wrapped(text: string, columns: number, indent = ''): string[] {
   return lines;
 }
 
+/** A sentence, or an entry of a list, in lines that fit; another line that is indented, or lines that were broken before, as they are. */
+export function fitted(line: string, columns: number): string[] {
+  if (line.startsWith('  - ')) return wrapped(line, columns, '    ');
+  return /^ |\n/.test(line) ? [line] : wrapped(line, columns);
+}
+
 /** Characters that a line has where it is printed: any number where that is no terminal. */
 export function columnsOf(stream: NodeJS.WriteStream): number {
   return stream.isTTY ? stream.columns : Number.POSITIVE_INFINITY;

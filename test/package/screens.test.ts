@@ -5,6 +5,7 @@ import { projectQuestion } from '../../generators/ask/runners.ts';
 import { consentQuestion } from '../../generators/write/repository-writer.ts';
 import { needs } from '../support/needs.ts';
 import { hasTerminals } from '../support/terminal.ts';
+import { runnerTokenOf } from '../support/tokens.ts';
 import type { FakeEngine } from './support/engine.ts';
 import { Screens } from './support/screens.ts';
 import { Dialogue } from './support/terminal.ts';
@@ -188,6 +189,27 @@ describe.skipIf(!tmux)('the screens of the own command', () => {
     await screens.see(terminal, 'all that it is about to do', asks(consentQuestion));
     answer(terminal);
     await screens.see(terminal, 'its end', ended(0));
+    screens.end();
+  });
+
+  test('where an older runner moves in, with more than there is a place for', async () => {
+    const screens = new Screens('own-from');
+    const workplace = workplaceOf(own);
+    const runner = (name: string, executor: string) =>
+      `[[runners]]\n  name = "${name}"\n  url = "https://gitlab.example.com"\n  token = "${runnerTokenOf(name)}"\n  executor = "${executor}"\n`;
+    workplace.project('old', {
+      'config.toml': `concurrent = 3\n${runner('builds', 'docker')}  [runners.docker]\n    image = "docker:stable"\n    volumes = ["/var/run/docker.sock:/var/run/docker.sock"]\n${runner('deploys', 'shell')}`,
+      'docker-compose.yml':
+        'services:\n  runner:\n    image: gitlab/gitlab-runner:alpine\n    env_file: /etc/sysconfig/gitlab-runner-of-this-host\n    volumes: [ "./config.toml:/etc/gitlab-runner/config.toml", "/srv/cache:/home/gitlab-runner/cache" ]\n',
+      'README.md': '',
+      'playbook.yml': '',
+    });
+    const terminal = new Dialogue(workplace, own, 'runner', '--from', 'old');
+    await screens.see(terminal, 'the one question', /❯ keep those of the older runner$/m);
+    answer(terminal);
+    await screens.see(terminal, 'what comes along, and all that it is about to do', asks(consentQuestion));
+    answer(terminal, 'n');
+    await screens.see(terminal, 'its end', ended(1));
     screens.end();
   });
 

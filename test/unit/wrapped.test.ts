@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { columnsOf, wrapped } from '../../generators/write/wrapped.ts';
+import { columnsOf, fitted, wrapped } from '../../generators/write/wrapped.ts';
 
 describe('wrapped', () => {
   it.each([
@@ -13,6 +13,15 @@ describe('wrapped', () => {
     ['one two three', Number.POSITIVE_INFINITY, '', ['one two three']],
   ])('breaks %j at spaces, for %d characters', (text, columns, indent, lines) => {
     expect(wrapped(text, columns, indent)).toEqual(lines);
+  });
+
+  it.each([
+    ['a sentence', 'one two three', ['one two', 'three']],
+    ['an entry of a list, below its own words', '  - one two three', ['  - one', '    two', '    three']],
+    ['a command as it is, to be copied', '  make up and down', ['  make up and down']],
+    ['what has lines already as it is', 'one two\n  three', ['one two\n  three']],
+  ])('puts %s on a screen', (_, text, lines) => {
+    expect(fitted(text, 8)).toEqual(lines);
   });
 
   it('fits a terminal, and is for nothing else', () => {

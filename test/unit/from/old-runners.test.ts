@@ -302,7 +302,7 @@ services:
   });
   expect(runners[0]!.docker.image).toBe('alpine:3');
   for (const words of [
-    'docker-compose.yml: env_file of runner: what it names was not read',
+    'docker-compose.yml: env_file runner.env of runner was not read: it is not there, or may not be read',
     'docker-compose.yml: extends of runner: what it names was not read',
     'docker-compose.yml: include: what it names was not read',
     'docker-compose.yml: the variable GONE, which has to be set',
@@ -370,12 +370,7 @@ describe('what is no runner of Docker', () => {
       'd.yaml',
       'is of Kubernetes',
     ],
-    [
-      'an empty config.toml',
-      { 'config.toml': '' },
-      '',
-      'config.toml has no [[runners]]: nothing was registered',
-    ],
+    ['an empty config.toml', { 'config.toml': '' }, '', 'config.toml is empty: nothing was registered'],
     ['one that was never registered', { 'config.toml': above[17] }, 'config.toml', 'has no [[runners]]'],
     ['a folder without anything', {}, '', 'holds nothing of a runner'],
   ])('is refused in a sentence: %s', (_, files, path, sentence) => {

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { commandsIn, isKnown, type Variables } from '../../../generators/from/shell.ts';
 import { run } from '../../support/rendered.ts';
 
+const wordsIn = (script: string) => commandsIn(script).map(({ words }) => words);
+
 describe('the words of a script', () => {
   it.each([
     `a 'b c' "d e" f\\ g`,
@@ -20,6 +22,8 @@ describe('the words of a script', () => {
     'a "one \\\ntwo" thr\\\nee',
     "a 1 <<EOF\nit's a text\nEOF\nb 2",
     'a ${N:-1} ${X:+2} ${X:?no}',
+    ': ${Y:=5}; a $Y',
+    'M=2; a "${N:-$M}" ${N:-${K:-"34"}} ${X:-$M} "${N:-a}b}" ${M:+$X}',
   ])('are those that a shell gives a program: %j', script => {
     const known = { X: 'known' };
     const names = ['a', 'b', 'b#c', 'c', 'd', 'e'];
@@ -41,7 +45,7 @@ describe('the words of a script', () => {
       .slice(0, -1)
       .map(words => words.split('\u0001').slice(0, -1));
     const read = commandsIn(script, { ...known })
-      .map(words => words.filter(word => !['if', 'then', 'fi'].includes(word)))
+      .map(({ words }) => words.filter(word => !['if', 'then', 'fi'].includes(word)))
       .filter(([name]) => names.includes(name ?? '') && name !== 'b#c');
     // Of alternatives a shell runs some; each that it ran was read, and so in its order.
     for (const words of seen) expect(read).toContainEqual(words);
@@ -51,14 +55,14 @@ describe('the words of a script', () => {
   it.each(['"$(cat token)"', '`cat token`', '$UNKNOWN', '${NAME%x}', 'a$(echo $(x))b', '$TWO'])(
     'are known not to be known where only running it tells: %s',
     word => {
-      const [[, one, last] = []] = commandsIn(`TWO='b c'; a ${word} z`);
+      const [[, one, last] = []] = wordsIn(`TWO='b c'; a ${word} z`);
       expect(isKnown(one!)).toBe(false);
       expect(last).toBe('z');
     },
   );
 
   it('are found in what stands there for another program to read, which may be a shell', () => {
-    expect(commandsIn("sh <<'EOF'\na 1\nEOF\nb 2")).toEqual([['sh'], ['b', '2'], ['a', '1']]);
+    expect(wordsIn("sh <<'EOF'\na 1\nEOF\nb 2")).toEqual([['sh'], ['b', '2'], ['a', '1']]);
   });
 
   it('leave what they set to whoever reads on', () => {

@@ -89,6 +89,6 @@ describe('a repository of version 0.1.0', () => {
     const { answers, said } = movedIn({ ...files, '.yo-rc.json': store.replace('"dind"', '"socket-proxy"') });
     expect(answers.builder).toBe('buildkit');
     expect(said).toContain('Instead of the builder socket-proxy, buildkit was taken.');
-    expect(said).toContain('- builder: The builder socket-proxy is gone');
+    expect(said).toContain('- --builder, "socket-proxy": The builder socket-proxy is gone');
   });
 });
