@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { completeAnswers, impliedBy, reconsider, refuseIdle } from './ask/answers.ts';
 import { namingOption } from './ask/command-line.ts';
@@ -80,12 +79,6 @@ function answersOfRun({ saved, preset = {}, given }: Basis, answered: Answered):
 
 /** @throws Refusal if the file cannot be read, or holds no answers */
 async function answersIn(file: string): Promise<TypedAnswers> {
-  const { readAnswers } = await import('./ask/answers-file.ts');
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new Refusal(`--answers: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
-  }
-  return readAnswers(text, file);
+  // The parser of YAML is loaded only where it is needed.
+  return (await import('./ask/answers-file.ts')).answersIn(file);
 }

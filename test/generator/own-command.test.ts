@@ -98,7 +98,10 @@ describe('the own command', () => {
 
   it.each([
     [['--preset', 'articel'], '--preset: There is no "articel" here: choose one of article'],
-    [['--answers', 'none.yml'], '--answers: none.yml cannot be read (ENOENT).'],
+    [
+      ['--answers', 'none.yml'],
+      '--answers: There is no file none.yml: name one, such as --print-answers makes.',
+    ],
     [
       ['--runner', 'x', '--preset', 'team'],
       '--preset is for the repository, not for a runner that is added to it.',
