@@ -136,15 +136,20 @@ export const excludingNames = [
   'cacheServer',
 ] as const;
 
+/** These answers; without a group of instances, nothing is said of that. */
+type Excluding = Omit<Pick<Answers, (typeof excludingNames)[number]>, 'instanceGroup'> & {
+  readonly instanceGroup: string | undefined;
+};
+
 /** @throws Refusal that says which two answers exclude each other, and what to choose instead */
-export function refuseTogether(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
+export function refuseTogether(answers: Excluding): void {
   refuseTags(answers);
   if (answers.executor === 'docker-autoscaler') refuseOnInstances(answers);
   else if (answers.executor === 'kubernetes') refuseInCluster(answers);
   else refuseOnHost(answers);
 }
 
-function refuseOnHost(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
+function refuseOnHost(answers: Excluding): void {
   refuseImage(answers);
   refuseCache(answers);
   refuseNetwork(answers);
@@ -160,7 +165,7 @@ function refuseTags({ tags, runUntagged }: Pick<Answers, 'tags' | 'runUntagged'>
 }
 
 /** What pods do not have, and what GitLab Runner can do there since when. */
-function refuseInCluster(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
+function refuseInCluster(answers: Excluding): void {
   const { builder, dindCache, runnerImage, extraHosts } = answers;
   if (builder === 'socket') {
     throw new Refusal(
@@ -266,7 +271,7 @@ function refuseCache({
 }
 
 /** What cannot be on instances of a cloud, each of which has an engine of its own. */
-function refuseOnInstances(answers: Pick<Answers, (typeof excludingNames)[number]>): void {
+function refuseOnInstances(answers: Excluding): void {
   const { builder, runnerImage, cloud, instanceGroup, instanceJobs, instanceUses, cache, cacheServer } =
     answers;
   if (builder !== 'socket') {
@@ -282,7 +287,7 @@ function refuseOnInstances(answers: Pick<Answers, (typeof excludingNames)[number
     );
   }
   const form = groupForms[cloud];
-  if (instanceGroup.split('/').length !== form.split('/').length) {
+  if (instanceGroup !== undefined && instanceGroup.split('/').length !== form.split('/').length) {
     throw new Refusal(`With --cloud ${cloud} the group of instances is written --instance-group ${form}.`);
   }
   if (instanceUses < instanceJobs) {

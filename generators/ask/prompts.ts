@@ -14,11 +14,18 @@ import {
   typedFrom,
   usesHostEngine,
 } from './questions.ts';
+import { Refusal } from './refusal.ts';
 
 /** What was answered so far, by the names of the prompts: text, yes and no as booleans, and several texts as a list. */
 export type Answered = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
-type Choice = { readonly value: string; readonly name: string; readonly description?: string };
+interface Choice {
+  readonly value: string;
+  readonly name: string;
+  readonly description?: string;
+  /** What stands behind a choice that cannot be made; the description then says why. */
+  readonly disabled?: string;
+}
 
 /** One prompt, as Inquirer of Yeoman takes it too; what is a function depends on the answers so far. */
 export interface Prompt {
@@ -182,8 +189,22 @@ class Standing {
   goes(value: string, answered: Answered): true | string {
     return sentenceAgainst(text => {
       questions[this.#name].check(text);
-      refuseTogether(this.checked(excludingNames, { ...answered, [this.#name]: text }));
+      const together = this.checked(excludingNames, { ...answered, [this.#name]: text });
+      // Of a cloud the group of instances is asked next, and is written as that cloud has it.
+      const isAskedNext = this.#name === 'cloud' && this.#basis.given.instanceGroup === undefined;
+      refuseTogether(isAskedNext ? { ...together, instanceGroup: undefined } : together);
     }, value);
+  }
+
+  /** The choices of the question, those that cannot be made too: nobody wonders where they are. */
+  menu(choices: Readonly<Record<string, string>>, answered: Answered): Choice[] {
+    return Object.entries(choices).map(([value, description]): Choice => {
+      const against = this.goes(value, answered);
+      const choice = { value, name: value };
+      return against === true
+        ? { ...choice, description }
+        : { ...choice, description: against, disabled: '(not with the other answers)' };
+    });
   }
 }
 
@@ -201,11 +222,7 @@ function promptFor(name: AnswerName, basis: Basis, isWanted: (answered: Answered
     (isWanted(answered) || (isRefused(answered) && answered[nameOfRest] !== 'last')) &&
     matters(name, basis, answered);
   if (choices) {
-    const open = (answered: Answered) =>
-      Object.entries(choices)
-        .filter(([value]) => standing.goes(value, answered) === true)
-        .map(([value, description]) => ({ value, name: value, description }));
-    return { name, message, type: 'select', choices: open, default: byDefault, when };
+    return menuFor(name, standing, choices, when);
   }
   if (yesNo) {
     const isYes = (answered: Answered) => check(byDefault(answered));
@@ -219,6 +236,30 @@ function promptFor(name: AnswerName, basis: Basis, isWanted: (answered: Answered
         ? `${message} (${byDefault(answered)} is refused by this engine: its client is older than API ${basis.engine?.minApiVersion})`
         : message,
     default: (answered: Answered) => (isRefused(answered) ? 'docker:cli' : byDefault(answered)),
+  };
+}
+
+function menuFor(
+  name: AnswerName,
+  standing: Standing,
+  choices: Readonly<Record<string, string>>,
+  when: (answered: Answered) => boolean,
+): Prompt {
+  const possible = (menu: readonly Choice[]) => menu.filter(({ disabled }) => disabled === undefined);
+  return {
+    ...{ name, message: questions[name].message, type: 'select', when },
+    choices: answered => {
+      const menu = standing.menu(choices, answered);
+      // Options exclude each other already, whatever is chosen.
+      if (possible(menu).length === 0) throw new Refusal(menu[0]?.description ?? '');
+      return menu;
+    },
+    // Inquirer begins with a choice that cannot be made where the default is one.
+    default: (answered: Answered) => {
+      const [first, ...more] = possible(standing.menu(choices, answered)).map(({ value }) => value);
+      const byDefault = standing.byDefault(answered);
+      return more.includes(byDefault) ? byDefault : first;
+    },
   };
 }
 

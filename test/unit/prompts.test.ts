@@ -247,17 +247,67 @@ describe('prompts', () => {
   );
 });
 
-describe('the question for the cache', () => {
+describe('a menu', () => {
   /** The choices, which depend on what was answered before. */
-  const offered = (answered: Answered) => {
-    const { choices } = ask({}, {}, { answered: { ...all, ...answered } }).cache!;
-    return (choices?.(answered) ?? []).map(({ value }) => value);
+  const listed = (name: AnswerName, answered: Answered, given: TypedAnswers = {}) => {
+    const { choices } = ask({}, given, { answered: { ...all, ...answered } })[name]!;
+    return choices?.(answered) ?? [];
   };
+  const offered = (...of: Parameters<typeof listed>) =>
+    listed(...of).flatMap(({ value, disabled }) => (disabled ? [] : [value]));
 
-  it('does not offer to keep none where a job shares a volume with an engine of its own', () => {
-    expect(offered({ builder: 'socket' })).toEqual(['local', 's3', 'none']);
-    expect(offered({ builder: 'dind', dindCache: 'volume' })).toEqual(['local', 's3', 'none']);
-    expect(offered({ builder: 'dind', dindCache: 'registry' })).toEqual(['local', 's3']);
+  it('of caches does not offer to keep none where a job shares a volume with an engine of its own', () => {
+    expect(offered('cache', { builder: 'socket' })).toEqual(['local', 's3', 'none']);
+    expect(offered('cache', { builder: 'dind', dindCache: 'volume' })).toEqual(['local', 's3', 'none']);
+    expect(offered('cache', { builder: 'dind', dindCache: 'registry' })).toEqual(['local', 's3']);
+  });
+
+  it.each<[AnswerName, Answered, string, RegExp]>([
+    [
+      'builder',
+      { executor: 'docker-autoscaler' },
+      'dind',
+      /^With --executor docker-autoscaler each instance/,
+    ],
+    ['executor', { builder: 'socket' }, 'kubernetes', /^The nodes of a cluster mostly have no Docker Engine/],
+    [
+      'dindCache',
+      { builder: 'dind', executor: 'kubernetes' },
+      'volume',
+      /^In a cluster each job has an engine/,
+    ],
+    ['cache', { builder: 'dind', dindCache: 'registry' }, 'none', /^With --cache none a job has no volume/],
+  ])('for %s beside %j shows that %s cannot be chosen, and why', (name, answered, value, why) => {
+    const shown = listed(name, answered);
+    expect(shown.map(choice => choice.value)).toEqual(Object.keys(questions[name].choices!));
+    expect(shown.find(choice => choice.value === value)).toMatchObject({
+      ...{ disabled: '(not with the other answers)', description: expect.stringMatching(why) },
+    });
+  });
+
+  it('begins with a choice that can be made', () => {
+    const basis = { executor: 'docker-autoscaler' };
+    const { default: byDefault } = ask({ builder: 'dind' }, basis, { answered: all }).builder!;
+    expect(byDefault).toBe('socket');
+  });
+
+  it('of clouds offers each where the group of instances is asked next, and what goes with one that is given', () => {
+    const answered = { builder: 'socket', executor: 'docker-autoscaler' };
+    expect(offered('cloud', answered)).toEqual(['aws', 'googlecloud', 'azure']);
+    expect(offered('cloud', answered, { instanceGroup: 'a/b/c' })).toEqual(['googlecloud', 'azure']);
+    const { validate } = ask({}, {}, { answered: { ...all, ...answered, cloud: 'googlecloud' } })
+      .instanceGroup!;
+    expect(validate?.('gitlab-runners')).toMatch(
+      /^With --cloud googlecloud the group of instances is written/,
+    );
+    expect(validate?.('a/b/c')).toBe(true);
+  });
+
+  it('of which nothing can be chosen is a refusal that says what the options exclude', () => {
+    const given = { executor: 'docker-autoscaler', runnerImage: 'gitlab/gitlab-runner:v18.9.0' };
+    expect(() => listed('builder', {}, given)).toThrow(
+      /^--executor docker-autoscaler is for GitLab Runner 18.10/,
+    );
   });
 });
 
