@@ -11,8 +11,8 @@ const command = 'generator-gitlab-runner-docker';
 interface Option {
   readonly name: string;
   readonly help: string;
-  /** What its value is; none for a switch. */
-  readonly value?: 'choice' | 'text' | 'path';
+  /** What its value is; none for what takes none. A yes or no stands behind an equals sign, and may be left out. */
+  readonly value?: 'choice' | 'text' | 'path' | 'yesNo';
   readonly choices: Readonly<Record<string, string>>;
 }
 
@@ -32,15 +32,16 @@ export function completion(name: string): string {
 }
 
 function allOptions(): Option[] {
-  const ofQuestion = ({ option, help, yesNo, choices = {} }: Question<unknown>): Option => ({
-    name: option,
-    help,
-    choices,
-    ...(yesNo ? {} : { value: Object.keys(choices).length > 0 ? 'choice' : 'text' }),
-  });
+  const ofQuestion = ({ option, help, yesNo, choices = {} }: Question<unknown>): Option[] =>
+    yesNo
+      ? [
+          { name: option, help, value: 'yesNo', choices: { yes: '', no: '' } },
+          { name: `no-${option}`, help: `not: ${help}`, choices: {} },
+        ]
+      : [{ name: option, help, choices, value: Object.keys(choices).length > 0 ? 'choice' : 'text' }];
   const isSwitch = ([name, help]: [string, string]): Option => ({ name, help, choices: {} });
   return [
-    ...[...Object.values(questions), projectQuestion].map(ofQuestion),
+    ...[...Object.values(questions), projectQuestion].flatMap(ofQuestion),
     {
       name: 'preset',
       help: sources.preset,
@@ -64,20 +65,23 @@ function allOptions(): Option[] {
 
 function forBash(options: readonly Option[]): string {
   const cases = options.flatMap(({ name, value, choices }) => {
-    if (value === 'text') return [`    --${name}) ;;`];
-    if (value === 'path')
-      return [`    --${name}) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;`];
     const words = shell(Object.keys(choices).join(' '));
-    return value === 'choice' ? [`    --${name}) COMPREPLY=($(compgen -W ${words} -- "$word")) ;;`] : [];
+    const ofWords = `COMPREPLY=($(compgen -W ${words} -- "$word"))`;
+    if (value === 'yesNo') return [`    --${name}=) ${ofWords} ;;`];
+    const paths = 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$word")';
+    const values = { choice: ` ${ofWords}`, text: '', path: ` ${paths}` };
+    return value === undefined ? [] : [`    --${name} | --${name}=)${values[value]} ;;`];
   });
   const names = shell(options.map(({ name }) => `--${name}`).join(' '));
   return `_generator_gitlab_runner_docker() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]}
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} start=
   COMPREPLY=()
-  # To bash an equals sign is a word of its own.
-  if [ "$word" = = ]; then word=
-  elif [ "$before" = = ]; then before=\${COMP_WORDS[COMP_CWORD - 2]}
-  fi
+  # To bash an equals sign is a word of its own, unless somebody took it out of COMP_WORDBREAKS.
+  case $word in
+    =) before+== word= ;;
+    --*=*) before=\${word%%=*}= start=$before word=\${word#*=} ;;
+    *) if [ "$before" = = ]; then before=\${COMP_WORDS[COMP_CWORD - 2]}=; fi ;;
+  esac
   case $before in
 ${cases.join('\n')}
     *)
@@ -86,6 +90,7 @@ ${cases.join('\n')}
         *) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
       esac ;;
   esac
+  COMPREPLY=("\${COMPREPLY[@]/#/$start}")
 }
 complete -F _generator_gitlab_runner_docker ${command}`;
 }
@@ -97,10 +102,12 @@ function forZsh(options: readonly Option[]): string {
       choice: `=[${escaped(help)}]:${name}:->${name}`,
       text: `=[${escaped(help)}]:${name}: `,
       path: `=[${escaped(help)}]:${name}:_files`,
+      yesNo: `=-[${escaped(help)}]::${name}:(yes no)`,
     };
     return `    ${shell(`--${name}${value ? values[value] : `[${escaped(help)}]`}`)} \\`;
   });
-  const states = options.flatMap(({ name, choices }) => {
+  const states = options.flatMap(({ name, value, choices }) => {
+    if (value === 'yesNo') return [];
     const values = Object.entries(choices).map(([choice, what]) => shell(`${choice}:${what}`));
     return values.length > 0 ? [`    ${name}) values=(${values.join(' ')}) ;;`] : [];
   });
@@ -124,8 +131,19 @@ function forFish(options: readonly Option[]): string {
   const lines = options.map(({ name, help, value, choices }) => {
     // fish reads it a second time: words, each with a tab and what it means.
     const words = Object.entries(choices).map(([choice, what]) => `${choice}\\t${quoted(what)}`);
-    const values = { choice: ` -x -a ${quoted(words.join(' '))}`, text: ' -x', path: ' -r -F' };
+    const values = {
+      choice: ` -x -a ${quoted(words.join(' '))}`,
+      text: ' -x',
+      path: ' -r -F',
+      yesNo: ` -a ${quoted(Object.keys(choices).join(' '))}`,
+    };
     return `complete -c ${command} -l ${name}${value ? values[value] : ''} -d ${quoted(help)}`;
   });
-  return [`complete -c ${command} -f -a '(__fish_complete_directories)'`, ...lines].join('\n');
+  // Folders are no value of a switch that is given a yes or no.
+  const isWord = `not string match -q -- "--*=*" (commandline -ct)`;
+  return [
+    `complete -c ${command} -f`,
+    `complete -c ${command} -n ${quoted(isWord)} -a '(__fish_complete_directories)'`,
+    ...lines,
+  ].join('\n');
 }

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { presets } from '../../generators/ask/presets.ts';
-import { builders } from '../../generators/ask/questions.ts';
+import { builders, questions } from '../../generators/ask/questions.ts';
 import { needs } from '../support/needs.ts';
 import { isInstalled } from '../support/rendered.ts';
 import { hasTerminals, Terminal } from '../support/terminal.ts';
@@ -58,6 +58,14 @@ describe.each(shells)('completion in $name', shell => {
     ['a builder', '--builder buildk', / --builder buildkit\b/],
     ['a builder behind an equals sign', '--builder=buildk', / --builder=buildkit\b/],
     ['a level of hardening', '--tags a --hardening st', / --hardening strict\b/],
+    ['a runner that takes untagged jobs', '--run-untagged=y', / --run-untagged=yes\b/],
+    ['a switch that is turned off', '--no-run', / --no-run-untagged\b/],
+    ['a level of the log behind an equals sign', '--log-level=deb', / --log-level=debug\b/],
+    ['a file of answers behind an equals sign', '--answers=my-fi', / --answers=my-file\b/],
+    ['an older runner behind an equals sign', '--from=my-fo', / --from=my-folder\//],
+    ['a project', '--ci my-fo', / --ci my-folder\//],
+    ['a shell', '--completion zs', / --completion zsh\b/],
+    ['a folder after a switch', '--monitoring my-f', / --monitoring my-folder\//],
     ['a preset', `--preset ${preset.slice(0, -1)}`, new RegExp(` --preset ${preset}\\b`)],
     ['a file of answers', '--answers my-fi', / --answers my-file\b/],
     ['a folder, and no file', 'my-f', / my-folder\//],
@@ -69,14 +77,39 @@ describe.each(shells)('completion in $name', shell => {
     await terminal.shows(completed);
   });
 
-  there('lists the builders', async () => {
+  const yesNo = Object.values(questions).flatMap(({ option, yesNo }) => (yesNo ? [option] : []));
+  const lists: [string, readonly string[]][] = [
+    ['--builder ', Object.keys(builders)],
+    ['--builder=', Object.keys(builders)],
+    ['--no-', yesNo.map(option => `--no-${option}`)],
+    ['--monitoring=', ['yes', 'no']],
+  ];
+
+  there.each(lists)('lists what follows %j', async (typed, words) => {
     const terminal = await prompt(shell);
-    terminal.type(`${command} --builder `);
-    await terminal.shows(/--builder\s*$/m);
+    terminal.type(`${command} ${typed}`);
+    await terminal.shows(new RegExp(`${typed.trim()}\\s*$`, 'm'));
     terminal.press('Tab');
     terminal.press('Tab');
-    for (const name of Object.keys(builders)) await terminal.shows(new RegExp(`^(.* )?${name}\\b`, 'm'));
+    // A shell may have put one of them, or what they begin with, into the line.
+    for (const word of words) await terminal.shows(new RegExp(`(^|[ =])${word}\\b`, 'm'));
     expect(terminal.text()).not.toMatch(/error|not found|my-folder/);
+  });
+});
+
+describe('completion in bash, where an equals sign is part of a word', () => {
+  const [shell] = shells.filter(({ name }) => name === 'bash');
+  const words = { ...shell!, settings: `COMP_WORDBREAKS=\${COMP_WORDBREAKS//=}; ${shell!.settings}` };
+  test.skipIf(!needs(hasTerminals(), 'tmux')).each([
+    ['--builder=buildk', / --builder=buildkit\b/],
+    ['--mirror=y', / --mirror=yes\b/],
+    ['--answers=my-fi', / --answers=my-file\b/],
+  ])('completes %s', async (typed, completed) => {
+    const terminal = await prompt(words);
+    terminal.type(`${command} ${typed}`);
+    await terminal.shows(new RegExp(`${typed}\\s*$`, 'm'));
+    terminal.press('Tab');
+    await terminal.shows(completed);
   });
 });
 
