@@ -23,7 +23,7 @@ export const ownOptions = {
 
 /** What the exit codes of the command mean. */
 export const exitCodes = {
-  0: 'done',
+  0: 'done or nothing to do',
   1: 'refused or failed, or with conflicts left for you: the last line on stderr says which',
   130: 'stopped by Ctrl-C',
 } as const;
@@ -126,7 +126,7 @@ function ciUsage(): string[] {
     '  generator-gitlab-runner-docker [directory] --ci <project> [options]',
     '  yo gitlab-runner-docker:ci <project> [options]',
     ...wrapped(
-      `The project is a folder. It takes ${options}; where none is given, what the repository in the directory has counts.`,
+      `The project is a folder, the top level of its repository. It takes ${options}; where none is given, what the repository in the directory has counts. A job of that name that is there already is left alone: the same one is nothing to do, another one is refused.`,
       120,
     ),
   ];

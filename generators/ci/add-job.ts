@@ -1,9 +1,10 @@
-import { isAlias, isScalar, parseAllDocuments, visit } from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
+import { isAlias, isScalar, parse, parseAllDocuments, visit } from 'yaml';
 import { Refusal } from '../ask/refusal.ts';
 import type { Pipeline } from '../plan/pipeline.ts';
 import { yaml } from '../write/quoting.ts';
 import type { Dockerfile } from './dockerfiles.ts';
-import { type Facts, type PipelineFile, setsDefaults } from './read-pipeline.ts';
+import { type Facts, factsOf, type PipelineFile, setsDefaults } from './read-pipeline.ts';
 
 /** The job that is added, by its name. */
 export const jobName = 'build-image';
@@ -12,7 +13,7 @@ export const jobName = 'build-image';
 export interface Project {
   /** Its own .gitlab-ci.yml. */
   readonly file: PipelineFile;
-  /** The files of the project that it includes. */
+  /** The files of the project that it includes: what one says counts less than what a later one does. */
   readonly included: readonly Facts[];
   /** What it includes and could not be read, in words. */
   readonly unread: readonly string[];
@@ -36,21 +37,25 @@ export interface Added {
 /**
  * Adds the job of the sample pipeline to a project's own: lines at the end, and no other byte changes.
  *
- * @throws Refusal if the file with those lines would not be what it was and the job
+ * @throws Refusal if there is another job of its name, no stage for it, or if the file with those lines would not be
+ * what it was and the job
  */
 export function addJob(project: Project, sample: Sample): Added {
-  const { file, included } = project;
-  const files = [file.facts, ...included];
-  if (files.some(({ keys }) => keys.includes(jobName))) {
-    const remedy = `rename it, or take it away, to have the job of this runner`;
-    return {
-      text: file.text,
-      notes: [`There is a job ${jobName} already, which was left as it is: ${remedy}.`],
-    };
-  }
+  const all = [...project.included, project.file.facts];
+  // As if it were not there yet.
+  const files = all.map(({ tree: { [jobName]: _, ...rest } }) => factsOf(rest));
   const stage = chooseStage(files);
-  const job = jobText(project, sample, stage);
-  return { text: insert(file, job), notes: notesOn(project, files, sample, stage) };
+  const job = jobText(project, files, sample, stage);
+  const there = all.findLast(({ tree }) => jobName in tree)?.tree[jobName];
+  if (there === undefined)
+    return { text: insert(project.file, job), notes: notesOn(project, files, sample, stage) };
+  if (!isDeepStrictEqual(there, parse(job, { version: '1.1', merge: true })[jobName])) {
+    throw new Refusal(
+      `There is a job ${jobName} already, another one than would be added: rename it, or take it away, and run again. Nothing was changed.`,
+    );
+  }
+  const notes = [`The job ${jobName} is there already, as it would be added: there is nothing to do.`];
+  return { text: project.file.text, notes };
 }
 
 /** The file with the job at its end: after an empty line, unless that would become part of a text before it. */
@@ -90,14 +95,25 @@ function scalarsOf(text: string): string[] {
 }
 
 /** Where nothing says: GitLab's own stages, in their order. */
-const gitlabStages = ['.pre', 'build', 'test', 'deploy', '.post'];
+const gitlabStages = ['build', 'test', 'deploy'];
 
-/** The stage for images, or for packages, or for builds; else the last one before something is deployed. */
+/** Without .pre and .post: of jobs in these alone GitLab makes no pipeline (https://docs.gitlab.com/ci/yaml/#stages). */
+const inside = (stages: readonly string[]) => stages.filter(stage => stage !== '.pre' && stage !== '.post');
+
+/**
+ * The stage for images, or for packages, or for builds; else the last one before something is deployed.
+ * @throws Refusal if the files name none for any job
+ */
 function chooseStage(files: readonly Facts[]): string {
   const known = files.findLast(({ stages }) => stages !== undefined)?.stages;
-  const used = files.flatMap(({ usedStages }) => usedStages);
+  const used = inside(files.flatMap(({ usedStages }) => usedStages));
   const isCertain = files.every(({ includes }) => includes.others.length === 0);
-  const stages = known ?? (isCertain || used.length === 0 ? gitlabStages : used);
+  const stages = known ? inside(known) : isCertain || used.length === 0 ? gitlabStages : used;
+  if (stages.length === 0) {
+    throw new Refusal(
+      `"stages" names ${known?.length ? 'no other than .pre and .post' : 'no stage'}, so that no job can build there: add a stage to it, such as build, and run again. Nothing was changed.`,
+    );
+  }
   const wanted = [
     /^(build|package)?[-_ ]?(docker|container|image)s?([-_ ](build|image)s?)?$/i,
     /^packag/i,
@@ -107,7 +123,7 @@ function chooseStage(files: readonly Facts[]): string {
   const firstDeploy = stages.findIndex(stage =>
     /deploy|release|publish|prod|stag|review|trigger/i.test(stage),
   );
-  return named[0] ?? stages[Math.max(0, firstDeploy < 0 ? stages.length - 1 : firstDeploy - 1)] ?? 'test';
+  return named[0] ?? stages[Math.max(0, firstDeploy < 0 ? stages.length - 1 : firstDeploy - 1)]!;
 }
 
 /** Variables by which a project tells Docker's clients of its jobs where an engine is, and what says: here. */
@@ -128,8 +144,7 @@ function leftOverVariables(files: readonly Facts[], { pipeline }: Sample): (keyo
 }
 
 /** The job, from the first column on, with a line break at its end. */
-function jobText({ file, included, dockerfiles }: Project, sample: Sample, stage: string): string {
-  const files = [file.facts, ...included];
+function jobText({ dockerfiles }: Project, files: readonly Facts[], sample: Sample, stage: string): string {
   const { comment, variables, head, script } = partsOf(sample.text);
   const inherit = [
     '  inherit: # no image, services, cache or commands of other jobs',

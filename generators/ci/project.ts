@@ -33,6 +33,9 @@ export async function addToProject(
   requireInside(folder, pipelinePath);
   const settled = settle(folder, dryRun ? { without: '--dry-run' } : true);
   if (settled) report(settled);
+  requireTopLevel(folder);
+  if (existsSync(file) && isSpecial(file))
+    throw new Refusal(`${file} is no regular file: move it away and run again.`);
   const before = readText(file);
   const pipeline = readPipeline(pipelinePath, before ?? '');
   const paths = filesOfProject(folder);
@@ -52,21 +55,43 @@ export async function addToProject(
   return text !== pipeline.text;
 }
 
+/** A pipe, or a device such as /dev/zero, which a link may lead to: reading it may never end. */
+function isSpecial(file: string): boolean {
+  const stat = statSync(file);
+  return !stat.isFile() && !stat.isDirectory();
+}
+
+/** @throws Refusal if the folder is inside of a repository of Git, and not its top level */
+function requireTopLevel(folder: string): void {
+  if (git(folder, ['rev-parse', '--show-prefix']).trim() === '') return;
+  const top = git(folder, ['rev-parse', '--show-toplevel']).trim();
+  throw new Refusal(
+    `${folder} is not the top level of its repository, where GitLab looks for ${pipelinePath}: name ${top}, or, if it is a project of its own, first: git init ${shell(folder)}`,
+  );
+}
+
+/** The files that Git knows or would take; what it ignores is none of the project. */
+function filesOfProject(folder: string): string[] {
+  const listed = git(folder, ['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
+  // One that is not committed as removed yet is in the list, and not on the disk.
+  return listed.split('\0').filter(path => {
+    const file = join(folder, path);
+    return path !== '' && existsSync(file) && !isSpecial(file);
+  });
+}
+
 /**
- * The files that Git knows or would take; what it ignores is none of the project.
+ * What a command of Git prints.
  * @throws Refusal if Git does not tell
  */
-function filesOfProject(folder: string): string[] {
-  const words = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+function git(folder: string, words: readonly string[]): string {
   try {
-    const listed = execFileSync('git', words, {
+    return execFileSync('git', words, {
       cwd: folder,
       encoding: 'utf8',
       maxBuffer: Number.POSITIVE_INFINITY,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    // One that is not committed as removed yet is in the list, and not on the disk.
-    return listed.split('\0').filter(path => path !== '' && existsSync(join(folder, path)));
   } catch (error) {
     const { stderr, code } = error as { stderr?: string; code?: string };
     const said = (stderr ?? '').trim().split('\n');
@@ -83,22 +108,27 @@ function filesOfProject(folder: string): string[] {
   }
 }
 
-/** What the files say that a pipeline includes, as far as they are in the project and can be read. */
+/**
+ * What the files say that a pipeline includes, as far as they are in the project and can be read, in GitLab's order:
+ * what includes others counts more than they do, and the later of two more than the earlier.
+ */
 function readIncluded(folder: string, pipeline: PipelineFile): { included: Facts[]; unread: string[] } {
   const included: Facts[] = [];
-  const unread = new Set(pipeline.facts.includes.others);
-  const paths = [...pipeline.facts.includes.local];
-  // The list grows while it is read.
-  for (const path of paths) {
-    const why = whyUnread(folder, path);
-    if (why !== undefined) unread.add(`${path} (${why})`);
-    else {
-      const facts = readFacts(path, readText(join(folder, path)) ?? '');
-      included.push(facts);
-      for (const other of facts.includes.others) unread.add(other);
-      paths.push(...facts.includes.local.filter(local => !paths.includes(local)));
+  const [unread, seen] = [new Set<string>(), new Set<string>()];
+  const follow = ({ includes: { local, others } }: Facts) => {
+    for (const other of others) unread.add(other);
+    for (const path of local.filter(path => !seen.has(path))) {
+      seen.add(path);
+      const why = whyUnread(folder, path);
+      if (why !== undefined) unread.add(`${path} (${why})`);
+      else {
+        const facts = readFacts(path, readText(join(folder, path)) ?? '');
+        follow(facts);
+        included.push(facts);
+      }
     }
-  }
+  };
+  follow(pipeline.facts);
   return { included, unread: [...unread] };
 }
 
@@ -109,6 +139,7 @@ function whyUnread(folder: string, path: string): string | undefined {
   if (relative(folder, file).startsWith('..')) return 'not in the project';
   if (!existsSync(file)) return 'not there';
   if (statSync(file).isDirectory()) return 'a folder';
+  if (isSpecial(file)) return 'no file';
   try {
     if (!isUtf8(readFileSync(file))) return 'not in UTF-8';
   } catch (error) {

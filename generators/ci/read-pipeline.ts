@@ -14,8 +14,8 @@ export interface PipelineFile {
 
 /** What such a file says about those that it includes, and about every job. */
 export interface Facts {
-  /** Its keys: jobs, and the words that GitLab keeps for itself. */
-  readonly keys: readonly string[];
+  /** All of it: its keys are jobs, and the words that GitLab keeps for itself. */
+  readonly tree: Mapping;
   /** Undefined where it does not say. */
   readonly stages: readonly string[] | undefined;
   /** Stages that its jobs name. */
@@ -32,7 +32,7 @@ const defaults = ['default', 'image', 'services', 'cache', 'before_script', 'aft
 
 /** Whether one of those files sets what each job has, or cannot be looked into. */
 export const setsDefaults = (files: readonly Facts[]): boolean =>
-  files.some(({ keys, includes }) => includes.others.length > 0 || keys.some(key => defaults.includes(key)));
+  files.some(({ tree, includes }) => includes.others.length > 0 || defaults.some(key => key in tree));
 
 /**
  * Reads a pipeline as GitLab does, by YAML 1.1.
@@ -85,11 +85,12 @@ function treeOf(path: string, document: Document | undefined): Mapping {
   }
 }
 
-function factsOf(tree: Mapping): Facts {
+/** What such a file says, of which this is read as YAML. */
+export function factsOf(tree: Mapping): Facts {
   const jobs = Object.entries(tree).filter(([, value]) => isMapping(value)) as [string, Mapping][];
   const includes = [tree.include ?? []].flat().map(whatIsIncluded);
   return {
-    keys: Object.keys(tree),
+    tree,
     stages: Array.isArray(tree.stages) ? tree.stages.flat().map(String) : undefined,
     usedStages: jobs.flatMap(([, { stage }]) => (typeof stage === 'string' ? [stage] : [])),
     variables: isMapping(tree.variables) ? Object.keys(tree.variables) : [],

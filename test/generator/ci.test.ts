@@ -75,8 +75,9 @@ describe('the generator ci', () => {
     expect(pipelineIn(folder)).toBe(before);
     await add(folder);
     const once = pipelineIn(folder);
-    expect((await add(folder)).printed).toMatch(/^There is a job build-image already, .*\.$/);
-    expect(pipelineIn(folder)).toBe(once);
+    const { printed, refusal } = await add(folder);
+    expect(printed).toMatch(/^The job build-image is there already, .*\.$/);
+    expect([refusal, pipelineIn(folder)]).toEqual([undefined, once]);
   });
 
   it.each([

@@ -74,8 +74,8 @@ describe.each(pipelines)('a project with the pipeline %s', (_, text) => {
 
   it('is left as it is by a second run', () => {
     const again = add(added.text);
-    expect(again.text).toBe(added.text);
-    expect(again.notes.join()).toContain(`There is a job ${jobName} already`);
+    const notes = [`The job ${jobName} is there already, as it would be added: there is nothing to do.`];
+    expect(again).toEqual({ text: added.text, notes });
   });
 
   it.skipIf(!needs(hasGitLabCiLocal, 'gitlab-ci-local in test/tools, and git'))(
@@ -155,8 +155,32 @@ describe('the job', () => {
       'include: [{ template: x }]\na: { stage: unit, script: [x] }',
       'unit',
     ],
+    ['not .pre or .post', 'stages: [.pre, lint, .post]', 'lint'],
+    [
+      'one of GitLab where jobs are before all others',
+      'include: [{ template: x }]\na: { stage: .pre }',
+      'build',
+    ],
   ])('is in a stage that there is: %s', (_, text, stage) => {
     expect(jobIn(add(`${text}\n`)).stage).toBe(stage);
+  });
+
+  it.each([
+    ['no stage', 'stages: []'],
+    ['no other than .pre and .post', 'stages: [.pre, .post]'],
+  ])('is refused where there is %s: GitLab would make no pipeline of it', (words, text) => {
+    expect(() => add(`${text}\n`)).toThrow(
+      `"stages" names ${words}, so that no job can build there: add a stage to it, such as build, and run again. Nothing was changed.`,
+    );
+  });
+
+  it('goes by the stages of the file itself, and then by those of what it includes last, as GitLab does', () => {
+    const [first, last] = ['docker', 'images'].map(
+      stage => readPipeline('x.yml', `stages: [${stage}]\n`).facts,
+    );
+    const included = { included: [first!, last!] };
+    expect(jobIn(add('include: [x, y]\n', {}, {}, included)).stage).toBe('images');
+    expect(jobIn(add('include: [x, y]\nstages: [own]\n', {}, {}, included)).stage).toBe('own');
   });
 
   it.each([
@@ -183,13 +207,22 @@ describe('the job', () => {
     expect(jobIn(add(text, { builder: 'buildah' })).variables.DOCKER_HOST).toBeUndefined();
   });
 
-  it('is left out where an included file has one of its name', () => {
-    const { facts } = readPipeline('ci/x.yml', `${jobName}:\n  script: [x]\n`);
-    const text = 'include: ci/x.yml\n';
-    expect(add(text, {}, {}, { included: [facts] })).toMatchObject({
-      text,
-      notes: [expect.stringContaining('already')],
-    });
+  it.each([
+    ['a job of the owner', `${jobName}:\n  script: [x]\n`],
+    ['what is no job', `${jobName}: [x]\n`],
+    ['the one that was added, with an edit', add('').text.replace('tags: [docker]', 'tags: [mine]')],
+  ])('is refused where the file, or an included one, has another of its name: %s', (_, text) => {
+    const { facts } = readPipeline('ci/x.yml', text);
+    const sentence = `There is a job ${jobName} already, another one than would be added: rename it, or take it away, and run again. Nothing was changed.`;
+    expect(() => add(text)).toThrow(sentence);
+    expect(() => add('include: ci/x.yml\n', {}, {}, { included: [facts] })).toThrow(sentence);
+  });
+
+  it('is found where it was added, whatever is around it, and needed again after other answers', () => {
+    const text = 'include: [{ template: x }]\na: { stage: unit, script: [x] }\n.common: { stage: .pre }\n';
+    const once = add(text, { builder: 'dind' }).text;
+    expect(add(once, { builder: 'dind' }).text).toBe(once);
+    expect(() => add(once, { builder: 'buildah' })).toThrow('already, another one');
   });
 
   it('is added with words on what cannot be told of included files', () => {

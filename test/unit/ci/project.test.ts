@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
@@ -73,7 +73,39 @@ describe('a project on the disk', () => {
     const lines = await add(folder);
     expect(pipelineIn(folder)['build-image'].stage).toBe('docker');
     expect(lines.join('\n')).toContain(
-      'included files hold: template T.yml, ci/b*.yml (several files, or a variable), ci/gone.yml (not there).',
+      'included files hold: template T.yml, ci/gone.yml (not there), ci/b*.yml (several files, or a variable).',
+    );
+  });
+
+  it('goes by the stages of the file that counts most: what includes others counts more than they do', async () => {
+    const folder = projectWith({
+      '.gitlab-ci.yml': 'include: [a.yml, b.yml]\n',
+      'a.yml': 'stages: [first]\n',
+      'b.yml': 'include: c.yml\nstages: [docker]\n',
+      'c.yml': 'stages: [last]\n',
+    });
+    await add(folder);
+    expect(pipelineIn(folder)['build-image'].stage).toBe('docker');
+  });
+
+  it('is refused by a folder in it, where GitLab looks for no pipeline', async () => {
+    const folder = projectWith({ 'web/Dockerfile': '' });
+    await expect(add(join(folder, 'web'))).rejects.toThrow(
+      `${folder}/web is not the top level of its repository, where GitLab looks for .gitlab-ci.yml: name ${folder}, or, if it is a project of its own, first: git init ${folder}/web`,
+    );
+    expect(() => readFileSync(join(folder, 'web/.gitlab-ci.yml'))).toThrow('ENOENT');
+  });
+
+  it('is not waited for where a pipe or a device is in the place of a file', async () => {
+    const folder = projectWith({ Dockerfile: '', '.gitlab-ci.yml': 'include: pipe.yml\n' });
+    run(folder, ['mkfifo', 'pipe.yml']);
+    symlinkSync('/dev/zero', join(folder, 'zero.Dockerfile'));
+    expect((await add(folder)).join('\n')).toContain('files hold: pipe.yml (no file)');
+    expect(pipelineIn(folder)['build-image']).not.toHaveProperty('parallel');
+    rmSync(join(folder, '.gitlab-ci.yml'));
+    run(folder, ['mkfifo', '.gitlab-ci.yml']);
+    await expect(add(folder)).rejects.toThrow(
+      '.gitlab-ci.yml is no regular file: move it away and run again.',
     );
   });
 
