@@ -12,6 +12,7 @@ import {
   sources,
   switches,
 } from '../generators/ask/command-line.ts';
+import { ownCommands } from '../generators/ask/commands.ts';
 import { refuseUnknownOptions, typedOption } from '../generators/ask/options.ts';
 import { type Question, questions } from '../generators/ask/questions.ts';
 import { Refusal } from '../generators/ask/refusal.ts';
@@ -66,7 +67,8 @@ async function main(): Promise<void> {
   if (values.version) return console.log(version());
   if (values.completion !== undefined) return printCompletion(textOf('completion', values.completion));
 
-  const request = { args: positionals, options: values, words, cwd: process.cwd() };
+  const commands = ownCommands(process.argv[1] ?? '', process.env);
+  const request = { args: positionals, options: values, words, cwd: process.cwd(), commands };
   if (isRunner && isCi) throw new Refusal('Give --runner or --ci, not both.');
   if (isRunner || isCi) {
     refuseWords('directory', positionals);

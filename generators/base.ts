@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import Generator from 'yeoman-generator';
 import { declareOptions, outliveReaders } from './ask/command-line.ts';
+import { yeomanCommands } from './ask/commands.ts';
 import type { Answered } from './ask/prompts.ts';
 import { type Dialogue, type Door, Scaffold } from './scaffold.ts';
 import { templates } from './write/render.ts';
@@ -35,7 +36,11 @@ export abstract class BaseGenerator<Name extends string> extends Generator {
     };
     // Yeoman's own `destinationRoot` would create the folder before anything is checked. It reads .yo-rc.json
     // too, and has less to say where it cannot.
-    const scaffold = new Scaffold(door, { ...typed, cwd: env.cwd, destinationRoot }, dialogue);
+    const scaffold = new Scaffold(
+      door,
+      { ...typed, cwd: env.cwd, commands: yeomanCommands, destinationRoot },
+      dialogue,
+    );
 
     super(args, options as never, { customInstallTask: true, inheritTasks: true } as never);
     this.#scaffold = scaffold;

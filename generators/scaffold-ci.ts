@@ -23,7 +23,7 @@ async function decide(scaffold: Scaffold<CiName>): Promise<undefined> {
   const { argument, given, dryRun } = scaffold.commandLine;
   const { folder, isNew, saved } = scaffold.writer;
   if (argument === undefined)
-    throw new Refusal('Name the folder of the project: yo gitlab-runner-docker:ci ../my-app');
+    throw new Refusal(`Name the folder of the project: ${scaffold.commands.ci} ../my-app`);
   // The job may have other tags than its runner, or none: which untagged jobs that takes is not asked here.
   const before = { ...reconsider(saved.answers, given.builder), runUntagged: 'yes' };
   const answers = completeAnswers({ ...before, ...given });

@@ -29,9 +29,10 @@ export const runnerDoor: Door<RunnerAnswerName> = {
 
 async function decide(scaffold: Scaffold<RunnerAnswerName>): Promise<Decision> {
   const { folder, isNew, saved } = scaffold.writer;
+  const { commands } = scaffold;
   if (isNew) {
     throw new Refusal(
-      `No repository was written in ${folder} (its answers would be in .yo-rc.json): go to its folder, or run "yo gitlab-runner-docker" first.`,
+      `No repository was written in ${folder} (its answers would be in .yo-rc.json): go to its folder, or write one first: ${commands.repository} my-runner`,
     );
   }
   const { asks } = scaffold.commandLine;
@@ -63,9 +64,10 @@ async function decide(scaffold: Scaffold<RunnerAnswerName>): Promise<Decision> {
 
 /** @throws Refusal if it is no name, or if there is none and nobody to ask */
 async function nameFor(scaffold: Scaffold<RunnerAnswerName>): Promise<string> {
+  const { commands } = scaffold;
   const { argument, asks } = scaffold.commandLine;
   if (argument !== undefined) return checkRunnerName(argument);
-  if (!asks) throw new Refusal('Give the runner a name: yo gitlab-runner-docker:runner deploy');
+  if (!asks) throw new Refusal(`Give the runner a name: ${commands.runner} deploy`);
   return checkRunnerName(await scaffold.askText('name', 'Name of the runner', undefined, checkRunnerName));
 }
 

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { type CommandLine, readCommandLine, type Word } from './ask/command-line.ts';
+import type { Commands } from './ask/commands.ts';
 import { type Answered, type Prompt, sentenceAgainst } from './ask/prompts.ts';
 import type { Answers, Question } from './ask/questions.ts';
 import { Refusal } from './ask/refusal.ts';
@@ -43,6 +44,8 @@ export interface Request {
   readonly words: readonly string[];
   /** Where the command was given. */
   readonly cwd: string;
+  /** What the user would type to call it again. */
+  readonly commands: Commands;
   /** The folder of the repository, where no directory is named; without this, cwd. */
   readonly destinationRoot?: string;
 }
@@ -88,6 +91,8 @@ export class Scaffold<Name extends string> {
   readonly #door: Door<Name>;
   /** Where the command was given. */
   readonly cwd: string;
+  /** What the user would type to call it again. */
+  readonly commands: Commands;
   readonly #dialogue: Dialogue;
   #engine: Promise<Engine | undefined> | undefined;
   #decision: Decision | undefined;
@@ -100,6 +105,7 @@ export class Scaffold<Name extends string> {
     this.#folder = resolve(destinationRoot, directory);
     this.#door = door;
     this.cwd = cwd;
+    this.commands = request.commands;
     this.#dialogue = dialogue;
   }
 

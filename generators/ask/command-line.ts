@@ -1,4 +1,5 @@
 import type Generator from 'yeoman-generator';
+import { yeomanCommands } from './commands.ts';
 import { refuseUnknownOptions, switchOption, typedOption } from './options.ts';
 import { presets } from './presets.ts';
 import { type Question, questions } from './questions.ts';
@@ -38,7 +39,16 @@ const optionsBeside: Readonly<Record<Word, readonly string[]>> = {
 /** What is said of options that are for something else than what goes with that word. */
 export function optionsElsewhere(what: Word): ReadonlyMap<string, string> {
   if (what === 'directory') {
-    return new Map([['project', 'is for a runner that is added to a repository: see --runner in --help.']]);
+    return new Map([
+      [
+        'project',
+        `is for a runner that is added to a repository, by --runner or "${yeomanCommands.runner}".`,
+      ],
+      // The own command knows these.
+      ...(['runner', 'ci'] as const).map(
+        option => [option, `is no option with yo: ${yeomanCommands[option]} does that.`] as const,
+      ),
+    ]);
   }
   const ofRepository = [...Object.values(questions).map(({ option }) => option), ...optionsBeside.directory];
   const thing = what === 'name' ? 'a runner that is added to it' : "a project's pipeline";

@@ -19,10 +19,13 @@ interface Result {
   readonly stderr: string;
 }
 
+/** Without what says that npx runs these tests: the command would name itself so. */
+const env = { ...process.env, npm_lifecycle_event: undefined };
+
 /** Runs the built command as a program, with no terminal. */
 function run(folder: string, ...words: string[]): Promise<Result> {
   return new Promise(resolve => {
-    execFile(process.execPath, [program, ...words], { cwd: folder }, (error, stdout, stderr) => {
+    execFile(process.execPath, [program, ...words], { cwd: folder, env }, (error, stdout, stderr) => {
       resolve({ status: Number(error?.code ?? 0), stdout, stderr });
     });
   });
@@ -258,6 +261,11 @@ describe('the own command', () => {
     ],
     ['an empty directory', [''], 'Give one directory, not 2.'],
     ['a project that is not there', ['--ci', '../gone'], 'There is no folder'],
+    [
+      'a further runner where no repository is',
+      ['--runner', 'a'],
+      'go to its folder, or write one first: generator-gitlab-runner-docker my-runner',
+    ],
     ['--ci without a project', ['--ci'], '--ci: it needs a value.'],
     ['a runner without a name', ['--runner'], '--runner: it needs a value.'],
     ['two runners', ['--runner', 'a', '--runner=b'], '--runner: give it once.'],
@@ -284,7 +292,7 @@ describe('the own command', () => {
     [
       'an option of a further runner for the repository',
       ['--project', '7'],
-      '--project is for a runner that is added to a repository: see --runner in --help.',
+      '--project is for a runner that is added to a repository, by --runner or',
     ],
     ['a slip for a further runner', ['--runner', 'a', '--tgas', 'b'], 'did you mean --tags?'],
     ['an unknown short option', ['-x'], 'There is no option -x.'],

@@ -131,7 +131,7 @@ it.each<[string, Run, RegExp]>([
 it('refuses a folder where no repository was written, and writes nothing', async () => {
   const folder = newFolder();
   expect((await add(folder)).refusal).toMatch(
-    /^No repository was written in .*run "yo gitlab-runner-docker" first/,
+    /^No repository was written in .*or write one first: yo gitlab-runner-docker my-runner$/,
   );
   expect(textsBelow(folder)).toEqual({});
 });

@@ -150,7 +150,7 @@ describe.each(normalUsers)('$name, without a terminal', way => {
     const before = workplace.texts();
     const refused = await workplace.addRunner(way, '.', ...words);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/No repository was written in .*: go to its folder, or run/);
+    expect(refused.stderr).toMatch(/No repository was written in .*: go to its folder, or write/);
     expect(workplace.texts()).toEqual(before);
   });
 

@@ -56,6 +56,17 @@ describe('npm create gitlab-runner-docker', () => {
     expect(new Set(asked)).toEqual(new Set(names));
   });
 
+  test.each([
+    ['npm create gitlab-runner-docker', ['npm', 'create', '--yes', 'gitlab-runner-docker', '--']],
+    ['npx generator-gitlab-runner-docker', ['npx', '--yes', 'generator-gitlab-runner-docker']],
+  ])('names in what it says the command that was called: %s', async (command, words) => {
+    const { workplace } = await workplaceWithRegistry();
+    const called = { ...npmCreate, command: asNormalUser(words) };
+    const { code, stderr } = await workplace.run(called, '--runner', 'deploy');
+    expect(stderr).toContain(`or write one first: ${command} my-runner\n`);
+    expect(code).toBe(1);
+  });
+
   test('ends with the exit code and the sentence of a refusal', async () => {
     const { workplace } = await workplaceWithRegistry();
     const { code, stderr } = await workplace.run(npmCreate, 'runner', '--', '--concurrent', '0');

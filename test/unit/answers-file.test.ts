@@ -77,7 +77,7 @@ describe('in a file of answers', () => {
 
   it('the project of a further runner is refused with the place where it is given', () => {
     expect(() => read('project: team/app')).toThrow(
-      'answers.yml: project is for a runner that is added to a repository: see --runner in --help.',
+      'answers.yml: project is for a runner that is added to a repository, by --runner or "yo gitlab-runner-docker:runner".',
     );
   });
 });

@@ -78,6 +78,12 @@ describe('readCommandLine', () => {
     );
   });
 
+  it.each(['runner', 'ci'] as const)('refuses --%s of the own command with what yo has instead', option => {
+    expect(() => read({}, [], [`--${option}`, 'x'])).toThrow(
+      `--${option} is no option with yo: yo gitlab-runner-docker:${option} does that.`,
+    );
+  });
+
   it('refuses --terminal on the command line: programs say it, not people', () => {
     expect(() => read({ terminal: 'x' }, [], ['--terminal', 'x'])).toThrow('There is no option --terminal.');
   });
