@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { completeAnswers, impliedBy, reconsider, refuseIdle } from './ask/answers.ts';
 import { namingOption } from './ask/command-line.ts';
+import { refuseOwnClone } from './ask/own-clone.ts';
 import { presetNamed } from './ask/presets.ts';
 import { type Answered, type Basis, nameOfRest, repositoryPrompts } from './ask/prompts.ts';
 import { type AnswerName, answerNames, questions, type TypedAnswers, typedFrom } from './ask/questions.ts';
@@ -21,6 +22,8 @@ export const repositoryDoor: Door<AnswerName> = {
 };
 
 async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
+  const { folder } = scaffold.writer;
+  if (!scaffold.commandLine.printsAnswers) refuseOwnClone(folder);
   if (scaffold.commandLine.argument === undefined) requireNoneAbove(scaffold.writer);
   const { asks, answersFile, preset, ...commandLine } = scaffold.commandLine;
   const moved = await movedIn(scaffold);

@@ -318,6 +318,42 @@ describe('the own command', () => {
     expect(textsBelow(folder)).toEqual({});
   });
 
+  describe('in a clone of this generator', () => {
+    /** A folder with a package.json of that name, and a repository of somebody's own beside it. */
+    const clone = (name: string) => {
+      const folder = newFolder();
+      mkdirSync(join(folder, 'clone/below'), { recursive: true });
+      writeFileSync(join(folder, 'clone/package.json'), JSON.stringify({ name }));
+      return join(folder, 'clone');
+    };
+
+    it.each([
+      ['without a folder', [], '.'],
+      ['with its own', ['.'], '.'],
+      ['with one inside of it', ['my-runner/deep'], '.'],
+      ['with one that is there', ['.'], 'below'],
+      ['in a dry run', ['--dry-run'], '.'],
+    ])('writes nothing %s, and says how to call it', async (_, words, at) => {
+      const folder = clone('generator-gitlab-runner-docker');
+      const { status, stderr } = await run(join(folder, at), ...words);
+      expect([status, stderr]).toEqual([
+        1,
+        `generator-gitlab-runner-docker: That is in ${folder}, the generator itself: name a folder outside of it, as by npm run scaffold -- ../my-runner\n`,
+      ]);
+      expect(Object.keys(textsBelow(folder))).toEqual(['package.json']);
+    });
+
+    it('writes beside it, and prints answers there', async () => {
+      const folder = clone('generator-gitlab-runner-docker');
+      expect((await run(folder, '../my-runner')).status).toBe(0);
+      expect((await run(folder, '--print-answers')).status).toBe(0);
+    });
+
+    it('writes into a folder that holds any other package', async () => {
+      for (const name of ['mine', 7]) expect((await run(clone(name as string), '.')).status).toBe(0);
+    });
+  });
+
   it('ends with one line on stderr where files would be overwritten', async () => {
     const folder = newFolder();
     writeFileSync(join(folder, 'Makefile'), 'mine\n');
