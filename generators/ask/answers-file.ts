@@ -4,6 +4,7 @@ import { Document, parseAllDocuments, stringify, visit } from 'yaml';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { shell } from '../write/quoting.ts';
 import { optionsElsewhere, sources, switches } from './command-line.ts';
+import { whyGone } from './gone.ts';
 import { closestTo } from './options.ts';
 import {
   type Answers,
@@ -93,7 +94,7 @@ const noAnswers = [
 function whyNoAnswer(option: string, known: readonly string[]): string {
   if (noAnswers.includes(option))
     return `${option} is an option of the command, and no answer: take it out, and give --${option} there.`;
-  const where = optionsElsewhere('directory').get(option);
+  const where = optionsElsewhere('directory').get(option) ?? whyGone(option);
   if (where !== undefined) return `${option} ${where}`;
   const closest = closestTo(option, known);
   return `there is no option ${option}${closest ? `; did you mean ${closest}?` : '.'}`;

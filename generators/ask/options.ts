@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { whyGone } from './gone.ts';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -78,7 +79,7 @@ export function refuseUnknownOptions(
     if (/^--no-[^=]+=/.test(word) && known.includes(name))
       throw new Refusal(`--no-${name} takes no value: write --${name} or --no-${name}.`);
     if (name === '' || known.includes(name) || word === '-h') continue;
-    const where = elsewhere.get(name);
+    const where = elsewhere.get(name) ?? whyGone(name);
     if (where !== undefined) throw new Refusal(`--${name} ${where}`);
     const closest = closestTo(name, known);
     const hint = closest ? `; did you mean --${closest}?` : '.';

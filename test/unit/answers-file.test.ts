@@ -42,6 +42,10 @@ describe('a file of answers', () => {
   it.each([
     ['bulder: dind', 'answers.yml: there is no option bulder; did you mean builder?'],
     ['zzzzzzzz: 1', 'answers.yml: there is no option zzzzzzzz.'],
+    [
+      'pull-policy: always',
+      'answers.yml: pull-policy is gone since version 0.1.0: edit pull_policy in config/config.toml',
+    ],
     ['builder: dnd', 'answers.yml: builder: There is no "dnd" here'],
     ['tags: { a: b }', 'answers.yml: tags: it is no text'],
     ['builder:', 'answers.yml: builder: it is no text'],

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { goneOptions } from '../../generators/ask/gone.ts';
 import { refuseUnknownOptions, switchOption, typedOption } from '../../generators/ask/options.ts';
 
 describe('typedOption', () => {
@@ -76,6 +78,16 @@ describe('switchOption', () => {
   });
 });
 
+it.each(Object.keys(goneOptions))(
+  'CHANGELOG.md says of --%s, and of its name in .yo-rc.json, that it is gone',
+  option => {
+    const changelog = readFileSync(new URL('../../CHANGELOG.md', import.meta.url), 'utf8');
+    const [, removed = ''] = /^## 0\.2\.0[\s\S]*?^### Removed\n([\s\S]*?)^###? /m.exec(changelog) ?? [];
+    const saved = option.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+    expect(removed).toMatch(new RegExp(`\`--${option}\`\\s+\\(\`${saved}\`\\)`));
+  },
+);
+
 describe('refuseUnknownOptions', () => {
   const known = ['gitlab-url', 'tags', 'force', 'help'];
 
@@ -96,6 +108,11 @@ describe('refuseUnknownOptions', () => {
     ],
     [['--frobnicate'], 'There is no option --frobnicate. See --help for all of them.'],
     [['--no-frobnicate=1'], 'There is no option --frobnicate. See --help for all of them.'],
+    [
+      ['--cache-size=20GB'],
+      '--cache-size is gone since version 0.1.0: edit the sizes in buildkit/buildkitd.toml or docker/daemon.json instead.',
+    ],
+    [['--no-backup'], '--backup is gone since version 0.1.0: nothing is left'],
     [['a', '-x'], 'There is no option -x. See --help for all of them.'],
     [['--tgas', 'a'], 'There is no option --tgas; did you mean --tags? See --help for all of them.'],
     [
