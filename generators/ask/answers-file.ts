@@ -14,7 +14,7 @@ import {
   type TypedAnswers,
   typedAnswers,
 } from './questions.ts';
-import { Refusal, reasonOfParser } from './refusal.ts';
+import { Refusal, reasonOfParser, shown } from './refusal.ts';
 import { ownOptions } from './usage.ts';
 
 /** Many times what all answers at their longest take. */
@@ -97,7 +97,7 @@ function whyNoAnswer(option: string, known: readonly string[]): string {
   const where = optionsElsewhere('directory').get(option) ?? whyGone(option);
   if (where !== undefined) return `${option} ${where}`;
   const closest = closestTo(option, known);
-  return `there is no option ${option}${closest ? `; did you mean ${closest}?` : '.'}`;
+  return `there is no option ${shown(option)}${closest ? `; did you mean ${closest}?` : '.'}`;
 }
 
 /** The tree of the one document; numbers and what is true or false as they are written there. */

@@ -1,13 +1,11 @@
 import { isIP, isIPv4 } from 'node:net';
-import { Refusal } from './refusal.ts';
+import { closestTo } from './options.ts';
+import { Refusal, shown, unprintable } from './refusal.ts';
 
 /**
  * Checks of answers. Each takes what a user typed and returns the value that is used from then on,
  * or throws a `Refusal`. What passes here is valid in every generated file.
  */
-
-// Control characters, line separators, invisible direction overrides, and code points that YAML forbids.
-const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Cs}/u;
 
 /** @throws Refusal if the text has characters that no file could show as they are. */
 function printable(text: string, what: string): string {
@@ -168,9 +166,11 @@ export function checkYesNo(text: string): boolean {
 export function checkChoice<T extends string>(choices: Readonly<Record<T, unknown>>, text: string): T {
   const names = Object.keys(choices) as T[];
   const choice = names.find(candidate => candidate === text.trim());
-  if (choice === undefined)
-    throw new Refusal(`There is no ${quoted(text)} here: choose one of ${names.join(', ')}.`);
-  return choice;
+  if (choice !== undefined) return choice;
+  if (text.trim() === '') throw new Refusal(`Choose one of ${names.join(', ')}.`);
+  const closest = closestTo(text.trim(), names);
+  const hint = closest === undefined ? '' : ` (did you mean ${closest}?)`;
+  throw new Refusal(`There is no ${quoted(text)} here${hint}: choose one of ${names.join(', ')}.`);
 }
 
 /** One of the ways to build images; that which 0.1.0 also had is refused with the reason. */
@@ -195,13 +195,7 @@ function wholeNumber(text: string, sentence: string): number {
   return Number(text);
 }
 
-/** What was typed, short enough to show in a sentence. */
-function quoted(text: string): string {
-  // A sign takes two places at most: so much is enough to have 31 of them.
-  const shown = text.replace(new RegExp(unprintable, 'gu'), '?');
-  const signs = [...shown.slice(0, 62)];
-  return `"${signs.length > 30 ? `${signs.slice(0, 30).join('')}...` : shown}"`;
-}
+const quoted = (text: string): string => `"${shown(text)}"`;
 
 /** What was typed in a list, without empty parts and duplicates; `word` stands for an empty list. */
 function list(text: string, word: string, what: string): string[] {

@@ -1,9 +1,9 @@
 import type Generator from 'yeoman-generator';
 import { yeomanCommands } from './commands.ts';
-import { refuseUnknownOptions, switchOption, typedOption } from './options.ts';
+import { closestTo, refuseUnknownOptions, switchOption, typedOption } from './options.ts';
 import { presets } from './presets.ts';
 import { type Question, questions } from './questions.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, shown } from './refusal.ts';
 
 // Options of yo, of Yeoman's environment and of every generator.
 const yeomanOptions =
@@ -123,11 +123,29 @@ export function readCommandLine<Name extends string>(
   return commandLine;
 }
 
-/** @throws Refusal if the word that is no option is empty, or if there are several */
+/** Words that are subcommands elsewhere, and what is said to those who give them with another. */
+const subcommands: Readonly<Record<string, (rest: string) => string>> = {
+  runner: name => `a runner is added by --runner ${name}, or by "${yeomanCommands.runner} ${name}".`,
+  ci: path => `the job is added to a project by --ci ${path}, or by "${yeomanCommands.ci} ${path}".`,
+  completion: shell => `completions are printed by --completion ${shell}.`,
+};
+
+/** @throws Refusal if the word that is no option is empty, if there are several, or if it is rather a question */
 export function refuseWords(what: Word, [first, ...more]: readonly unknown[]): void {
   if (typeof first === 'string' && first.trim() === '')
     throw new Refusal(`The ${what} is an empty text: leave it out, or name one.`);
-  if (more.length > 0) throw new Refusal(`Give one ${what}, not ${more.length + 1}.`);
+  if (what === 'directory' && (first === 'help' || first === 'version')) {
+    throw new Refusal(
+      `"${first}" may be a question, or a folder: give --${first}, or the folder as ./${first}`,
+    );
+  }
+  if (more.length === 0) return;
+  const subcommand = closestTo(String(first), Object.keys(subcommands));
+  const hint =
+    what === 'directory' && subcommand && more.length === 1
+      ? `; ${subcommands[subcommand]?.(shown(String(more[0])))}`
+      : '.';
+  throw new Refusal(`Give one ${what}, not ${more.length + 1}${hint}`);
 }
 
 /** Declares each question as an option to Yeoman, whose --help shows them. */

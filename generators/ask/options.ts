@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { whyGone } from './gone.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, shown } from './refusal.ts';
 
 /**
  * The value of an option as it was typed.
@@ -42,13 +42,17 @@ export function typedOption(option: string, value: unknown, words: readonly stri
  * @throws Refusal if the option was given another value, or more than once
  */
 export function switchOption(option: string, value: unknown, words: readonly string[]): boolean {
-  const typed = words.filter(word => word.startsWith(`--${option}=`));
+  const ofOptions = words.slice(0, words.includes('--') ? words.indexOf('--') : undefined);
+  const typed = ofOptions.filter(
+    word => [`--${option}`, `--no-${option}`].includes(word) || word.startsWith(`--${option}=`),
+  );
   if (Array.isArray(value) || typed.length > 1) throw new Refusal('give it once.');
-  const said = typed[0]?.slice(option.length + 3).toLowerCase();
-  if (said === 'yes' || said === 'no') return said === 'yes';
+  const said = typed[0]?.split('=').slice(1).join('=').toLowerCase();
+  if (said && /^(yes|no|true|false)$/.test(said)) return said === 'yes' || said === 'true';
   const next = words[words.indexOf(`--${option}`) + 1] ?? '';
   if (
-    said !== undefined ||
+    said ||
+    typed[0]?.includes('=') ||
     typeof value !== 'boolean' ||
     (words.includes(`--${option}`) && /^(yes|no|true|false)$/i.test(next))
   ) {
@@ -74,26 +78,41 @@ export function refuseUnknownOptions(
 ): void {
   for (const word of words) {
     if (word === '--') return;
-    // A number such as -1 is a value.
-    const [, dashes = '', name = ''] = /^(-(?![\d.])|--(?:no-)?)([^-=][^=]*)/.exec(word) ?? [];
+    // A number such as -1 is a value. Texts that were pasted may have other dashes.
+    const [, dashes = '', name = ''] =
+      /^(-(?![\d.])|--(?:no-)?|[\u2010-\u2015\u2212]+)([^-=][^=]*)/.exec(word) ?? [];
     if (/^--no-[^=]+=/.test(word) && known.includes(name))
       throw new Refusal(`--no-${name} takes no value: write --${name} or --no-${name}.`);
-    if (name === '' || known.includes(name) || word === '-h') continue;
+    const isKnown = known.includes(name);
+    const [dash = ''] = dashes;
+    // Another dash begins a value, too.
+    if (name === '' || (dash !== '-' && !isKnown)) continue;
+    if ((isKnown && dashes.startsWith('--')) || word === '-h') continue;
     const where = elsewhere.get(name) ?? whyGone(name);
     if (where !== undefined) throw new Refusal(`--${name} ${where}`);
-    const closest = closestTo(name, known);
-    const hint = closest ? `; did you mean --${closest}?` : '.';
-    throw new Refusal(`There is no option ${dashes.slice(0, 2)}${name}${hint} See --help for all of them.`);
+    throw new Refusal(
+      `There is no option ${dash === '-' ? dashes.slice(0, 2) : dashes}${shown(name)}${remedyFor(name, known)}`,
+    );
   }
 }
 
-/** The known name that was meant, if one is near enough. */
+function remedyFor(name: string, known: readonly string[]): string {
+  if (/token/i.test(name))
+    return ': "make register" in the new repository asks for tokens, and keeps them in .env.';
+  const closest = closestTo(name, known);
+  return `${closest ? `; did you mean --${closest}?` : '.'} See --help for all of them.`;
+}
+
+/** The known name that was meant, if one is near enough, or has it as a part. */
 export function closestTo(name: string, known: readonly string[]): string | undefined {
+  const isPart = (candidate: string) =>
+    name.length > 1 && (candidate.startsWith(name) || candidate.split('-').includes(name));
   const [closest] = known
-    .map(candidate => ({ candidate, far: distance(name, candidate) }))
+    // No name is much longer; a text that is would take its time.
+    .map(candidate => ({ candidate, far: distance(name.toLowerCase().slice(0, 99), candidate) }))
+    .filter(({ candidate, far }) => far <= Math.max(1, candidate.length / 3) || isPart(candidate))
     // Of a short one some letters have to be the same.
     .filter(({ candidate, far }) => far < candidate.length)
-    .filter(({ candidate, far }) => far <= Math.max(2, candidate.length / 3) || candidate.startsWith(name))
     .sort((one, other) => one.far - other.far);
   return closest?.candidate;
 }

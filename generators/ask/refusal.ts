@@ -10,12 +10,27 @@ const token = new RegExp(
 );
 const tokens = new RegExp(token, 'gi');
 
-/** An answer that cannot be used; its message is one sentence that says why, and what would do. It shows no token. */
+// Control characters, line separators, invisible direction overrides, and code points that YAML forbids.
+export const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Cs}/u;
+/** The same, but for the line breaks that a message of ours can have. */
+const allUnprintable = new RegExp(`(?!\\n)(?:${unprintable.source})`, 'gu');
+
+/** What was typed, short enough to show in a sentence. */
+export function shown(text: string): string {
+  // A sign takes two places at most: so much is enough to have 31 of them.
+  const signs = [...text.slice(0, 62).replace(new RegExp(unprintable, 'gu'), '?')];
+  return signs.length > 30 ? `${signs.slice(0, 30).join('')}...` : signs.join('');
+}
+
+/**
+ * An answer that cannot be used; its message is one sentence that says why, and what would do. It shows no token, and
+ * nothing that a terminal takes for a command.
+ */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 
   constructor(message: string) {
-    super(message.replace(tokens, '[masked]'));
+    super(message.replace(tokens, '[masked]').replace(allUnprintable, '?'));
   }
 }
 

@@ -100,7 +100,7 @@ describe('the own command', () => {
   });
 
   it.each([
-    [['--preset', 'articel'], '--preset: There is no "articel" here: choose one of article'],
+    [['--preset', 'articel'], '--preset: There is no "articel" here (did you mean article?): choose one of'],
     [
       ['--answers', 'none.yml'],
       '--answers: There is no file none.yml: name one, such as --print-answers makes.',
@@ -257,7 +257,7 @@ describe('the own command', () => {
     [
       'a value that is no choice',
       ['--builder', 'dnd'],
-      '--builder: There is no "dnd" here: choose one of socket, dind, buildkit, buildah.',
+      '--builder: There is no "dnd" here (did you mean dind?): choose one of socket, dind, buildkit, buildah.',
     ],
     ['an empty directory', [''], 'Give one directory, not 2.'],
     ['a project that is not there', ['--ci', '../gone'], 'There is no folder'],
@@ -308,6 +308,9 @@ describe('the own command', () => {
       '--run-untagged: write --run-untagged or --no-run-untagged',
     ],
     ['two directories', ['another'], 'Give one directory, not 2.'],
+    ['a switch on and off', ['--monitoring', '--no-monitoring'], '--monitoring: give it once.'],
+    ['a value that is empty', ['--builder='], '--builder: Choose one of socket, dind, buildkit, buildah.'],
+    ['a control character', ['--answers', 'a\u001b[31m'], 'There is no file a?[31m: name one'],
   ])('ends with one line on stderr for %s: exit code 1, nothing written', async (_, words, sentence) => {
     const folder = newFolder();
     const { status, stdout, stderr } = await run(folder, 'my-runner', ...words);
@@ -352,6 +355,32 @@ describe('the own command', () => {
     it('writes into a folder that holds any other package', async () => {
       for (const name of ['mine', 7]) expect((await run(clone(name as string), '.')).status).toBe(0);
     });
+  });
+
+  it.each([
+    [
+      ['runner', 'deploy'],
+      'a runner is added by --runner deploy, or by "yo gitlab-runner-docker:runner deploy".',
+    ],
+    [['runer', 'deploy'], 'a runner is added by --runner deploy, or by'],
+    [
+      ['ci', '../my-app'],
+      'the job is added to a project by --ci ../my-app, or by "yo gitlab-runner-docker:ci ../my-app".',
+    ],
+    [['help'], '"help" may be a question, or a folder: give --help, or the folder as ./help'],
+    [['version'], '"version" may be a question, or a folder: give --version, or the folder as ./version'],
+    [['completion', 'bash'], 'Give one directory, not 2; completions are printed by --completion bash.'],
+  ])('refuses %j, as subcommands are none, with what does that', async (words, sentence) => {
+    const folder = newFolder();
+    const { status, stderr } = await run(folder, ...words);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(sentence)]);
+    expect(textsBelow(folder)).toEqual({});
+  });
+
+  it('writes into a folder of such a name where it is said to be one', async () => {
+    const folder = newFolder();
+    expect((await run(folder, './help')).status).toBe(0);
+    expect((await run(folder, 'runner')).status).toBe(0);
   });
 
   it('ends with one line on stderr where files would be overwritten', async () => {

@@ -185,10 +185,12 @@ const checks: Record<
       ['socket', 'socket'],
       [' other ', 'other'],
     ],
-    refused: ['', 'Socket', 'sock', 'constructor'].map(text => [
-      text,
-      new RegExp(`^There is no "${text}" here: choose one of socket, other\\.$`),
-    ]),
+    refused: [
+      ['', /^Choose one of socket, other\.$/],
+      ['constructor', /^There is no "constructor" here: choose one of socket, other\.$/],
+      ['Socket', /^There is no "Socket" here \(did you mean socket\?\): choose one of socket, other\.$/],
+      ['sock', /^There is no "sock" here \(did you mean socket\?\): choose one of socket, other\.$/],
+    ],
   },
   checkBuilder: {
     check: text => checkBuilder({ socket: 1, buildkit: 2 }, text),
@@ -196,6 +198,15 @@ const checks: Record<
     refused: [
       ['socket-proxy', /a race between a request to \/session and the next one.* Choose buildkit/],
       ['dnd', /^There is no "dnd" here: choose one of socket, buildkit\.$/],
+      [
+        'bulidkit',
+        /^There is no "bulidkit" here \(did you mean buildkit\?\): choose one of socket, buildkit\.$/,
+      ],
+      ['Socket', /^There is no "Socket" here \(did you mean socket\?\): choose one of socket, buildkit\.$/],
+      ['build', /^There is no "build" here \(did you mean buildkit\?\)/],
+      [' ', /^Choose one of socket, buildkit\.$/],
+      ['', /^Choose one of socket, buildkit\.$/],
+      ['x'.repeat(10_000), /^There is no "x{30}\.\.\." here: choose one of socket, buildkit\.$/],
     ],
   },
   checkDockerNetwork: {

@@ -56,6 +56,8 @@ describe('switchOption', () => {
   it.each([
     ['yes', true],
     ['no', false],
+    ['TRUE', true],
+    ['false', false],
   ])('is said by =%s too, whatever yo makes of that', (said, on) => {
     for (const value of [said, true, false])
       expect(switchOption('run-untagged', value, [`--run-untagged=${said}`])).toBe(on);
@@ -71,6 +73,20 @@ describe('switchOption', () => {
     expect(() => switchOption('run-untagged', value, words)).toThrow(
       /^write --run-untagged or --no-run-untagged \(or .*\), and the directory before it\.$/,
     );
+  });
+
+  it.each([
+    [['--force', '--no-force']],
+    [['--no-force', '--force']],
+    [['--force', '--force=no']],
+    [['--force', '--force']],
+  ])('refuses to be said twice: %j', words => {
+    for (const value of [true, false])
+      expect(() => switchOption('force', value, words)).toThrow('give it once.');
+  });
+
+  it('does not look behind --, where only arguments stand', () => {
+    expect(switchOption('force', true, ['--force', '--', '--no-force', '--force=no'])).toBe(true);
   });
 
   it('refuses to be on and off', () => {
@@ -89,7 +105,7 @@ it.each(Object.keys(goneOptions))(
 );
 
 describe('refuseUnknownOptions', () => {
-  const known = ['gitlab-url', 'tags', 'force', 'help'];
+  const known = ['gitlab-url', 'builder', 'http-proxy', 'from', 'tags', 'force', 'help'];
 
   it.each([
     [[]],
@@ -113,6 +129,20 @@ describe('refuseUnknownOptions', () => {
       '--cache-size is gone since version 0.1.0: edit the sizes in buildkit/buildkitd.toml or docker/daemon.json instead.',
     ],
     [['--no-backup'], '--backup is gone since version 0.1.0: nothing is left'],
+    [['--BUILDER=x'], 'There is no option --BUILDER; did you mean --builder?'],
+    [['--Force'], 'There is no option --Force; did you mean --force?'],
+    [['--proxy', 'x'], 'There is no option --proxy; did you mean --http-proxy?'],
+    [['--url=x'], 'There is no option --url; did you mean --gitlab-url?'],
+    [['-builder', 'dind'], 'There is no option -builder; did you mean --builder?'],
+    [['-f'], 'There is no option -f. See --help'],
+    [['—builder', 'dind'], 'There is no option —builder; did you mean --builder?'],
+    [['–builder=dind'], 'There is no option –builder; did you mean --builder?'],
+    [['--\u001b[31mtags'], 'There is no option --?[31mtags. See --help'],
+    [
+      ['--token', 'x'],
+      'There is no option --token: "make register" in the new repository asks for tokens, and keeps them in .env.',
+    ],
+    [['--registration-token=x'], 'There is no option --registration-token: "make register"'],
     [['a', '-x'], 'There is no option -x. See --help for all of them.'],
     [['--tgas', 'a'], 'There is no option --tgas; did you mean --tags? See --help for all of them.'],
     [
@@ -121,5 +151,11 @@ describe('refuseUnknownOptions', () => {
     ],
   ])('refuses %j and says what there is', (words, sentence) => {
     expect(() => refuseUnknownOptions(words, known)).toThrow(sentence);
+  });
+
+  it('shows no more of a name than a line takes', () => {
+    const long = `--${'x'.repeat(10_000)}`;
+    const sentence = `There is no option --${'x'.repeat(30)}.... See --help for all of them.`;
+    expect(() => refuseUnknownOptions([long], known)).toThrow(sentence);
   });
 });
