@@ -185,10 +185,16 @@ function notesOn(project: Project, files: readonly Facts[], sample: Sample, stag
   const engine = leftOverVariables(files, sample);
   const others = files.flatMap(({ imageJobs }) => imageJobs);
   const hasStages = files.some(({ stages }) => stages?.includes(stage));
-  const builds = paths.length > 1 ? `one image for each of ${paths.join(', ')}` : (paths[0] ?? 'Dockerfile');
+  const several = `one image for each of ${paths.join(', ')}`;
+  const builds =
+    paths.length > 1 ? several : (paths[0] ?? 'the Dockerfile at the top level, once there is one');
   return [
     `The job ${jobName}, in stage ${stage}, builds ${builds}.`,
-    ...(paths.length === 0 ? ['No Dockerfile was found: the job looks for one at the top level.'] : []),
+    ...(paths.length === 0
+      ? [
+          'No Dockerfile was found: if yours has another name, give it by DOCKERFILE and BUILD_CONTEXT of the job.',
+        ]
+      : []),
     ...(setsDefaults(files)
       ? [
           'What the file sets for every job (image, services, cache, commands) is not for this one: "inherit".',

@@ -237,7 +237,9 @@ describe('the job', () => {
 
   it('is added with words on a missing Dockerfile, on jobs that build images already, and on a login', () => {
     const { notes } = add('a:\n  script:\n    - docker build .\n', { registry: 'example.com:5000' }, {});
-    expect(notes.join('\n')).toMatch(/No Dockerfile was found.*REGISTRY_USER.*built already, by a:/s);
+    expect(notes.join('\n')).toMatch(
+      /builds the Dockerfile at the top level, once there is one\.\nNo Dockerfile was found: .* DOCKERFILE .*REGISTRY_USER.*built already, by a:/s,
+    );
   });
 });
 
