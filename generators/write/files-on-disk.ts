@@ -21,8 +21,13 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function readText(file: string): string | undefined {
   try {
+    // Of a pipe or a device nobody knows when it ends.
+    const kind = statSync(file);
+    if (!kind.isFile() && !kind.isDirectory())
+      throw new Refusal(`${file} is no file, but a pipe or a device: move it away and run again.`);
     return utf8.decode(readFileSync(file));
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
       throw new Refusal(`${file} is not in UTF-8: convert it, or move it away, and run again.`);

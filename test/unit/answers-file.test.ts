@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { completeAnswers } from '../../generators/ask/answers.ts';
@@ -9,6 +9,7 @@ import { presetNamed, presets } from '../../generators/ask/presets.ts';
 import { answerNames, questions, typedAnswers } from '../../generators/ask/questions.ts';
 import { ownOptions } from '../../generators/ask/usage.ts';
 import { allTogether, answersWith } from '../support/answers.ts';
+import { asNobody } from '../support/nobody.ts';
 import { newFolder } from '../support/run-generator.ts';
 
 const read = (text: string) => readAnswers(text, 'answers.yml');
@@ -119,10 +120,12 @@ describe('a file of answers that cannot be read', () => {
     expect(() => answersIn(join(folder, 'file'))).toThrow(sentence);
   });
 
-  it.skipIf(process.getuid?.() === 0)('no permission: says so, with the command', () => {
-    const file = join(newFolder(), 'file');
+  it('no permission: says so, with the command', () => {
+    const folder = newFolder();
+    chmodSync(folder, 0o755);
+    const file = join(folder, 'file');
     writeFileSync(file, 'concurrent: 4\n', { mode: 0o000 });
-    expect(() => answersIn(file)).toThrow(/^--answers: You may not read .*: chmod u\+r /);
+    expect(() => asNobody(() => answersIn(file))).toThrow(/^--answers: You may not read .*: chmod u\+r /);
   });
 });
 

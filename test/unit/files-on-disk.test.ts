@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,8 +38,15 @@ describe('readText', () => {
     expect(readText(file('a/c'))).toBeUndefined();
   });
 
+  it('waits for no pipe, and reads no device without an end, in the place of a file', () => {
+    execFileSync('mkfifo', [file('pipe')]);
+    for (const path of [file('pipe'), '/dev/zero'])
+      expect(() => readText(path)).toThrow(`${path} is no file, but a pipe or a device`);
+  });
+
   it('refuses a folder in the place of a file, and a file that this user may not read', () => {
     expect(() => readText(folder)).toThrow(`${folder} is a folder, and a file should be there`);
+    fs.writeFileSync(file('a'), '');
     vi.mocked(fs.readFileSync).mockImplementationOnce(failsWith('EACCES'));
     expect(() => readText(file('a'))).toThrow(
       new Refusal(`${file('a')} cannot be read (EACCES): change its permissions and run again.`),

@@ -2,6 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, w
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readOldRunner } from '../../../generators/from/old-runner.ts';
+import { asNobody } from '../../support/nobody.ts';
 import { run, temporaryFolder } from '../../support/rendered.ts';
 import { runnerToken as token } from '../../support/tokens.ts';
 
@@ -23,15 +24,7 @@ function folderWith(
   return folder;
 }
 
-/** Reads as somebody who is not root. */
-function read(path: string) {
-  if (isRoot) process.seteuid?.(65_534);
-  try {
-    return readOldRunner(path);
-  } finally {
-    if (isRoot) process.seteuid?.(0);
-  }
-}
+const read = (path: string) => asNobody(() => readOldRunner(path));
 
 function refusalOf(path: string): string {
   try {
