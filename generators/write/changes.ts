@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
 import { blobId } from './git.ts';
-import { lineOfMarks, merge, withNewLines } from './merge.ts';
+import { type Lines, lineOfMarks, linesNotIn, merge, unmark, withNewLines } from './merge.ts';
 import { togetherIn } from './together.ts';
 
 /** What is known of a file that an earlier run wrote. */
@@ -30,6 +30,8 @@ export interface Change {
   readonly text: string | undefined;
   /** Lines of `text` at which marks of a conflict begin; with --force those are not there. */
   readonly conflicts: readonly number[];
+  /** Lines of `before` that the owner wrote, and that --force takes away. */
+  readonly lost: readonly Lines[];
   /** What the next run has to know of it; undefined where it is nothing. */
   readonly written: Written | undefined;
 }
@@ -126,32 +128,37 @@ function unwantedChange({ known, ...file }: FileNow): Change[] {
   const isOurs = file.path === file.place && blobId(file.before) === known.id;
   return [
     isOurs
-      ? { ...file, kind: 'remove', text: undefined, conflicts: [], written: undefined }
-      : { ...file, kind: 'unused', text: file.before, conflicts: [], written: known },
+      ? { ...file, kind: 'remove', text: undefined, conflicts: [], lost: [], written: undefined }
+      : { ...file, kind: 'unused', text: file.before, conflicts: [], lost: [], written: known },
   ];
 }
 
 function changeOf({ known, ...file }: FileNow, text: string, { textOf, force }: Earlier): Change {
   const { before, path, place } = file;
   const id = blobId(text);
-  const asItIs = { ...file, text, conflicts: [], written: at(place, path, { id }) };
-  const left = { ...file, text: before, conflicts: [], written: known };
+  const asItIs = { ...file, text, conflicts: [], lost: [], written: at(place, path, { id }) };
+  const left = { ...file, text: before, conflicts: [], lost: [], written: known };
   if (before === undefined) return known ? { ...left, kind: 'deleted' } : { ...asItIs, kind: 'create' };
   if (before === text) return { ...asItIs, kind: 'same' };
   if (known === undefined) return { ...asItIs, kind: 'foreign' };
-  const owners = force ? withNewLines(before) : before;
+  const unmarked = force ? unmark(before) : undefined;
+  const owners = unmarked?.text ?? before;
   const isMarked = owners !== before;
   if (known.id === id && !isMarked) return { ...left, kind: 'keep' };
   if (known.id === blobId(before)) return { ...asItIs, kind: 'change' };
   const base = firstOf([known.id, known.base], textOf);
-  if (base === undefined) return force ? { ...asItIs, kind: 'conflict' } : { ...left, kind: 'unknown' };
-  const { marked, forced, conflicts } = merge(base, owners, text, togetherIn[path]);
+  if (base === undefined) {
+    const lost = linesNotIn(before, text);
+    return force ? { ...asItIs, kind: 'conflict', lost } : { ...left, kind: 'unknown' };
+  }
+  const { marked, forced, conflicts, lost } = merge(base, owners, text, togetherIn[path]);
   const merged = force ? forced : marked;
   const kind = conflicts.length > 0 || isMarked ? 'conflict' : merged === before ? 'keep' : 'merge';
   const older = known.base ?? known.id;
   const mixed = older === undefined || older === id || merged === text ? { id } : { id, base: older };
   return {
     ...{ ...file, kind, text: merged, conflicts: force ? [] : conflicts },
+    lost: unmarked ? [...unmarked.lost, ...lost.map(unmarked.origin)] : [],
     written: at(place, path, mixed),
   };
 }

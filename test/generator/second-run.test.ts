@@ -235,7 +235,9 @@ describe('where the owner and the new answers changed the same lines', () => {
     edit(settings, /$/, '// mine\n');
     const { refusal, printed } = await runGenerator(folder, { options: { ...options, force: true } });
     expect(refusal).toBeUndefined();
-    expect(printed).toMatch(/^ {2}conflict scripts\/settings\.ts: .*; the new ones are taken$/m);
+    expect(printed).toMatch(
+      /^ {2}conflict scripts\/settings\.ts: .*; the new ones are taken, and yours go: 1 at line \d+$/m,
+    );
     expect(text(settings)).toContain(line);
     expect(text(settings)).toMatch(/locked: false,[\s\S]*\/\/ mine\n$/);
     expect(text(settings)).not.toMatch(/^(<{7}|={7}|>{7}|\|{7})/m);
@@ -256,6 +258,113 @@ describe('where the owner and the new answers changed the same lines', () => {
     expect(text(settings)).toContain("tag_list: ['new'],");
     expect(text(settings)).toContain('locked: false,');
     expect(text(settings)).not.toContain('<<<<<<<');
+  });
+
+  describe('what --force takes away of the owner', () => {
+    const git = (...words: string[]) => execFileSync('git', words, { cwd: folder });
+    const block = ['  mine:', '    image: nginx', '    # Ours.', '    restart: always'];
+    const force = { monitoring: true, tags: 'new', force: true };
+
+    beforeEach(() => {
+      rmSync(join(folder, '.git'), { recursive: true });
+      edit('docker-compose.yml', /$/, `\n${block.join('\n')}\n`);
+      // Both make a service of this name, so that it can be in no order.
+      edit('docker-compose.yml', '  mine:', '  prometheus:');
+    });
+
+    function commit(): void {
+      git('init', '--quiet');
+      git('add', '.');
+      git(
+        ...[
+          '-c',
+          'user.name=a',
+          '-c',
+          'user.email=a@b.c',
+          '-c',
+          'core.hooksPath=/dev/null',
+          'commit',
+          '-qm',
+          'x',
+        ],
+      );
+    }
+
+    const lineOf = (path: string, line: string) => text(path).split('\n').indexOf(line) + 1;
+
+    it.skipIf(!hasGit)(
+      'is said before and after, by file, line and how many, with the way back',
+      async () => {
+        commit();
+        const [tagsAt, blockAt] = [
+          lineOf(settings, "    tag_list: ['mine'],"),
+          lineOf('docker-compose.yml', '  prometheus:') - 1,
+        ];
+        const before = text('docker-compose.yml');
+        const { printed, refusal } = await runGenerator(folder, { options: force });
+        expect(refusal).toBeUndefined();
+        expect(printed).toMatch(
+          new RegExp(
+            `^  conflict docker-compose\\.yml: .* taken, and yours go: 5 from line ${blockAt}$`,
+            'm',
+          ),
+        );
+        expect(printed).toMatch(
+          new RegExp(`^  conflict ${settings}: .* taken, and yours go: 1 at line ${tagsAt}$`, 'm'),
+        );
+        expect(printed.split('\n').at(-1)).toBe(
+          `Taken away by --force: docker-compose.yml (5 from line ${blockAt}), ${settings} (1 at line ${tagsAt}). "git diff" shows these lines, and "git restore ." takes back all of this run.`,
+        );
+        git('restore', '.');
+        expect(text('docker-compose.yml')).toBe(before);
+      },
+    );
+
+    it('is shown in full where the last commit does not have it', async () => {
+      const { printed } = await runGenerator(folder, { options: force });
+      const blockAt = /docker-compose\.yml: .* yours go: 5 from line (\d+)$/m.exec(printed)?.[1];
+      expect(printed).toContain(
+        `Lines of yours that go, and that the last commit does not have as they are:\n  docker-compose.yml, 5 from line ${blockAt}:\n    \n      prometheus:\n        image: nginx\n        # Ours.\n        restart: always`,
+      );
+      expect(printed.split('\n').at(-1)).toMatch(
+        /^Taken away by --force: .* does not have them as they were: see above\.$/,
+      );
+    });
+
+    it('is in the diff of a dry run', async () => {
+      const print = vi.spyOn(console, 'log').mockReturnValue();
+      await runGenerator(folder, { options: { ...force, 'dry-run': true } });
+      const shown = print.mock.calls.flat().join('\n');
+      expect(shown).toContain('and yours go: 5 from line');
+      expect(shown).toContain('-    # Ours.\n');
+      expect(shown).not.toMatch(/^Taken away|^Lines of yours/m);
+    });
+
+    it('is said too of marks of an earlier run', async () => {
+      await runGenerator(folder, { options: { tags: 'new' } });
+      edit(settings, "    tag_list: ['mine'],", "    tag_list: ['mine'],\n    // Why.");
+      edit(settings, 'locked: false', 'locked: maybe');
+      const at = lineOf(settings, "    tag_list: ['mine'],");
+      const further = lineOf(settings, '    locked: maybe,');
+      const { printed } = await runGenerator(folder, { options: { force: true, 'run-untagged': true } });
+      expect(printed).toMatch(
+        new RegExp(
+          `^  conflict ${settings}: .* taken, and yours go: 2 from line ${at}, 1 at line ${further}$`,
+          'm',
+        ),
+      );
+      expect(text(settings)).toMatch(/tag_list: \['new'\],\n *run_untagged: true,\n *locked: true,/);
+    });
+
+    it('is said of a file whose earlier text is not known', async () => {
+      save({ ...saved(), files: { ...saved().files, Makefile: blobId('in no commit') } });
+      edit('Makefile', /$/, '# mine\n');
+      const at = lineOf('Makefile', '# mine');
+      const { printed } = await runGenerator(folder, { options: { force: true } });
+      expect(printed).toMatch(
+        new RegExp(`^  conflict Makefile: .* the new ones are taken, and yours go: 1 at line ${at}$`, 'm'),
+      );
+    });
   });
 
   it('another version that kept no ids, so that its texts are not known, replaces nothing without --force', async () => {

@@ -50,7 +50,7 @@ describe('merge', () => {
         (stretches, together) => {
           const { base, owner, generated, both } = textsOf(stretches);
           const merged = merge(base, owner, generated, together);
-          expect(merged).toEqual({ marked: both, forced: both, conflicts: [] });
+          expect(merged).toEqual({ marked: both, forced: both, conflicts: [], lost: [] });
         },
       ),
       { numRuns: 2000 },
@@ -70,7 +70,12 @@ describe('merge', () => {
           [base, changed],
           [changed, changed],
         ] as const) {
-          expect(merge(base, owner, generated)).toEqual({ marked: changed, forced: changed, conflicts: [] });
+          expect(merge(base, owner, generated)).toEqual({
+            marked: changed,
+            forced: changed,
+            conflicts: [],
+            lost: [],
+          });
         }
       }),
       { numRuns: 2000 },
