@@ -4,7 +4,7 @@ import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
 import { blobId } from './git.ts';
 import { type Lines, lineOfMarks, linesNotIn, merge, unmark, withNewLines } from './merge.ts';
-import { togetherIn } from './together.ts';
+import { togetherFor } from './together.ts';
 
 /** What is known of a file that an earlier run wrote. */
 export interface Written {
@@ -78,7 +78,11 @@ export interface Earlier {
  * @param wanted the text of each file, by its path in the folder
  * @throws Refusal if a file cannot be read, or leads out of the folder, or holds a token, or marks of a conflict
  */
-export function changesIn(folder: string, wanted: ReadonlyMap<string, string>, earlier: Earlier): Change[] {
+export async function changesIn(
+  folder: string,
+  wanted: ReadonlyMap<string, string>,
+  earlier: Earlier,
+): Promise<Change[]> {
   const { written } = earlier;
   const paths = [...new Set([...wanted.keys(), ...written.keys()])].sort();
   const movedTo = paths.flatMap(path => written.get(path)?.movedTo ?? []);
@@ -100,10 +104,11 @@ export function changesIn(folder: string, wanted: ReadonlyMap<string, string>, e
     return { path, place, before: texts.get(path), known: known && at(place, path, known) };
   });
   requireNoMarks(files, wanted, earlier.force);
-  return files.flatMap(file => {
+  const changes = files.map(async file => {
     const text = wanted.get(file.path);
-    return text === undefined ? unwantedChange(file) : changeOf(file, text, earlier);
+    return text === undefined ? unwantedChange(file) : [await changeOf(file, text, earlier)];
   });
+  return (await Promise.all(changes)).flat();
 }
 
 /** One file as it is, and what is known of it. */
@@ -133,7 +138,11 @@ function unwantedChange({ known, ...file }: FileNow): Change[] {
   ];
 }
 
-function changeOf({ known, ...file }: FileNow, text: string, { textOf, force }: Earlier): Change {
+async function changeOf(
+  { known, ...file }: FileNow,
+  text: string,
+  { textOf, force }: Earlier,
+): Promise<Change> {
   const { before, path, place } = file;
   const id = blobId(text);
   const asItIs = { ...file, text, conflicts: [], lost: [], written: at(place, path, { id }) };
@@ -151,7 +160,7 @@ function changeOf({ known, ...file }: FileNow, text: string, { textOf, force }: 
     const lost = linesNotIn(before, text);
     return force ? { ...asItIs, kind: 'conflict', lost } : { ...left, kind: 'unknown' };
   }
-  const { marked, forced, conflicts, lost } = merge(base, owners, text, togetherIn[path]);
+  const { marked, forced, conflicts, lost } = merge(base, owners, text, await togetherFor(path));
   const merged = force ? forced : marked;
   const kind = conflicts.length > 0 || isMarked ? 'conflict' : merged === before ? 'keep' : 'merge';
   const older = known.base ?? known.id;

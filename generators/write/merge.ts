@@ -35,7 +35,7 @@ const wholeConflict = new RegExp(String.raw`^${marks.join(side)}[ \t\r]*(?:\n|$)
  * Brings together what the owner and the generator made of one text.
  *
  * @param base what the generator wrote before
- * @param together how lines that both put at the same place both stay; without it they are a conflict
+ * @param together how what both changed at the same place both stays; without it that is a conflict
  */
 export function merge(base: string, owner: string, generated: string, together?: Together): Merged {
   const [marked, forced]: [string[], string[]] = [[], []];
@@ -44,7 +44,7 @@ export function merge(base: string, owner: string, generated: string, together?:
   const [a, o, b] = [owner, base, generated].map(linesOf);
   const regions = diff3Merge(a!, o!, b!);
   for (const [at, { ok, conflict }] of regions.entries()) {
-    const agreed = ok ?? joined(conflict!, regions[at + 1]?.ok, together);
+    const agreed = ok ?? joined(conflict!, [regions.slice(0, at), regions.slice(at + 1)], together);
     forced.push(...(agreed ?? conflict!.b));
     if (!agreed) {
       conflicts.push(marked.length + 1);
@@ -65,15 +65,19 @@ function linesBeside(lines: readonly string[], others: readonly string[], first:
   );
 }
 
-/** The lines of both, where both put some at one place and they can stand together there. */
+type Region = ReturnType<typeof diff3Merge<string>>[number];
+
+/** The lines of both, where they can stand together. */
 function joined(
   { a, o, b }: { a: string[]; o: string[]; b: string[] },
-  after: readonly string[] = [],
+  [above, below]: readonly [readonly Region[], readonly Region[]],
   together?: Together,
 ): string[] | undefined {
-  if (o.length > 0) return undefined;
-  const following = after.find(line => !/^\s*(#.*)?$/.test(line));
-  return together?.({ owner: a, generated: b, following });
+  const following = below[0]?.ok?.find(line => !/^\s*(#.*)?$/.test(line));
+  const textOf = (regions: readonly Region[]) =>
+    regions.flatMap(({ ok, conflict }) => ok ?? conflict!.b).join('');
+  const within = (lines: readonly string[]) => textOf(above) + ended(lines).join('') + textOf(below);
+  return together?.({ before: o, owner: a, generated: b, following, within });
 }
 
 /** The line, from 1, at which a mark of an earlier merge is still there; undefined where there is none. */

@@ -92,7 +92,7 @@ export class RepositoryWriter {
     const { dryRun, force, print } = rules;
     if (!force) this.#requireNoNewer();
     const texts = textsOf(repository);
-    const changes = changesIn(this.folder, texts, this.#earlier(force));
+    const changes = await changesIn(this.folder, texts, this.#earlier(force));
     this.#requireKnown(changes);
     this.#unused = changes.flatMap(({ kind, place }) => (kind === 'unused' ? [place] : []));
     const written = changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : []));

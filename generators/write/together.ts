@@ -1,18 +1,113 @@
-/** Lines that the owner and the generator both put at one place, and the line that comes after it; undefined at the end. */
+import { isDeepStrictEqual } from 'node:util';
+import { diffIndices } from 'node-diff3';
+import { isMapping } from '../mapping.ts';
+
+/** One place of a text that the owner and the generator both changed. */
 interface Meeting {
+  /** Its lines before; none where both put theirs there. */
+  readonly before: readonly string[];
   readonly owner: readonly string[];
   readonly generated: readonly string[];
+  /** The line that comes after it; undefined at the end. */
   readonly following: string | undefined;
+  /** The whole text with those lines at this place, and all else as the generator has it. */
+  readonly within: (lines: readonly string[]) => string;
 }
 
-/** Brings both together in an order in which each means what it meant alone; undefined where there is none. */
+/** Brings both together so that each means what it meant alone; undefined where that cannot be. */
 export type Together = (meeting: Meeting) => string[] | undefined;
 
-/** The files in which lines of both may stand at one place, by their paths. */
+/** The files in which lines of both may stand at one place, by their paths, but for those of YAML. */
 export const togetherIn: Readonly<Record<string, Together>> = {
   'config/config.toml': inToml,
   'scripts/settings.ts': inList,
 };
+
+/** How lines of both may stand at one place of that file. */
+export async function togetherFor(path: string): Promise<Together | undefined> {
+  if (!/\.ya?ml$/.test(path)) return togetherIn[path];
+  // Loaded here, for few runs need it.
+  const { parse } = await import('yaml');
+  return inYaml(text => parse(text, { logLevel: 'error' }));
+}
+
+/** Whatever order gives each key that either has alone, with its value. @param parse a reader that refuses a key twice */
+function inYaml(parse: (text: string) => unknown): Together {
+  return ({ before, owner, generated, within }) => {
+    const read = (lines: readonly string[]) => parse(within(lines));
+    try {
+      const wanted = bothOf(read(before), read(owner), read(generated));
+      return orders(before, owner, generated).find(lines => isReadAs(wanted, () => read(lines)));
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function isReadAs(wanted: unknown, read: () => unknown): boolean {
+  try {
+    return isDeepStrictEqual(read(), wanted);
+  } catch {
+    return false;
+  }
+}
+
+/** In which ways lines that one of the two put between others can be put to what the other made of those. */
+function orders(
+  before: readonly string[],
+  owner: readonly string[],
+  generated: readonly string[],
+): string[][] {
+  const [mine, theirs] = [owner, generated].map(lines => linesAdded(before, lines));
+  // A comment at the end is of what comes after it.
+  const isComment = /^\s*#/.test(owner.findLast(line => line.trim() !== '') ?? '');
+  return [
+    ...(mine && isComment ? inDepth(generated, mine) : []),
+    ...(mine ? [...inDepth(mine, generated), ...inDepth(generated, mine)] : []),
+    ...(theirs ? [...inDepth(owner, theirs), ...inDepth(theirs, owner)] : []),
+  ];
+}
+
+/** The lines that were added to those before; undefined where any of those is gone. */
+function linesAdded(before: readonly string[], lines: readonly string[]): string[] | undefined {
+  const changes = diffIndices([...before], [...lines]);
+  const isAdded = changes.every(({ buffer1: [, removed] }) => removed === 0);
+  return isAdded ? changes.flatMap(({ buffer2: [at, added] }) => lines.slice(at, at + added)) : undefined;
+}
+
+/** The one after the other; and both so that what begins at the margin comes last. */
+function inDepth(first: readonly string[], second: readonly string[]): string[][] {
+  const marginOf = (lines: readonly string[]) => {
+    const at = lines.findIndex(line => /^[^\s#]/.test(line));
+    return at < 0 ? lines.length : at;
+  };
+  const [one, other] = [marginOf(first), marginOf(second)];
+  return [
+    [...ended(first), ...second],
+    [
+      ...ended(first.slice(0, one)),
+      ...ended(second.slice(0, other)),
+      ...ended(first.slice(one)),
+      ...second.slice(other),
+    ],
+  ];
+}
+
+const absent = Symbol('no such key');
+
+/** What the changes of both give together. @throws Error if both changed one value, each in another way */
+function bothOf(before: unknown, owner: unknown, generated: unknown): unknown {
+  if (isDeepStrictEqual(owner, before) || isDeepStrictEqual(owner, generated)) return generated;
+  if (isDeepStrictEqual(generated, before)) return owner;
+  const all = [before, owner, generated];
+  if (!all.every(isMapping)) throw new Error('Both changed one value.');
+  const names = [...new Set(all.flatMap(one => Object.keys(one)))];
+  const values = names.map(name => {
+    const [old, mine, theirs] = all.map(one => (Object.hasOwn(one, name) ? one[name] : absent));
+    return [name, bothOf(old, mine, theirs)];
+  });
+  return Object.fromEntries(values.filter(([, value]) => value !== absent));
+}
 
 /** What lines of TOML are without those that say nothing: keys up to the first header, and headers. */
 function outline(lines: readonly string[]) {
@@ -24,7 +119,8 @@ function outline(lines: readonly string[]) {
 }
 
 /** A key is of the table whose header stands above it, and a table is of the [[runners]] above it. */
-function inToml({ owner, generated, following }: Meeting): string[] | undefined {
+function inToml({ before, owner, generated, following }: Meeting): string[] | undefined {
+  if (before.length > 0) return undefined;
   const [mine, theirs] = [outline(owner), outline(generated)];
   const isAgain = (one: string, others: readonly string[]) => one !== '[[runners]]' && others.includes(one);
   const isTwice =
@@ -42,7 +138,8 @@ function inToml({ owner, generated, following }: Meeting): string[] | undefined 
 }
 
 /** Whole entries of a list of objects, wherever in an entry the two begin. */
-function inList({ owner, generated }: Meeting): string[] | undefined {
+function inList({ before, owner, generated }: Meeting): string[] | undefined {
+  if (before.length > 0) return undefined;
   const isWhole = (lines: readonly string[]) => {
     const text = lines.join('');
     return /^ {2}\{$/m.test(text) && text.split(/[{[]/).length === text.split(/[}\]]/).length;

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { parse } from 'yaml';
 import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 import { blobId } from '../../generators/write/git.ts';
 import { needs } from '../support/needs.ts';
@@ -71,6 +72,20 @@ describe('a second run', () => {
     expect(text('config/config.toml')).toMatch(/concurrent = 9\n[\s\S]*oom_score_adjust = 700/);
     expect(text('README.md')).toMatch(/Ours\.\n$/);
     expect(saved().concurrent).toBe('9');
+  });
+
+  it('brings together services and jobs that the owner appended and those of other answers', async () => {
+    edit('docker-compose.yml', /$/, '\n  mine:\n    image: nginx\n');
+    edit('.gitlab-ci.yml', /$/, '\nmine:\n  script: [make test]\n');
+    const options = { builder: 'buildkit', monitoring: true, cache: 's3' };
+    expect((await runGenerator(folder, { options })).refusal).toBeUndefined();
+    const { services, networks } = parse(text('docker-compose.yml'));
+    expect(Object.keys(services)).toEqual(
+      expect.arrayContaining(['runner', 'mine', 'buildkit', 'prometheus']),
+    );
+    expect(services.mine).toEqual({ image: 'nginx' });
+    expect(networks).toHaveProperty('jobs');
+    expect(parse(text('.gitlab-ci.yml')).mine).toEqual({ script: ['make test'] });
   });
 
   it('says what a builder lets people do where it is new, and not at each run that changes something', async () => {

@@ -1,7 +1,8 @@
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
+import { parse as parseYaml } from 'yaml';
 import { merge } from '../../generators/write/merge.ts';
-import { togetherIn } from '../../generators/write/together.ts';
+import { togetherFor, togetherIn } from '../../generators/write/together.ts';
 import { renderAll } from '../support/rendered.ts';
 
 const config = 'config/config.toml';
@@ -92,4 +93,80 @@ it('keeps whole entries of scripts/settings.ts, and makes a conflict of anything
     conflicts: [],
   });
   expect(at('  // Mine.\n', entry('new')).conflicts).toHaveLength(1);
+});
+
+describe('what the owner appends to a file of YAML', () => {
+  const appended = {
+    'docker-compose.yml': {
+      'a service': '\n  mine:\n    image: nginx\n    restart: always\n',
+      'a service, of which a comment comes first': '  # Ours.\n  mine:\n    image: nginx\n',
+      'a service, and a network at the top': '\n  mine:\n    image: nginx\n\nx-mine:\n  internal: true\n',
+    },
+    '.gitlab-ci.yml': {
+      'a job': '\ndeploy:\n  script:\n    - |\n      echo a\n      echo b\n',
+      'a job that has no line between': 'deploy:\n  script: [echo a]\n',
+    },
+  };
+  /** Each puts lines at the end of one of them, or takes some away. */
+  const others: Record<string, Parameters<typeof renderAll>[0]> = {
+    monitoring: { monitoring: 'yes' },
+    buildkit: { builder: 'buildkit' },
+    's3 cache': { cache: 's3' },
+    'no clean-up': { cleanUp: 'none' },
+    instances: { executor: 'docker-autoscaler' },
+    'all of it': { monitoring: 'yes', builder: 'buildkit', cache: 's3' },
+  };
+  type Keys = Record<string, Record<string, unknown>>;
+  const read = (text: string) => parseYaml(text) as Keys;
+  const sorted = (text: string) => text.split('\n').sort();
+
+  const cases = Object.entries(appended).flatMap(([path, blocks]) =>
+    Object.entries(blocks).flatMap(([name, block]) =>
+      Object.keys(others).map(other => [path, name, other, block] as const),
+    ),
+  );
+
+  it.each(cases)(
+    '%s, %s, stays beside what other answers add, and where they are taken back: %s',
+    async (path, _, other, block) => {
+      const together = await togetherFor(path);
+      const [base, generated] = [renderAll()[path]!, renderAll(others[other])[path]!];
+      const { marked, conflicts } = merge(base, base + block, generated, together);
+      expect(conflicts).toEqual([]);
+      const [own, wanted] = [read(base + block), read(generated)];
+      const mine = path.startsWith('docker')
+        ? { services: { ...wanted.services, mine: own.services!.mine } }
+        : { deploy: own.deploy };
+      const top = own['x-mine'] ? { 'x-mine': own['x-mine'] } : {};
+      expect(read(marked)).toEqual({ ...wanted, ...mine, ...top });
+      // Comments and blank lines too, but for where blocks stand.
+      expect(sorted(marked)).toEqual(sorted(generated + block));
+      const back = merge(generated, marked, base, together);
+      expect(back.conflicts).toEqual([]);
+      expect(read(back.marked)).toEqual(own);
+      expect(sorted(back.marked)).toEqual(sorted(base + block));
+    },
+  );
+
+  it('leaves a comment above what it was above', async () => {
+    const together = await togetherFor('docker-compose.yml');
+    const { marked } = merge('a: 1\nb: 1\n', 'a: 1\n# Ours.\nb: 1\n', 'a: 1\nc: 1\nb: 1\n', together);
+    expect(marked).toBe('a: 1\nc: 1\n# Ours.\nb: 1\n');
+  });
+
+  it('is a conflict where both orders would mean something else, or a key would be there twice', async () => {
+    const together = await togetherFor('docker-compose.yml');
+    const both = (mine: string, theirs: string) =>
+      merge('a:\n  - x\n', `a:\n  - x\n${mine}`, `a:\n  - x\n${theirs}`, together);
+    expect(both('b: 1\n', 'c: 1\n').conflicts).toEqual([]);
+    for (const [mine, theirs] of [
+      ['b: 1\n', 'b: 2\n'],
+      ['  - y\n', '  - z\n'],
+      ['b:\n  c: 1\n', 'b:\n  d: 1\n'],
+      ['b: &x 1\nc: *x\n', 'd: &x 2\n  # Unfinished: {\n - e\n'],
+      ['b: {\n', 'c: 1\n'],
+      ['b: |\n  text\n', '  - z\n---\n'],
+    ] as const)
+      expect(both(mine, theirs).conflicts).toHaveLength(1);
+  });
 });
