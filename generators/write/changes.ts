@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
+import { formOf } from './form.ts';
 import { blobId } from './git.ts';
 import { type Lines, lineOfMarks, linesNotIn, merge, unmark, withNewLines } from './merge.ts';
 import { togetherFor } from './together.ts';
@@ -130,7 +131,7 @@ const at = (place: string, path: string, { movedTo: _, ...written }: Written): W
 
 function unwantedChange({ known, ...file }: FileNow): Change[] {
   if (file.before === undefined || known === undefined) return [];
-  const isOurs = file.path === file.place && blobId(file.before) === known.id;
+  const isOurs = file.path === file.place && blobId(formOf(file.before).plain) === known.id;
   return [
     isOurs
       ? { ...file, kind: 'remove', text: undefined, conflicts: [], lost: [], written: undefined }
@@ -148,25 +149,27 @@ async function changeOf(
   const asItIs = { ...file, text, conflicts: [], lost: [], written: at(place, path, { id }) };
   const left = { ...file, text: before, conflicts: [], lost: [], written: known };
   if (before === undefined) return known ? { ...left, kind: 'deleted' } : { ...asItIs, kind: 'create' };
-  if (before === text) return { ...asItIs, kind: 'same' };
+  const { plain, give } = formOf(before);
+  if (plain === text) return { ...asItIs, text: before, kind: 'same' };
   if (known === undefined) return { ...asItIs, kind: 'foreign' };
-  const unmarked = force ? unmark(before) : undefined;
-  const owners = unmarked?.text ?? before;
-  const isMarked = owners !== before;
+  const inForm = { ...asItIs, text: give(text) };
+  const unmarked = force ? unmark(plain) : undefined;
+  const owners = unmarked?.text ?? plain;
+  const isMarked = owners !== plain;
   if (known.id === id && !isMarked) return { ...left, kind: 'keep' };
-  if (known.id === blobId(before)) return { ...asItIs, kind: 'change' };
+  if (known.id === blobId(plain)) return { ...inForm, kind: 'change' };
   const base = firstOf([known.id, known.base], textOf);
   if (base === undefined) {
-    const lost = linesNotIn(before, text);
-    return force ? { ...asItIs, kind: 'conflict', lost } : { ...left, kind: 'unknown' };
+    const lost = linesNotIn(plain, text);
+    return force ? { ...inForm, kind: 'conflict', lost } : { ...left, kind: 'unknown' };
   }
   const { marked, forced, conflicts, lost } = merge(base, owners, text, await togetherFor(path));
   const merged = force ? forced : marked;
-  const kind = conflicts.length > 0 || isMarked ? 'conflict' : merged === before ? 'keep' : 'merge';
+  const kind = conflicts.length > 0 || isMarked ? 'conflict' : merged === plain ? 'keep' : 'merge';
   const older = known.base ?? known.id;
   const mixed = older === undefined || older === id || merged === text ? { id } : { id, base: older };
   return {
-    ...{ ...file, kind, text: merged, conflicts: force ? [] : conflicts },
+    ...{ ...file, kind, text: merged === plain ? before : give(merged), conflicts: force ? [] : conflicts },
     lost: unmarked ? [...unmarked.lost, ...lost.map(unmarked.origin)] : [],
     written: at(place, path, mixed),
   };
@@ -190,7 +193,8 @@ function movedFiles(
   const ids = new Map<string, string[]>();
   for (const place of filesBelow(folder, '')) {
     if (others.has(place)) continue;
-    const id = blobId(readFileSync(join(folder, place)));
+    const id = idOf(join(folder, place));
+    if (id === undefined) continue;
     ids.set(id, [...(ids.get(id) ?? []), place]);
   }
   return missing.flatMap(([path, { id = '' }]): [string, string][] => {
@@ -199,6 +203,15 @@ function movedFiles(
     const isClear = places.length === 1 && missing.filter(([, other]) => other.id === id).length === 1;
     return isClear ? [[path, places[0]!]] : [];
   });
+}
+
+/** The id of what is in a file, apart from its form; undefined where it cannot be one of the generator's. */
+function idOf(file: string): string | undefined {
+  try {
+    return blobId(formOf(readText(file) ?? '').plain);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Bytes of the largest file that could be one of the generator's. */
@@ -257,7 +270,7 @@ export async function requireWay(folder: string, changes: readonly Change[]): Pr
   // What the templates alone give needs no look at it.
   const { parse } = await import('smol-toml');
   try {
-    parse(config.text ?? '');
+    parse(formOf(config.text ?? '').plain);
   } catch (error) {
     throw new Refusal(
       `${configPath} would be no TOML with your changes and the new ones (${reasonOfParser(error)}): nothing was written. Mend it and run again.`,
@@ -271,7 +284,8 @@ function requireNoMarks(
   wanted: ReadonlyMap<string, string>,
   force: boolean,
 ): void {
-  const marked = files.flatMap(({ path, place, before = '', known }) => {
+  const marked = files.flatMap(({ path, place, before: text = '', known }) => {
+    const before = formOf(text).plain;
     const isMerged = known !== undefined && wanted.has(path) && before !== wanted.get(path);
     const line = isMerged ? lineOfMarks(force ? withNewLines(before) : before) : undefined;
     return line === undefined ? [] : [`${place} (line ${line})`];

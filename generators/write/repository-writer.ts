@@ -16,6 +16,7 @@ import {
 } from './changes.ts';
 import { filesOf } from './files.ts';
 import { readText } from './files-on-disk.ts';
+import { formOf } from './form.ts';
 import { blobId, textInGit } from './git.ts';
 import {
   changeSteps,
@@ -102,7 +103,7 @@ export class RepositoryWriter {
     const repositories = { before: this.#before?.repository, after: repository };
     for (const line of summary(this.folder, changes, repositories, rules)) print(line);
     for (const { kind, path, place, before } of changes) {
-      if (kind === 'unknown') print(diff(place, before, texts.get(path)));
+      if (kind === 'unknown') print(diff(place, before, formOf(before ?? '').give(texts.get(path) ?? '')));
     }
     const { shown, sentence } = lossesOf(this.folder, changes);
     // The diff of a dry run shows them.

@@ -92,7 +92,7 @@ export function lossesOf(folder: string, changes: readonly Change[]): Losses {
     lost.flatMap(one => [
       `  ${place}, ${inWords([one])}:`,
       ...before
-        .split('\n')
+        .split(/\r?\n/)
         .slice(one.line - 1, one.line - 1 + one.count)
         .map(line => `    ${line}`),
     ]),

@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
@@ -398,6 +398,92 @@ describe('where the owner and the new answers changed the same lines', () => {
     expect(text(settings)).toContain("tag_list: ['mine']");
     expect(existsSync(join(folder, 'scripts/clean-up.sh'))).toBe(false);
     expect(saved().files).toHaveProperty('Makefile');
+  });
+});
+
+describe('a file whose lines end otherwise', () => {
+  const crlf = (content: string) => content.replaceAll('\n', '\r\n');
+  const forms: Record<string, (content: string) => string> = {
+    'carriage returns': crlf,
+    'a byte order mark': content => `\uFEFF${content}`,
+    'no end of its last line': content => content.replace(/\n$/, ''),
+    'all of that': content => `\uFEFF${crlf(content).replace(/\r\n$/, '')}`,
+  };
+  const all = Object.entries(forms);
+
+  it.each(all)(
+    'is as it was written, and stays in its form, also where it is replaced: %s',
+    async (_, form) => {
+      const paths = Object.keys(textsBelow(folder)).filter(path => path !== store);
+      for (const path of paths) put(path, form(text(path)));
+      const before = textsBelow(folder);
+      expect((await runGenerator(folder)).printed).toContain(`Nothing changes in ${folder}.`);
+      expect(textsBelow(folder)).toEqual(before);
+      const { refusal, printed } = await runGenerator(folder, {
+        options: { tags: 'new', 'clean-up': 'none' },
+      });
+      expect(refusal).toBeUndefined();
+      expect(printed).toMatch(/^ {2}change scripts\/settings\.ts$/m);
+      expect(printed).toMatch(/^ {2}remove scripts\/clean-up\.sh/m);
+      const plain = newFolder();
+      await runGenerator(plain, { options: { tags: 'new', 'clean-up': 'none' }, args: [basename(folder)] });
+      const wanted = textsBelow(join(plain, basename(folder)));
+      for (const path of Object.keys(wanted))
+        if (path !== store) expect(text(path)).toBe(form(wanted[path]!));
+    },
+  );
+
+  it.each(all)('is merged, and marked, in its form: %s', async (_, form) => {
+    edit('scripts/settings.ts', 'locked: true', 'locked: false');
+    put('scripts/settings.ts', form(text('scripts/settings.ts')));
+    await runGenerator(folder, { options: { tags: 'new' } });
+    const merged = text('scripts/settings.ts');
+    expect(merged).toBe(form(merged.replaceAll('\r', '').replace('\uFEFF', '').replace(/\n*$/, '\n')));
+    expect(merged).toMatch(/tag_list: \['new'\],[\s\S]*locked: false/);
+    edit('scripts/settings.ts', "['new']", "['mine']");
+    const { refusal } = await runGenerator(folder, { options: { tags: 'newer' } });
+    expect(refusal).toMatch(/^Conflicts are marked in scripts\/settings\.ts \(line 22\)/);
+    const marked = text('scripts/settings.ts');
+    expect(marked).toBe(form(marked.replaceAll('\r', '').replace('\uFEFF', '').replace(/\n*$/, '\n')));
+    await runGenerator(folder, { options: { force: true } });
+    expect(text('scripts/settings.ts')).toBe(merged.replace("['new']", "['newer']"));
+  });
+
+  it('keeps the ends of the lines of the owner where these are mixed, and gives new ones that of most', async () => {
+    put('.gitlab-ci.yml', crlf(text('.gitlab-ci.yml')));
+    edit('.gitlab-ci.yml', /$/, 'mine:\n  script: [make]\n');
+    expect((await runGenerator(folder, { options: { tags: 'new' } })).refusal).toBeUndefined();
+    expect(text('.gitlab-ci.yml')).toMatch(/\r\n {2}tags: \[new\] [^\r\n]*\r\n/);
+    expect(text('.gitlab-ci.yml')).toMatch(/\r\nmine:\n {2}script: \[make\]\n$/);
+  });
+
+  it('is found where it was moved', async () => {
+    put('Runner.mk', crlf(text('Makefile')));
+    rmSync(join(folder, 'Makefile'));
+    const { printed } = await runGenerator(folder, { options: { 'clean-up': 'none', monitoring: true } });
+    expect(printed).toContain('  change Runner.mk (Makefile, which you moved)');
+    expect(text('Runner.mk')).toMatch(/^[^\n]*\r\n/);
+  });
+
+  it('may be the saved answers', async () => {
+    put(store, `\uFEFF${crlf(text(store))}`);
+    expect((await runGenerator(folder, { options: { concurrent: '9' } })).refusal).toBeUndefined();
+    const saved = text(store);
+    expect(saved).toMatch(/^\uFEFF\{\r\n[\s\S]*"concurrent": "9",\r\n/);
+    expect(saved.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+  });
+
+  it.skipIf(!hasGit)('gives a diff that git apply takes', async () => {
+    edit('scripts/settings.ts', 'locked: true', 'locked: false');
+    for (const path of ['scripts/settings.ts', 'README.md']) put(path, forms['all of that']!(text(path)));
+    const print = vi.spyOn(console, 'log').mockReturnValue();
+    await runGenerator(folder, { options: { tags: 'new', 'dry-run': true } });
+    const copy = newFolder();
+    cpSync(folder, copy, { recursive: true });
+    rmSync(join(copy, '.git'), { recursive: true });
+    execFileSync('git', ['apply', '-'], { cwd: copy, input: `${print.mock.calls.flat().join('\n')}\n` });
+    await runGenerator(folder, { options: { tags: 'new' } });
+    expect(textsBelow(copy)).toEqual(textsBelow(folder));
   });
 });
 
