@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { diffIndices } from 'node-diff3';
 import { isMapping } from '../mapping.ts';
+import { toml } from './quoting.ts';
 
 /** One place of a text that the owner and the generator both changed. */
 interface Meeting {
@@ -120,7 +121,20 @@ function outline(lines: readonly string[]) {
 
 /** A key is of the table whose header stands above it, and a table is of the [[runners]] above it. */
 function inToml({ before, owner, generated, following }: Meeting): string[] | undefined {
-  if (before.length > 0) return undefined;
+  const set = inSet(before, owner, generated);
+  if (set) return set;
+  // Where the one only added keys, it does not matter what the other made of those beside them.
+  const isOfKeys = outline(before).headers.length === 0;
+  const [added, more] = [owner, generated].map(lines => (isOfKeys ? linesAdded(before, lines) : undefined));
+  if (before.length === 0 || added) return inOrder(added ?? owner, generated, following);
+  return more && inOrder(owner, more, following);
+}
+
+function inOrder(
+  owner: readonly string[],
+  generated: readonly string[],
+  following: string | undefined,
+): string[] | undefined {
   const [mine, theirs] = [outline(owner), outline(generated)];
   const isAgain = (one: string, others: readonly string[]) => one !== '[[runners]]' && others.includes(one);
   const isTwice =
@@ -135,6 +149,54 @@ function inToml({ before, owner, generated, following }: Meeting): string[] | un
     (other.keys.length === 0 && (!one.headers.includes('[[runners]]') || other.headers[0] === '[[runners]]'));
   if (goBefore(mine, theirs)) return [...ended(owner), ...generated];
   return goBefore(theirs, mine) ? [...ended(generated), ...owner] : undefined;
+}
+
+/** Lists of config.toml that mean the same in any order, by what two entries may not share: a place, or a name. */
+const sets: Readonly<Record<string, (entry: string) => string>> = {
+  volumes: entry => entry.split(':')[1] ?? entry,
+  environment: entry => entry.split('=')[0]!,
+  ...Object.fromEntries(
+    ['cap_add', 'cap_drop', 'security_opt', 'extra_hosts', 'allowed_images', 'allowed_services'].map(key => [
+      key,
+      (entry: string) => entry,
+    ]),
+  ),
+};
+
+/** Where the owner changed one line alone, and that is such a list: what the generator has, with the owner's changes to the list. */
+function inSet(
+  before: readonly string[],
+  owner: readonly string[],
+  generated: readonly string[],
+): string[] | undefined {
+  const changed = before.flatMap((line, at) => (line === owner[at] ? [] : [at]));
+  if (owner.length !== before.length || changed.length !== 1) return undefined;
+  const [old, mine] = [before, owner].map(lines => listIn(lines[changed[0]!]!));
+  const at = generated.findIndex(line => old && listIn(line)?.key === old.key);
+  const theirs = listIn(generated[at] ?? '');
+  const nameOf = sets[old?.key ?? ''];
+  if (!old || !theirs || !nameOf || mine?.key !== old.key) return undefined;
+  const [added, removed] = [without(mine.list, old.list), without(old.list, mine.list)];
+  const isChangedTwice = added.length > 0 && removed.some(entry => !theirs.list.includes(entry));
+  const list = [...without(theirs.list, removed), ...without(added, theirs.list)];
+  if (isChangedTwice || new Set(list.map(nameOf)).size < list.length) return undefined;
+  return generated.with(at, `${theirs.start}${toml(list)}\n`);
+}
+
+const without = (list: readonly string[], others: readonly string[]) =>
+  list.filter(entry => !others.includes(entry));
+
+/** A list of texts that is written on one line, as the generator writes it; undefined where the line is another. */
+function listIn(line: string): { start: string; key: string; list: string[] } | undefined {
+  const [, start = '', key = '', text = ''] = /^(\s*(\w+)\s*=\s*)(\[.*\])\s*$/.exec(line) ?? [];
+  try {
+    // Of such a list TOML and JSON have one grammar, as far as the generator writes it.
+    const list: unknown = JSON.parse(text);
+    const isOfTexts = Array.isArray(list) && list.every(entry => typeof entry === 'string');
+    return isOfTexts ? { start, key, list } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whole entries of a list of objects, wherever in an entry the two begin. */

@@ -74,12 +74,92 @@ it('goes together in most of these cases', () => {
   expect(pairs.filter(({ conflicts }) => conflicts.length > 0).length).toBeLessThan(pairs.length / 4);
 });
 
+it('keeps the keys that the one added beside those that the other changed, or took away', () => {
+  const [a, b] = ['[t]\na = 1\nb = 1\n', '[t]\na = 1\nb = 2\n'];
+  const more = `${a}mine = 1\n`;
+  expect(merge(a, more, b, togetherIn[config])).toMatchObject({
+    marked: '[t]\na = 1\nmine = 1\nb = 2\n',
+    conflicts: [],
+  });
+  expect(merge(a, more, '[t]\na = 1\n', togetherIn[config])).toMatchObject({
+    marked: '[t]\na = 1\nmine = 1\n',
+    conflicts: [],
+  });
+  expect(merge(a, b, `${a}new = 1\n`, togetherIn[config])).toMatchObject({
+    marked: `${b}new = 1\n`,
+    conflicts: [],
+  });
+  expect(merge(a, more, '[t]\na = 1\nb = 2\nmine = 2\n', togetherIn[config]).conflicts).toHaveLength(1);
+  const table = '[t]\na = 1\n[u]\nb = 1\n';
+  expect(merge(table, `${table}mine = 1\n`, '[t]\na = 1\n', togetherIn[config]).conflicts).toHaveLength(1);
+});
+
 it('makes a conflict of one key, or one table, that both add', () => {
   const both = (mine: string, theirs: string) =>
     merge('a = 1\n', `a = 1\n${mine}`, `a = 1\n${theirs}`, togetherIn[config]);
   expect(both('b = 1\n', 'b = 2\n').conflicts).toHaveLength(1);
   expect(both('[t]\nx = 1\n', '[t]\ny = 2\n').conflicts).toHaveLength(1);
   expect(both('b = 1\n', 'c = 2\n').conflicts).toEqual([]);
+});
+
+describe('a list of config.toml that both changed', () => {
+  const at = (before: string, mine: string, theirs: string, key = 'volumes') => {
+    const [o, a, b] = [before, mine, theirs].map(list => `# Why.\n    ${key} = [${list}]\n`);
+    return merge(o!, a!, b!, togetherIn[config]);
+  };
+  const socket = '"/var/run/docker.sock:/var/run/docker.sock"';
+  const certificates = '"certs:/certs/client:ro"';
+
+  it.each([
+    [
+      'added to it',
+      `${socket}, "/cache"`,
+      `${socket}, "/cache", "/srv/npm:/npm"`,
+      `${certificates}, "/cache"`,
+      `${certificates}, "/cache", "/srv/npm:/npm"`,
+    ],
+    ['took from it', `${socket}, "/cache"`, socket, `${certificates}, "/cache"`, certificates],
+    [
+      'put another in the place of one',
+      '"/a", "/cache"',
+      '"/a", "/srv/cache:/cache"',
+      '"/b", "/cache"',
+      '"/b", "/srv/cache:/cache"',
+    ],
+    ['added what is new as well', '"/a"', '"/a", "/b"', '"/b", "/c"', '"/b", "/c"'],
+  ])('has what each of them means where the owner %s', (_, before, mine, theirs, both) => {
+    expect(at(before, mine, theirs)).toMatchObject({
+      marked: `# Why.\n    volumes = [${both}]\n`,
+      conflicts: [],
+    });
+  });
+
+  it.each([
+    [
+      'the owner changed what goes',
+      `${socket}, "/cache"`,
+      '"/run/docker.sock:/var/run/docker.sock", "/cache"',
+      '"/cache"',
+    ],
+    ['both mount something at one place', '"/cache"', '"/cache", "/a:/x"', '"/cache", "/b:/x:ro"'],
+    ['both set one variable', '"A=1"', '"A=1", "B=1"', '"A=1", "B=2"', 'environment'],
+    ['it has an order', '"always", "never"', '"never", "always"', '"always"', 'pull_policy'],
+    ['it holds other than text', '1', '1, 2', '3, 1'],
+    ['it is not of one line', '"/a"', '"/a",\n"/b"', '"/c"'],
+    ['a remark stands in it', '"/a"', '"/a", "/b"] # [mine', '"/c"'],
+  ])('is in conflict where %s', (_, before, mine, theirs, key?: string) => {
+    expect(at(before, mine, theirs, key).conflicts).toHaveLength(1);
+  });
+
+  it('is found beside a remark that is new too', () => {
+    const merged = merge(
+      '# Old.\nvolumes = ["/a"]\n',
+      '# Old.\nvolumes = ["/a", "/b"]\n',
+      '# New.\n# Two.\nvolumes = ["/c"]\n',
+      togetherIn[config],
+    );
+    expect(merged).toMatchObject({ marked: '# New.\n# Two.\nvolumes = ["/c", "/b"]\n', conflicts: [] });
+  });
 });
 
 it('keeps whole entries of scripts/settings.ts, and makes a conflict of anything else at one place', () => {
