@@ -66,7 +66,7 @@ async function main(): Promise<void> {
   if (values.version) return console.log(version());
   if (values.completion !== undefined) return printCompletion(textOf('completion', values.completion));
 
-  const request = { args: positionals, options: values, words, cwd: process.cwd() };
+  const request = { args: positionals, options: values, words, cwd: here() };
   if (isRunner && isCi) throw new Refusal('Give --runner or --ci, not both.');
   if (isRunner || isCi) {
     refuseWords('directory', positionals);
@@ -80,6 +80,15 @@ async function main(): Promise<void> {
   } else {
     const { repositoryDoor } = await import('../generators/scaffold-repository.ts');
     await run(repositoryDoor, request);
+  }
+}
+
+/** @throws Refusal if the folder in which the command was given was removed meanwhile */
+function here(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new Refusal('The folder that you are in is gone: go to another one.');
   }
 }
 

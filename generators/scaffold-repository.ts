@@ -22,6 +22,7 @@ export const repositoryDoor: Door<AnswerName> = {
 };
 
 async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
+  if (scaffold.writer.isNew) requireName(scaffold.writer.folder);
   if (scaffold.commandLine.argument === undefined) requireNoneAbove(scaffold.writer);
   const { asks, answersFile, preset, ...commandLine } = scaffold.commandLine;
   const moved = await movedIn(scaffold);
@@ -42,6 +43,19 @@ async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   // A file of all answers has idle ones too.
   refuseIdle(commandLine.given, answers);
   return moved ? [answers, runners, moved.addTo] : [answers, runners];
+}
+
+/** @throws Refusal if that is no path for a repository, whose folders are mounted and whose path is shown and typed */
+function requireName(folder: string): void {
+  const refusal = (why: string) => new Refusal(`${why}: name another directory. Nothing was written.`);
+  const shown = folder.replace(/\p{Cc}/gu, ' ');
+  if (shown !== folder)
+    throw refusal(`${shown} has a character that cannot be seen, as the end of a line is`);
+  if (folder === '/') throw refusal('/ is the top of this machine');
+  if (!folder.includes(':')) return;
+  throw refusal(
+    `${folder}: Docker takes a colon in a path for its end, so no folder of the repository could be mounted`,
+  );
 }
 
 /** @throws Refusal in a folder of a repository: whoever is there means that one, and not another inside of it */
@@ -85,7 +99,15 @@ async function answersIn(file: string): Promise<TypedAnswers> {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Refusal(`--answers: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new Refusal(`--answers: ${whyNotRead(file, (error as NodeJS.ErrnoException).code)}.`);
   }
   return readAnswers(text, file);
+}
+
+function whyNotRead(file: string, code: string | undefined): string {
+  if (code === 'ENOENT' || code === 'ENOTDIR') return `there is no ${file}`;
+  if (code === 'EISDIR') return `${file} is a folder: name a file`;
+  return code === 'EACCES'
+    ? `you may not read ${file}: change its permissions`
+    : `${file} cannot be read (${code})`;
 }

@@ -98,7 +98,8 @@ describe('the own command', () => {
 
   it.each([
     [['--preset', 'articel'], '--preset: There is no "articel" here: choose one of article'],
-    [['--answers', 'none.yml'], '--answers: none.yml cannot be read (ENOENT).'],
+    [['--answers', 'none.yml'], '--answers: there is no none.yml.'],
+    [['--answers', '.'], '--answers: . is a folder: name a file.'],
     [
       ['--runner', 'x', '--preset', 'team'],
       '--preset is for the repository, not for a runner that is added to it.',
@@ -332,6 +333,26 @@ describe('the own command', () => {
     const { concurrent } = answers(join(folder, 'x'));
     expect(['5', '6']).toContain(concurrent);
     expect(texts).toEqual(renderAll({ concurrent: concurrent! }, 'x'));
+  });
+
+  it('says so in a folder that is gone', async () => {
+    const folder = newFolder();
+    const { status, stdout, stderr } = await new Promise<Result>(resolve => {
+      const words = [
+        '-c',
+        'mkdir gone && cd gone && rmdir ../gone && exec "$@"',
+        'sh',
+        process.execPath,
+        program,
+      ];
+      execFile('sh', [...words, 'new'], { cwd: folder }, (error, stdout, stderr) => {
+        resolve({ status: Number(error?.code ?? 0), stdout, stderr });
+      });
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^generator-gitlab-runner-docker: The folder that you are in is gone: go to another one\.$/m,
+    );
   });
 
   it('ends with one line on stderr where .yo-rc.json cannot be read', async () => {
