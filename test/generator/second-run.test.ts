@@ -174,6 +174,19 @@ describe('a file that the owner moved', () => {
     expect(existsSync(join(folder, 'README.md'))).toBe(false);
   });
 
+  it('and edited, both since the last run, is theirs alone, or the same file where the saved answers say so', async () => {
+    edit(moved, /$/, 'Ours.\n');
+    const print = vi.spyOn(console, 'log').mockReturnValue();
+    await runGenerator(folder, { options: { description: 'First', 'dry-run': true } });
+    expect(print.mock.calls.flat()).toContain('  leave out README.md: you took it away');
+    save({ ...saved(), moved: { 'README.md': moved } });
+    const { printed, refusal } = await runGenerator(folder, { options: { description: 'First' } });
+    expect(refusal).toBeUndefined();
+    expect(printed).toContain(`  merge ${moved} (README.md, which you moved): your changes and the new ones`);
+    expect(text(moved)).toMatch(/First[\s\S]*Ours\.\n$/);
+    expect(existsSync(join(folder, 'README.md'))).toBe(false);
+  });
+
   it('may be moved back', async () => {
     await runGenerator(folder, { options: { description: 'First' } });
     renameSync(join(folder, moved), join(folder, 'README.md'));
