@@ -73,11 +73,10 @@ function joined(
   [above, below]: readonly [readonly Region[], readonly Region[]],
   together?: Together,
 ): string[] | undefined {
-  const following = below[0]?.ok?.find(line => !/^\s*(#.*)?$/.test(line));
   const textOf = (regions: readonly Region[]) =>
     regions.flatMap(({ ok, conflict }) => ok ?? conflict!.b).join('');
   const within = (lines: readonly string[]) => textOf(above) + ended(lines).join('') + textOf(below);
-  return together?.({ before: o, owner: a, generated: b, following, within });
+  return together?.({ before: o, owner: a, generated: b, after: below[0]?.ok ?? [], within });
 }
 
 /** The line, from 1, at which a mark of an earlier merge is still there; undefined where there is none. */

@@ -90,6 +90,12 @@ it('keeps the keys that the one added beside those that the other changed, or to
     conflicts: [],
   });
   expect(merge(a, more, '[t]\na = 1\nb = 2\nmine = 2\n', togetherIn[config]).conflicts).toHaveLength(1);
+  const changed = '[t]\na = 2\nmine = 1\nb = 1\n';
+  expect(merge(a, changed, '[t]\na = 1\n', togetherIn[config])).toMatchObject({
+    marked: '[t]\na = 2\nmine = 1\n',
+    conflicts: [],
+  });
+  expect(merge(a, '[t]\na = 2\nb = 3\n', '[t]\na = 1\n', togetherIn[config]).conflicts).toHaveLength(1);
   const table = '[t]\na = 1\n[u]\nb = 1\n';
   expect(merge(table, `${table}mine = 1\n`, '[t]\na = 1\n', togetherIn[config]).conflicts).toHaveLength(1);
 });
@@ -175,11 +181,68 @@ it('keeps whole entries of scripts/settings.ts, and makes a conflict of anything
   expect(at('  // Mine.\n', entry('new')).conflicts).toHaveLength(1);
 });
 
+describe('what the owner appends to README.md', () => {
+  const together = togetherIn['README.md'];
+  const readme = renderAll()['README.md']!;
+  const ours = '\n## Ours\n\nCall Ann:\n\n```sh\n# A comment.\nmake ann\n```\n';
+
+  it.each(Object.entries({ ...others, proxy: { httpProxy: 'http://p.example.org:1' } }))(
+    'stays a section beside what other answers add, and where that is taken back: %s',
+    (_, typed) => {
+      const generated = renderAll(typed)['README.md']!;
+      const there = merge(readme, readme + ours, generated, together);
+      expect(there).toMatchObject({ conflicts: [] });
+      expect([generated + ours, generated.replace(/(?<=reason for each line.*\n)(?=\n## )/, ours)]).toContain(
+        there.marked,
+      );
+      expect(merge(generated, there.marked, readme, together)).toMatchObject({
+        marked: readme + ours,
+        conflicts: [],
+      });
+    },
+  );
+
+  const base = '# A\n\nText.\n';
+  const both = (mine: string, theirs: string, end = '') =>
+    merge(base + end, base + mine + end, base + theirs + end, together);
+
+  it('goes after text that is of the section above', () => {
+    expect(both('## Ours\n', 'More.\n')).toMatchObject({ marked: `${base}More.\n## Ours\n`, conflicts: [] });
+    expect(both('More.\n', '## New\n')).toMatchObject({ marked: `${base}More.\n## New\n`, conflicts: [] });
+    expect(both('## Ours\n', '### New\n')).toMatchObject({
+      marked: `${base}### New\n## Ours\n`,
+      conflicts: [],
+    });
+    expect(both('## Ours\n', '## New\n', '## Last\n').conflicts).toEqual([]);
+  });
+
+  it.each([
+    ['text of both', 'Mine.\n', 'Theirs.\n', ''],
+    ['a section before text of another', '## Ours\n', '## New\n', 'Text.\n'],
+    ['an unfinished block of code', '```\n## Ours\n', '## New\n', ''],
+  ])('is in conflict as ever: %s', (_, mine, theirs, end) => {
+    expect(both(mine, theirs, end).conflicts).toHaveLength(1);
+  });
+});
+
+it('keeps lines that both added to .gitignore, unless one takes something back', () => {
+  const both = (mine: string, theirs: string) =>
+    merge('a\n', `a\n${mine}`, `a\n${theirs}`, togetherIn['.gitignore']);
+  expect(both('b\n', '\n# New.\nc\n')).toMatchObject({ marked: 'a\nb\n\n# New.\nc\n', conflicts: [] });
+  expect(merge('a\nc\n', 'a\nb\nc\n', 'a\n', togetherIn['.gitignore'])).toMatchObject({
+    marked: 'a\nb\n',
+    conflicts: [],
+  });
+  expect(both('!b\n', 'c\n').conflicts).toHaveLength(1);
+});
+
 describe('what the owner appends to a file of YAML', () => {
   const appended = {
     'docker-compose.yml': {
       'a service': '\n  mine:\n    image: nginx\n    restart: always\n',
       'a service, of which a comment comes first': '  # Ours.\n  mine:\n    image: nginx\n',
+      'a service with its volume':
+        '\n  mine:\n    image: nginx\n    volumes: ["mine:/data"]\n\nvolumes:\n  # Ours.\n  mine: {}\n',
       'a service, and a network at the top': '\n  mine:\n    image: nginx\n\nx-mine:\n  internal: true\n',
     },
     '.gitlab-ci.yml': {
@@ -198,7 +261,7 @@ describe('what the owner appends to a file of YAML', () => {
   };
   type Keys = Record<string, Record<string, unknown>>;
   const read = (text: string) => parseYaml(text) as Keys;
-  const sorted = (text: string) => text.split('\n').sort();
+  const sorted = (text: string) => [...new Set(text.split('\n'))].sort();
 
   const cases = Object.entries(appended).flatMap(([path, blocks]) =>
     Object.entries(blocks).flatMap(([name, block]) =>
@@ -214,19 +277,32 @@ describe('what the owner appends to a file of YAML', () => {
       const { marked, conflicts } = merge(base, base + block, generated, together);
       expect(conflicts).toEqual([]);
       const [own, wanted] = [read(base + block), read(generated)];
+      const volumes = own.volumes ? { volumes: { ...wanted.volumes, ...own.volumes } } : {};
       const mine = path.startsWith('docker')
-        ? { services: { ...wanted.services, mine: own.services!.mine } }
+        ? { services: { ...wanted.services, mine: own.services!.mine }, ...volumes }
         : { deploy: own.deploy };
       const top = own['x-mine'] ? { 'x-mine': own['x-mine'] } : {};
       expect(read(marked)).toEqual({ ...wanted, ...mine, ...top });
       // Comments and blank lines too, but for where blocks stand.
       expect(sorted(marked)).toEqual(sorted(generated + block));
       const back = merge(generated, marked, base, together);
+      // Where both have entries under one key, that stays while the owner has some: a conflict.
+      if (own.volumes && wanted.volumes) return;
       expect(back.conflicts).toEqual([]);
       expect(read(back.marked)).toEqual(own);
       expect(sorted(back.marked)).toEqual(sorted(base + block));
     },
   );
+
+  it('stays where another answer takes away what is beside a line that the owner changed', async () => {
+    const together = await togetherFor('docker-compose.yml');
+    const [base, owner, generated] = ['a: 1\nb: 1\n', 'a: 2\nmine: 1\nb: 1\n', 'a: 1\n'];
+    expect(merge(base, owner, generated, together)).toMatchObject({
+      marked: 'a: 2\nmine: 1\n',
+      conflicts: [],
+    });
+    expect(merge(base, 'a: 2\nb: 2\n', generated, together).conflicts).toHaveLength(1);
+  });
 
   it('leaves a comment above what it was above', async () => {
     const together = await togetherFor('docker-compose.yml');
@@ -243,6 +319,9 @@ describe('what the owner appends to a file of YAML', () => {
       ['b: 1\n', 'b: 2\n'],
       ['  - y\n', '  - z\n'],
       ['b:\n  c: 1\n', 'b:\n  d: 1\n'],
+      ['volumes:\n  c: {}\n', 'volumes:\n  c: { name: x }\n'],
+      ['volumes:\n  c:\n    name: x\n', 'volumes:\n  c:\n    external: true\n'],
+      ['volumes: { c: {} }\n', 'volumes:\n  d: {}\n'],
       ['b: &x 1\nc: *x\n', 'd: &x 2\n  # Unfinished: {\n - e\n'],
       ['b: {\n', 'c: 1\n'],
       ['b: |\n  text\n', '  - z\n---\n'],
