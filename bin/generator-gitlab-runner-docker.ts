@@ -68,7 +68,7 @@ async function main(): Promise<void> {
   if (values.completion !== undefined) return printCompletion(textOf('completion', values.completion));
 
   const commands = ownCommands(process.argv[1] ?? '', process.env);
-  const request = { args: positionals, options: values, words, cwd: process.cwd(), commands };
+  const request = { args: positionals, options: values, words, cwd: here(), commands };
   if (isRunner && isCi) throw new Refusal('Give --runner or --ci, not both.');
   if (isRunner || isCi) {
     refuseWords('directory', positionals);
@@ -82,6 +82,15 @@ async function main(): Promise<void> {
   } else {
     const { repositoryDoor } = await import('../generators/scaffold-repository.ts');
     await run(repositoryDoor, request);
+  }
+}
+
+/** @throws Refusal if the folder in which the command was given was removed meanwhile */
+function here(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new Refusal('The folder that you are in is gone: go to another one.');
   }
 }
 

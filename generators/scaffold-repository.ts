@@ -24,6 +24,7 @@ export const repositoryDoor: Door<AnswerName> = {
 async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   const { folder } = scaffold.writer;
   if (!scaffold.commandLine.printsAnswers) refuseOwnClone(folder);
+  if (scaffold.writer.isNew) requireName(folder);
   if (scaffold.commandLine.argument === undefined) requireNoneAbove(scaffold.writer);
   const { asks, answersFile, preset, ...commandLine } = scaffold.commandLine;
   const moved = await movedIn(scaffold);
@@ -44,6 +45,19 @@ async function decide(scaffold: Scaffold<AnswerName>): Promise<Decision> {
   // A file of all answers has idle ones too.
   refuseIdle(commandLine.given, answers);
   return moved ? [answers, runners, moved.addTo] : [answers, runners];
+}
+
+/** @throws Refusal if that is no path for a repository, whose folders are mounted and whose path is shown and typed */
+function requireName(folder: string): void {
+  const refusal = (why: string) => new Refusal(`${why}: name another directory. Nothing was written.`);
+  const shown = folder.replace(/\p{Cc}/gu, ' ');
+  if (shown !== folder)
+    throw refusal(`${shown} has a character that cannot be seen, as the end of a line is`);
+  if (folder === '/') throw refusal('/ is the top of this machine');
+  if (!folder.includes(':')) return;
+  throw refusal(
+    `${folder}: Docker takes a colon in a path for its end, so no folder of the repository could be mounted`,
+  );
 }
 
 /** @throws Refusal in a folder of a repository: whoever is there means that one, and not another inside of it */

@@ -7,6 +7,7 @@ import { Refusal } from './ask/refusal.ts';
 import { completeRunners, type TypedRunners } from './ask/runners.ts';
 import { type Engine, lookAtEngine } from './plan/engine.ts';
 import { planRepository, type RunnerRepository } from './plan/plan.ts';
+import { requireFolder } from './write/files-on-disk.ts';
 import { type Additions, RepositoryWriter } from './write/repository-writer.ts';
 import { settle } from './write/transaction.ts';
 import { columnsOf, fitted, wrapped } from './write/wrapped.ts';
@@ -117,6 +118,7 @@ export class Scaffold<Name extends string> {
    */
   async decide(): Promise<void> {
     const { dryRun, printsAnswers } = this.commandLine;
+    requireFolder(this.#folder);
     const without = printsAnswers ? '--print-answers' : '--dry-run';
     const settled = settle(this.#folder, dryRun || printsAnswers ? { without } : true);
     if (settled) this.#dialogue.print(settled);

@@ -1,10 +1,11 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
+import { formOf } from './form.ts';
 import { blobId } from './git.ts';
-import { lineOfMarks, merge, withNewLines } from './merge.ts';
-import { togetherIn } from './together.ts';
+import { type Lines, lineOfMarks, linesNotIn, merge, unmark, withNewLines } from './merge.ts';
+import { togetherFor } from './together.ts';
 
 /** What is known of a file that an earlier run wrote. */
 export interface Written {
@@ -30,6 +31,8 @@ export interface Change {
   readonly text: string | undefined;
   /** Lines of `text` at which marks of a conflict begin; with --force those are not there. */
   readonly conflicts: readonly number[];
+  /** Lines of `before` that the owner wrote, and that --force takes away. */
+  readonly lost: readonly Lines[];
   /** What the next run has to know of it; undefined where it is nothing. */
   readonly written: Written | undefined;
 }
@@ -76,7 +79,11 @@ export interface Earlier {
  * @param wanted the text of each file, by its path in the folder
  * @throws Refusal if a file cannot be read, or leads out of the folder, or holds a token, or marks of a conflict
  */
-export function changesIn(folder: string, wanted: ReadonlyMap<string, string>, earlier: Earlier): Change[] {
+export async function changesIn(
+  folder: string,
+  wanted: ReadonlyMap<string, string>,
+  earlier: Earlier,
+): Promise<Change[]> {
   const { written } = earlier;
   const paths = [...new Set([...wanted.keys(), ...written.keys()])].sort();
   const movedTo = paths.flatMap(path => written.get(path)?.movedTo ?? []);
@@ -98,10 +105,11 @@ export function changesIn(folder: string, wanted: ReadonlyMap<string, string>, e
     return { path, place, before: texts.get(path), known: known && at(place, path, known) };
   });
   requireNoMarks(files, wanted, earlier.force);
-  return files.flatMap(file => {
+  const changes = files.map(async file => {
     const text = wanted.get(file.path);
-    return text === undefined ? unwantedChange(file) : changeOf(file, text, earlier);
+    return text === undefined ? unwantedChange(file) : [await changeOf(file, text, earlier)];
   });
+  return (await Promise.all(changes)).flat();
 }
 
 /** One file as it is, and what is known of it. */
@@ -123,35 +131,46 @@ const at = (place: string, path: string, { movedTo: _, ...written }: Written): W
 
 function unwantedChange({ known, ...file }: FileNow): Change[] {
   if (file.before === undefined || known === undefined) return [];
-  const isOurs = file.path === file.place && blobId(file.before) === known.id;
+  const isOurs = file.path === file.place && blobId(formOf(file.before).plain) === known.id;
   return [
     isOurs
-      ? { ...file, kind: 'remove', text: undefined, conflicts: [], written: undefined }
-      : { ...file, kind: 'unused', text: file.before, conflicts: [], written: known },
+      ? { ...file, kind: 'remove', text: undefined, conflicts: [], lost: [], written: undefined }
+      : { ...file, kind: 'unused', text: file.before, conflicts: [], lost: [], written: known },
   ];
 }
 
-function changeOf({ known, ...file }: FileNow, text: string, { textOf, force }: Earlier): Change {
+async function changeOf(
+  { known, ...file }: FileNow,
+  text: string,
+  { textOf, force }: Earlier,
+): Promise<Change> {
   const { before, path, place } = file;
   const id = blobId(text);
-  const asItIs = { ...file, text, conflicts: [], written: at(place, path, { id }) };
-  const left = { ...file, text: before, conflicts: [], written: known };
+  const asItIs = { ...file, text, conflicts: [], lost: [], written: at(place, path, { id }) };
+  const left = { ...file, text: before, conflicts: [], lost: [], written: known };
   if (before === undefined) return known ? { ...left, kind: 'deleted' } : { ...asItIs, kind: 'create' };
-  if (before === text) return { ...asItIs, kind: 'same' };
+  const { plain, give } = formOf(before);
+  if (plain === text) return { ...asItIs, text: before, kind: 'same' };
   if (known === undefined) return { ...asItIs, kind: 'foreign' };
-  const owners = force ? withNewLines(before) : before;
-  const isMarked = owners !== before;
+  const inForm = { ...asItIs, text: give(text) };
+  const unmarked = force ? unmark(plain) : undefined;
+  const owners = unmarked?.text ?? plain;
+  const isMarked = owners !== plain;
   if (known.id === id && !isMarked) return { ...left, kind: 'keep' };
-  if (known.id === blobId(before)) return { ...asItIs, kind: 'change' };
+  if (known.id === blobId(plain)) return { ...inForm, kind: 'change' };
   const base = firstOf([known.id, known.base], textOf);
-  if (base === undefined) return force ? { ...asItIs, kind: 'conflict' } : { ...left, kind: 'unknown' };
-  const { marked, forced, conflicts } = merge(base, owners, text, togetherIn[path]);
+  if (base === undefined) {
+    const lost = linesNotIn(plain, text);
+    return force ? { ...inForm, kind: 'conflict', lost } : { ...left, kind: 'unknown' };
+  }
+  const { marked, forced, conflicts, lost } = merge(base, owners, text, await togetherFor(path));
   const merged = force ? forced : marked;
-  const kind = conflicts.length > 0 || isMarked ? 'conflict' : merged === before ? 'keep' : 'merge';
+  const kind = conflicts.length > 0 || isMarked ? 'conflict' : merged === plain ? 'keep' : 'merge';
   const older = known.base ?? known.id;
   const mixed = older === undefined || older === id || merged === text ? { id } : { id, base: older };
   return {
-    ...{ ...file, kind, text: merged, conflicts: force ? [] : conflicts },
+    ...{ ...file, kind, text: merged === plain ? before : give(merged), conflicts: force ? [] : conflicts },
+    lost: unmarked ? [...unmarked.lost, ...lost.map(unmarked.origin)] : [],
     written: at(place, path, mixed),
   };
 }
@@ -174,7 +193,8 @@ function movedFiles(
   const ids = new Map<string, string[]>();
   for (const place of filesBelow(folder, '')) {
     if (others.has(place)) continue;
-    const id = blobId(readFileSync(join(folder, place)));
+    const id = idOf(join(folder, place));
+    if (id === undefined) continue;
     ids.set(id, [...(ids.get(id) ?? []), place]);
   }
   return missing.flatMap(([path, { id = '' }]): [string, string][] => {
@@ -183,6 +203,15 @@ function movedFiles(
     const isClear = places.length === 1 && missing.filter(([, other]) => other.id === id).length === 1;
     return isClear ? [[path, places[0]!]] : [];
   });
+}
+
+/** The id of what is in a file, apart from its form; undefined where it cannot be one of the generator's. */
+function idOf(file: string): string | undefined {
+  try {
+    return blobId(formOf(readText(file) ?? '').plain);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Bytes of the largest file that could be one of the generator's. */
@@ -241,7 +270,7 @@ export async function requireWay(folder: string, changes: readonly Change[]): Pr
   // What the templates alone give needs no look at it.
   const { parse } = await import('smol-toml');
   try {
-    parse(config.text ?? '');
+    parse(formOf(config.text ?? '').plain);
   } catch (error) {
     throw new Refusal(
       `${configPath} would be no TOML with your changes and the new ones (${reasonOfParser(error)}): nothing was written. Mend it and run again.`,
@@ -255,7 +284,8 @@ function requireNoMarks(
   wanted: ReadonlyMap<string, string>,
   force: boolean,
 ): void {
-  const marked = files.flatMap(({ path, place, before = '', known }) => {
+  const marked = files.flatMap(({ path, place, before: text = '', known }) => {
+    const before = formOf(text).plain;
     const isMerged = known !== undefined && wanted.has(path) && before !== wanted.get(path);
     const line = isMerged ? lineOfMarks(force ? withNewLines(before) : before) : undefined;
     return line === undefined ? [] : [`${place} (line ${line})`];

@@ -69,21 +69,64 @@ function isLink(path: string): boolean {
   }
 }
 
+/**
+ * @param folder an absolute path, which need not exist yet
+ * @throws Refusal if it cannot be that of a folder which this user may read
+ */
+export function requireFolder(folder: string): void {
+  const parts = resolve(folder).split('/').slice(1);
+  for (const at of parts.keys()) {
+    const step = `/${parts.slice(0, at + 1).join('/')}`;
+    if (!requireStep(step, at === parts.length - 1)) return;
+  }
+}
+
+/** @returns whether a folder is there; of one on the way it need not be known what is in it */
+function requireStep(step: string, isLast: boolean): boolean {
+  const why = (sentence: string) =>
+    new Refusal(`${sentence}, or name another directory. Nothing was written.`);
+  try {
+    if (!statSync(step).isDirectory())
+      throw why(`${step} is a file, and a folder should be there: move it away`);
+    accessSync(step, isLast ? constants.R_OK | constants.X_OK : constants.X_OK);
+    return true;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && isLink(step)) {
+      const target = resolve(dirname(step), readlinkSync(step));
+      throw why(`${step} is a symbolic link to ${target}, and nothing is there: take it away`);
+    }
+    if (code === 'ENOENT') return false;
+    if (code === 'ELOOP') throw why(`${step} is a symbolic link that leads back to itself: take it away`);
+    if (code === 'EACCES' || code === 'EPERM') throw why(`You may not read ${step}: change its permissions`);
+    if (code !== 'ENAMETOOLONG') throw error;
+    throw new Refusal(
+      `${step} is longer than a name may be there: name another directory. Nothing was written.`,
+    );
+  }
+}
+
 /** @throws Refusal if a file of this path could not be written, whether it exists or not */
 export function requireWritable(file: string): void {
   const existing = nearestExisting(file);
   if (existing !== file && !statSync(existing).isDirectory()) {
     throw new Refusal(`${existing} is a file, and a folder should be there: move it away and run again.`);
   }
-  try {
-    accessSync(existing, constants.W_OK);
-    // A file is replaced, by its folder.
-    if (existing === file) accessSync(dirname(existing), constants.W_OK);
-  } catch {
-    throw new Refusal(
-      `You may not write to ${existing}: change its permissions, or choose another directory.`,
-    );
+  // A file is replaced, by its folder.
+  for (const one of existing === file ? [existing, dirname(existing)] : [existing]) {
+    try {
+      accessSync(one, constants.W_OK);
+    } catch (error) {
+      throw new Refusal(`${whyNotWritable(one, (error as NodeJS.ErrnoException).code)}.`);
+    }
   }
+}
+
+/** Why nothing can be written there, and what helps, in a sentence without its end. */
+export function whyNotWritable(path: string, code: string | undefined): string {
+  return code === 'EROFS'
+    ? `${path} is on a file system that takes no changes: choose another directory`
+    : `You may not write to ${path}: change its permissions, or choose another directory`;
 }
 
 /**
@@ -92,7 +135,9 @@ export function requireWritable(file: string): void {
  */
 export function requireSpace(folder: string, bytes: number): void {
   const existing = nearestExisting(folder);
-  const { bavail, bsize, files, ffree } = statfsSync(existing);
+  const { bavail, blocks, bsize, files, ffree } = statfsSync(existing);
+  // That of no disk, as /proc, counts nothing.
+  if (blocks === 0) return;
   if (bavail * bsize < bytes || (files > 0 && ffree < 64)) {
     throw new Refusal(
       `The disk that holds ${existing} is full: free ${Math.ceil(bytes / 1024)} KiB there and run again; nothing was written.`,

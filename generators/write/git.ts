@@ -23,6 +23,13 @@ export function uncommitted(folder: string): string[] {
   return lines.filter(line => line !== '').map(line => line.slice('XY '.length + prefix.length));
 }
 
+/** Those of the files that the last commit has as they are now. */
+export function committed(folder: string, paths: readonly string[]): string[] {
+  const there = git(folder, 'ls-tree', '-r', '-z', '--name-only', 'HEAD', '--', ...paths)?.split('\0') ?? [];
+  const dirty = uncommitted(folder);
+  return paths.filter(path => there.includes(path) && !dirty.includes(path));
+}
+
 function git(folder: string, ...words: string[]): string | undefined {
   // Loaded here, for it takes milliseconds, and a new repository asks nothing of Git.
   const { spawnSync } = process.getBuiltinModule('node:child_process');

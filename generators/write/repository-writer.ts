@@ -16,6 +16,7 @@ import {
 } from './changes.ts';
 import { filesOf } from './files.ts';
 import { readText } from './files-on-disk.ts';
+import { formOf } from './form.ts';
 import { blobId, textInGit } from './git.ts';
 import {
   changeSteps,
@@ -27,7 +28,7 @@ import {
 } from './next-steps.ts';
 import { render } from './render.ts';
 import { generatorVersion, loadAnswers, planOf, type Saved, savedText, storeName } from './saved-answers.ts';
-import { diff, summary, unresolved } from './summary.ts';
+import { diff, lossesOf, summary, unresolved } from './summary.ts';
 import { Stopped, type Write, writeUnstopped } from './transaction.ts';
 
 /** How a run treats what is there, and whom it can ask. */
@@ -59,6 +60,8 @@ export class RepositoryWriter {
   readonly #before: { readonly repository: RunnerRepository; readonly texts: Texts } | undefined;
   /** Files that are not used any more, and stay. */
   #unused: readonly string[] = [];
+  /** What --force took away of the owner's, in a sentence. */
+  #lost: string | undefined;
 
   /** @throws Refusal if the answers of an earlier run cannot be read */
   constructor(folder: string) {
@@ -90,7 +93,7 @@ export class RepositoryWriter {
     const { dryRun, force, print } = rules;
     if (!force) this.#requireNoNewer();
     const texts = textsOf(repository);
-    const changes = changesIn(this.folder, texts, this.#earlier(force));
+    const changes = await changesIn(this.folder, texts, this.#earlier(force));
     this.#requireKnown(changes);
     this.#unused = changes.flatMap(({ kind, place }) => (kind === 'unused' ? [place] : []));
     const written = changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : []));
@@ -100,8 +103,12 @@ export class RepositoryWriter {
     const repositories = { before: this.#before?.repository, after: repository };
     for (const line of summary(this.folder, changes, repositories, rules)) print(line);
     for (const { kind, path, place, before } of changes) {
-      if (kind === 'unknown') print(diff(place, before, texts.get(path)));
+      if (kind === 'unknown') print(diff(place, before, formOf(before ?? '').give(texts.get(path) ?? '')));
     }
+    const { shown, sentence } = lossesOf(this.folder, changes);
+    // The diff of a dry run shows them.
+    for (const line of dryRun ? [] : shown) print(line);
+    this.#lost = sentence;
     if (additions) this.#requireNoEnvironment();
     for (const line of additions ? ['', ...additions.lines, ''] : []) print(line);
     const writes: Write[] = [
@@ -200,6 +207,7 @@ export class RepositoryWriter {
         : []),
       ...(added ? ['', concurrentStep(repository.runners.length, this.#concurrent())] : []),
       ...(next.length > 0 ? ['', 'Next:', ...next.map(step => `  ${step}`)] : []),
+      ...(this.#lost === undefined ? [] : ['', this.#lost]),
     ];
   }
 

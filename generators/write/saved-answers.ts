@@ -9,6 +9,7 @@ import { isMapping, type Mapping } from '../mapping.ts';
 import { planRepository, type RunnerRepository } from '../plan/plan.ts';
 import type { AllWritten, Written } from './changes.ts';
 import { readText } from './files-on-disk.ts';
+import { formOf } from './form.ts';
 import { packageJson } from './render.ts';
 
 const section = 'generator-gitlab-runner-docker';
@@ -135,7 +136,8 @@ export function savedText(
   };
   const before = readText(storePath(folder));
   const isThere = before !== undefined && isDeepStrictEqual(store[section], typed);
-  return { before, after: isThere ? before : `${JSON.stringify({ ...store, [section]: typed }, null, 2)}\n` };
+  const after = `${JSON.stringify({ ...store, [section]: typed }, null, 2)}\n`;
+  return { before, after: isThere ? before : formOf(before ?? '').give(after) };
 }
 
 /** The repository that saved answers describe; undefined where there are none, or they are none any more. */
@@ -157,7 +159,7 @@ function storePath(folder: string): string {
 }
 
 function readStore(folder: string): Mapping {
-  const text = readText(storePath(folder)) ?? '{}';
+  const text = formOf(readText(storePath(folder)) ?? '{}').plain;
   try {
     const store: unknown = JSON.parse(text);
     if (isMapping(store)) return store;

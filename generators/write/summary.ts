@@ -1,7 +1,8 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { type Change, isWritten, type Kind, kinds } from './changes.ts';
-import { uncommitted } from './git.ts';
+import { committed, uncommitted } from './git.ts';
+import type { Lines } from './merge.ts';
 import { wrapped } from './wrapped.ts';
 
 const notes: { readonly [K in Kind]: readonly [word: string, note: string] } = {
@@ -58,11 +59,59 @@ function linesOf(shown: readonly Change[], force: boolean, isTerminal: boolean):
   });
 }
 
-function lineOf({ kind, path, place, conflicts }: Change, force: boolean): string {
+function lineOf({ kind, path, place, conflicts, lost }: Change, force: boolean): string {
   const [word, note] = notes[kind];
   const name = path === place ? path : `${place} (${path}, which you moved)`;
-  const taken = force ? '; the new ones are taken' : `; to be marked at line ${conflicts.join(', ')}`;
+  const yours = lost.length > 0 ? `, and yours go: ${inWords(lost)}` : '';
+  const taken = force ? `; the new ones are taken${yours}` : `; to be marked at line ${conflicts.join(', ')}`;
   return `${word} ${name}${note}${kind === 'conflict' ? taken : ''}`;
+}
+
+/** How many lines, and where. */
+const inWords = (lines: readonly Lines[]) =>
+  lines.map(({ line, count }) => `${count} ${count > 1 ? 'from' : 'at'} line ${line}`).join(', ');
+
+/** Lines of the owner that go by --force. */
+export interface Losses {
+  /** Those that the last commit may not have, in full: they may be nowhere else. */
+  readonly shown: readonly string[];
+  /** What went, and how to get it back, in a sentence; undefined where nothing goes. */
+  readonly sentence: string | undefined;
+}
+
+/** What --force takes away of the owner's. */
+export function lossesOf(folder: string, changes: readonly Change[]): Losses {
+  const losing = changes.filter(({ lost }) => lost.length > 0);
+  if (losing.length === 0) return { shown: [], sentence: undefined };
+  const safe = committed(
+    folder,
+    losing.map(({ place }) => place),
+  );
+  const only = losing.filter(({ place }) => !safe.includes(place));
+  const blocks = only.flatMap(({ place, before = '', lost }) =>
+    lost.flatMap(one => [
+      `  ${place}, ${inWords([one])}:`,
+      ...before
+        .split(/\r?\n/)
+        .slice(one.line - 1, one.line - 1 + one.count)
+        .map(line => `    ${line}`),
+    ]),
+  );
+  const where = losing.map(({ place, lost }) => `${place} (${inWords(lost)})`).join(', ');
+  const whose = safe.length > 0 ? `those of ${only.map(({ place }) => place).join(', ')}` : 'them';
+  const remedies = [
+    ...(safe.length > 0
+      ? ['"git diff" shows these lines, and "git restore ." takes back all of this run.']
+      : []),
+    ...(only.length > 0 ? [`The last commit does not have ${whose} as they were: see above.`] : []),
+  ];
+  return {
+    shown:
+      only.length > 0
+        ? ['Lines of yours that go, and that the last commit does not have as they are:', ...blocks]
+        : [],
+    sentence: [`Taken away by --force: ${where}.`, ...remedies].join(' '),
+  };
 }
 
 function risks({ threats }: RunnerRepository): string[] {

@@ -19,7 +19,7 @@ import { dirname, join, relative } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Refusal } from '../ask/refusal.ts';
-import { requireInside } from './files-on-disk.ts';
+import { requireInside, whyNotWritable } from './files-on-disk.ts';
 import { blobId } from './git.ts';
 
 /** One file that is to have another text, by its path in the folder. */
@@ -347,9 +347,17 @@ function removeEmpty(folder: string): void {
 
 function asRefusal(folder: string, error: NodeJS.ErrnoException): Error {
   if (error instanceof Refusal) return error;
+  const { code = '', path = folder, message } = error;
+  if (['ENOSPC', 'EDQUOT'].includes(code)) {
+    return new Refusal(
+      `The disk that holds ${folder} is full: free some space there and run again; nothing was written.`,
+    );
+  }
+  if (['EACCES', 'EPERM', 'EROFS'].includes(code))
+    return new Refusal(`${whyNotWritable(path, code)}. Nothing was written.`);
   return new Refusal(
-    ['ENOSPC', 'EDQUOT'].includes(error.code ?? '')
-      ? `The disk that holds ${folder} is full: free some space there and run again; nothing was written.`
-      : `Nothing was written, for that failed: ${error.message}`,
+    code === 'ENOENT'
+      ? `Nothing was written, for ${path} cannot be made or is gone: choose another directory, or run again.`
+      : `Nothing was written, for that failed: ${message}`,
   );
 }

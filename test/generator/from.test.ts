@@ -114,6 +114,29 @@ describe('--from', () => {
     expect({ description, tags }).toEqual({ description: 'an old one', tags: 'a,b' });
   });
 
+  it.each(['buildkit', 'dind'])(
+    'goes together with another builder afterwards, and with the first one again: %s',
+    async builder => {
+      const lists =
+        'volumes = ["/var/run/docker.sock:/var/run/docker.sock", "/srv/npm:/npm"]\n    dns = ["10.0.0.1"]';
+      const folder = folderWith({
+        'config.toml': config.replace('ruby:3.1', 'docker:24').replace(/volumes = .*/, lists),
+      });
+      const run = (options: Record<string, string>) => runGenerator(folder, { args: ['new'], options });
+      await run({ from: 'old' });
+      const before = read(folder, 'config/config.toml');
+      for (const options of [{ builder }, { hardening: 'strict' }]) {
+        expect((await run(options)).refusal).toBeUndefined();
+        const [{ docker }] = configIn(folder).runners as [{ docker: Record<string, unknown> }];
+        expect(docker).toMatchObject({ cpu_shares: 512, dns: ['10.0.0.1'] });
+        expect(docker.volumes).toContain('/srv/npm:/npm');
+        expect(docker.volumes).not.toContain('/var/run/docker.sock:/var/run/docker.sock');
+      }
+      expect((await run({ builder: 'socket', hardening: 'relaxed' })).refusal).toBeUndefined();
+      expect(configIn(folder)).toEqual(parse(before));
+    },
+  );
+
   it('is kept by later runs, as what the owner edited is', async () => {
     const folder = folderWith();
     await runGenerator(folder, { args: ['new'], options: { from: 'old' } });

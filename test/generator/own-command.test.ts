@@ -410,6 +410,26 @@ describe('the own command', () => {
     expect(texts).toEqual(renderAll({ concurrent: concurrent! }, 'x'));
   });
 
+  it('says so in a folder that is gone', async () => {
+    const folder = newFolder();
+    const { status, stdout, stderr } = await new Promise<Result>(resolve => {
+      const words = [
+        '-c',
+        'mkdir gone && cd gone && rmdir ../gone && exec "$@"',
+        'sh',
+        process.execPath,
+        program,
+      ];
+      execFile('sh', [...words, 'new'], { cwd: folder }, (error, stdout, stderr) => {
+        resolve({ status: Number(error?.code ?? 0), stdout, stderr });
+      });
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^generator-gitlab-runner-docker: The folder that you are in is gone: go to another one\.$/m,
+    );
+  });
+
   it('ends with one line on stderr where .yo-rc.json cannot be read', async () => {
     const folder = newFolder();
     writeFileSync(join(folder, '.yo-rc.json'), '{');

@@ -12,8 +12,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { parse } from 'yaml';
 import GitLabRunnerDockerRunner from '../../generators/runner/index.ts';
 import { blobId } from '../../generators/write/git.ts';
 import { needs } from '../support/needs.ts';
@@ -71,6 +72,20 @@ describe('a second run', () => {
     expect(text('config/config.toml')).toMatch(/concurrent = 9\n[\s\S]*oom_score_adjust = 700/);
     expect(text('README.md')).toMatch(/Ours\.\n$/);
     expect(saved().concurrent).toBe('9');
+  });
+
+  it('brings together services and jobs that the owner appended and those of other answers', async () => {
+    edit('docker-compose.yml', /$/, '\n  mine:\n    image: nginx\n');
+    edit('.gitlab-ci.yml', /$/, '\nmine:\n  script: [make test]\n');
+    const options = { builder: 'buildkit', monitoring: true, cache: 's3' };
+    expect((await runGenerator(folder, { options })).refusal).toBeUndefined();
+    const { services, networks } = parse(text('docker-compose.yml'));
+    expect(Object.keys(services)).toEqual(
+      expect.arrayContaining(['runner', 'mine', 'buildkit', 'prometheus']),
+    );
+    expect(services.mine).toEqual({ image: 'nginx' });
+    expect(networks).toHaveProperty('jobs');
+    expect(parse(text('.gitlab-ci.yml')).mine).toEqual({ script: ['make test'] });
   });
 
   it('says what a builder lets people do where it is new, and not at each run that changes something', async () => {
@@ -159,6 +174,19 @@ describe('a file that the owner moved', () => {
     expect(existsSync(join(folder, 'README.md'))).toBe(false);
   });
 
+  it('and edited, both since the last run, is theirs alone, or the same file where the saved answers say so', async () => {
+    edit(moved, /$/, 'Ours.\n');
+    const print = vi.spyOn(console, 'log').mockReturnValue();
+    await runGenerator(folder, { options: { description: 'First', 'dry-run': true } });
+    expect(print.mock.calls.flat()).toContain('  leave out README.md: you took it away');
+    save({ ...saved(), moved: { 'README.md': moved } });
+    const { printed, refusal } = await runGenerator(folder, { options: { description: 'First' } });
+    expect(refusal).toBeUndefined();
+    expect(printed).toContain(`  merge ${moved} (README.md, which you moved): your changes and the new ones`);
+    expect(text(moved)).toMatch(/First[\s\S]*Ours\.\n$/);
+    expect(existsSync(join(folder, 'README.md'))).toBe(false);
+  });
+
   it('may be moved back', async () => {
     await runGenerator(folder, { options: { description: 'First' } });
     renameSync(join(folder, moved), join(folder, 'README.md'));
@@ -235,7 +263,9 @@ describe('where the owner and the new answers changed the same lines', () => {
     edit(settings, /$/, '// mine\n');
     const { refusal, printed } = await runGenerator(folder, { options: { ...options, force: true } });
     expect(refusal).toBeUndefined();
-    expect(printed).toMatch(/^ {2}conflict scripts\/settings\.ts: .*; the new ones are taken$/m);
+    expect(printed).toMatch(
+      /^ {2}conflict scripts\/settings\.ts: .*; the new ones are taken, and yours go: 1 at line \d+$/m,
+    );
     expect(text(settings)).toContain(line);
     expect(text(settings)).toMatch(/locked: false,[\s\S]*\/\/ mine\n$/);
     expect(text(settings)).not.toMatch(/^(<{7}|={7}|>{7}|\|{7})/m);
@@ -258,6 +288,113 @@ describe('where the owner and the new answers changed the same lines', () => {
     expect(text(settings)).not.toContain('<<<<<<<');
   });
 
+  describe('what --force takes away of the owner', () => {
+    const git = (...words: string[]) => execFileSync('git', words, { cwd: folder });
+    const block = ['  mine:', '    image: nginx', '    # Ours.', '    restart: always'];
+    const force = { monitoring: true, tags: 'new', force: true };
+
+    beforeEach(() => {
+      rmSync(join(folder, '.git'), { recursive: true });
+      edit('docker-compose.yml', /$/, `\n${block.join('\n')}\n`);
+      // Both make a service of this name, so that it can be in no order.
+      edit('docker-compose.yml', '  mine:', '  prometheus:');
+    });
+
+    function commit(): void {
+      git('init', '--quiet');
+      git('add', '.');
+      git(
+        ...[
+          '-c',
+          'user.name=a',
+          '-c',
+          'user.email=a@b.c',
+          '-c',
+          'core.hooksPath=/dev/null',
+          'commit',
+          '-qm',
+          'x',
+        ],
+      );
+    }
+
+    const lineOf = (path: string, line: string) => text(path).split('\n').indexOf(line) + 1;
+
+    it.skipIf(!hasGit)(
+      'is said before and after, by file, line and how many, with the way back',
+      async () => {
+        commit();
+        const [tagsAt, blockAt] = [
+          lineOf(settings, "    tag_list: ['mine'],"),
+          lineOf('docker-compose.yml', '  prometheus:') - 1,
+        ];
+        const before = text('docker-compose.yml');
+        const { printed, refusal } = await runGenerator(folder, { options: force });
+        expect(refusal).toBeUndefined();
+        expect(printed).toMatch(
+          new RegExp(
+            `^  conflict docker-compose\\.yml: .* taken, and yours go: 5 from line ${blockAt}$`,
+            'm',
+          ),
+        );
+        expect(printed).toMatch(
+          new RegExp(`^  conflict ${settings}: .* taken, and yours go: 1 at line ${tagsAt}$`, 'm'),
+        );
+        expect(printed.split('\n').at(-1)).toBe(
+          `Taken away by --force: docker-compose.yml (5 from line ${blockAt}), ${settings} (1 at line ${tagsAt}). "git diff" shows these lines, and "git restore ." takes back all of this run.`,
+        );
+        git('restore', '.');
+        expect(text('docker-compose.yml')).toBe(before);
+      },
+    );
+
+    it('is shown in full where the last commit does not have it', async () => {
+      const { printed } = await runGenerator(folder, { options: force });
+      const blockAt = /docker-compose\.yml: .* yours go: 5 from line (\d+)$/m.exec(printed)?.[1];
+      expect(printed).toContain(
+        `Lines of yours that go, and that the last commit does not have as they are:\n  docker-compose.yml, 5 from line ${blockAt}:\n    \n      prometheus:\n        image: nginx\n        # Ours.\n        restart: always`,
+      );
+      expect(printed.split('\n').at(-1)).toMatch(
+        /^Taken away by --force: .* does not have them as they were: see above\.$/,
+      );
+    });
+
+    it('is in the diff of a dry run', async () => {
+      const print = vi.spyOn(console, 'log').mockReturnValue();
+      await runGenerator(folder, { options: { ...force, 'dry-run': true } });
+      const shown = print.mock.calls.flat().join('\n');
+      expect(shown).toContain('and yours go: 5 from line');
+      expect(shown).toContain('-    # Ours.\n');
+      expect(shown).not.toMatch(/^Taken away|^Lines of yours/m);
+    });
+
+    it('is said too of marks of an earlier run', async () => {
+      await runGenerator(folder, { options: { tags: 'new' } });
+      edit(settings, "    tag_list: ['mine'],", "    tag_list: ['mine'],\n    // Why.");
+      edit(settings, 'locked: false', 'locked: maybe');
+      const at = lineOf(settings, "    tag_list: ['mine'],");
+      const further = lineOf(settings, '    locked: maybe,');
+      const { printed } = await runGenerator(folder, { options: { force: true, 'run-untagged': true } });
+      expect(printed).toMatch(
+        new RegExp(
+          `^  conflict ${settings}: .* taken, and yours go: 2 from line ${at}, 1 at line ${further}$`,
+          'm',
+        ),
+      );
+      expect(text(settings)).toMatch(/tag_list: \['new'\],\n *run_untagged: true,\n *locked: true,/);
+    });
+
+    it('is said of a file whose earlier text is not known', async () => {
+      save({ ...saved(), files: { ...saved().files, Makefile: blobId('in no commit') } });
+      edit('Makefile', /$/, '# mine\n');
+      const at = lineOf('Makefile', '# mine');
+      const { printed } = await runGenerator(folder, { options: { force: true } });
+      expect(printed).toMatch(
+        new RegExp(`^  conflict Makefile: .* the new ones are taken, and yours go: 1 at line ${at}$`, 'm'),
+      );
+    });
+  });
+
   it('another version that kept no ids, so that its texts are not known, replaces nothing without --force', async () => {
     const { files: _, ...answers } = saved();
     save({ ...answers, version: '0.1.9' });
@@ -274,6 +411,92 @@ describe('where the owner and the new answers changed the same lines', () => {
     expect(text(settings)).toContain("tag_list: ['mine']");
     expect(existsSync(join(folder, 'scripts/clean-up.sh'))).toBe(false);
     expect(saved().files).toHaveProperty('Makefile');
+  });
+});
+
+describe('a file whose lines end otherwise', () => {
+  const crlf = (content: string) => content.replaceAll('\n', '\r\n');
+  const forms: Record<string, (content: string) => string> = {
+    'carriage returns': crlf,
+    'a byte order mark': content => `\uFEFF${content}`,
+    'no end of its last line': content => content.replace(/\n$/, ''),
+    'all of that': content => `\uFEFF${crlf(content).replace(/\r\n$/, '')}`,
+  };
+  const all = Object.entries(forms);
+
+  it.each(all)(
+    'is as it was written, and stays in its form, also where it is replaced: %s',
+    async (_, form) => {
+      const paths = Object.keys(textsBelow(folder)).filter(path => path !== store);
+      for (const path of paths) put(path, form(text(path)));
+      const before = textsBelow(folder);
+      expect((await runGenerator(folder)).printed).toContain(`Nothing changes in ${folder}.`);
+      expect(textsBelow(folder)).toEqual(before);
+      const { refusal, printed } = await runGenerator(folder, {
+        options: { tags: 'new', 'clean-up': 'none' },
+      });
+      expect(refusal).toBeUndefined();
+      expect(printed).toMatch(/^ {2}change scripts\/settings\.ts$/m);
+      expect(printed).toMatch(/^ {2}remove scripts\/clean-up\.sh/m);
+      const plain = newFolder();
+      await runGenerator(plain, { options: { tags: 'new', 'clean-up': 'none' }, args: [basename(folder)] });
+      const wanted = textsBelow(join(plain, basename(folder)));
+      for (const path of Object.keys(wanted))
+        if (path !== store) expect(text(path)).toBe(form(wanted[path]!));
+    },
+  );
+
+  it.each(all)('is merged, and marked, in its form: %s', async (_, form) => {
+    edit('scripts/settings.ts', 'locked: true', 'locked: false');
+    put('scripts/settings.ts', form(text('scripts/settings.ts')));
+    await runGenerator(folder, { options: { tags: 'new' } });
+    const merged = text('scripts/settings.ts');
+    expect(merged).toBe(form(merged.replaceAll('\r', '').replace('\uFEFF', '').replace(/\n*$/, '\n')));
+    expect(merged).toMatch(/tag_list: \['new'\],[\s\S]*locked: false/);
+    edit('scripts/settings.ts', "['new']", "['mine']");
+    const { refusal } = await runGenerator(folder, { options: { tags: 'newer' } });
+    expect(refusal).toMatch(/^Conflicts are marked in scripts\/settings\.ts \(line 22\)/);
+    const marked = text('scripts/settings.ts');
+    expect(marked).toBe(form(marked.replaceAll('\r', '').replace('\uFEFF', '').replace(/\n*$/, '\n')));
+    await runGenerator(folder, { options: { force: true } });
+    expect(text('scripts/settings.ts')).toBe(merged.replace("['new']", "['newer']"));
+  });
+
+  it('keeps the ends of the lines of the owner where these are mixed, and gives new ones that of most', async () => {
+    put('.gitlab-ci.yml', crlf(text('.gitlab-ci.yml')));
+    edit('.gitlab-ci.yml', /$/, 'mine:\n  script: [make]\n');
+    expect((await runGenerator(folder, { options: { tags: 'new' } })).refusal).toBeUndefined();
+    expect(text('.gitlab-ci.yml')).toMatch(/\r\n {2}tags: \[new\] [^\r\n]*\r\n/);
+    expect(text('.gitlab-ci.yml')).toMatch(/\r\nmine:\n {2}script: \[make\]\n$/);
+  });
+
+  it('is found where it was moved', async () => {
+    put('Runner.mk', crlf(text('Makefile')));
+    rmSync(join(folder, 'Makefile'));
+    const { printed } = await runGenerator(folder, { options: { 'clean-up': 'none', monitoring: true } });
+    expect(printed).toContain('  change Runner.mk (Makefile, which you moved)');
+    expect(text('Runner.mk')).toMatch(/^[^\n]*\r\n/);
+  });
+
+  it('may be the saved answers', async () => {
+    put(store, `\uFEFF${crlf(text(store))}`);
+    expect((await runGenerator(folder, { options: { concurrent: '9' } })).refusal).toBeUndefined();
+    const saved = text(store);
+    expect(saved).toMatch(/^\uFEFF\{\r\n[\s\S]*"concurrent": "9",\r\n/);
+    expect(saved.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+  });
+
+  it.skipIf(!hasGit)('gives a diff that git apply takes', async () => {
+    edit('scripts/settings.ts', 'locked: true', 'locked: false');
+    for (const path of ['scripts/settings.ts', 'README.md']) put(path, forms['all of that']!(text(path)));
+    const print = vi.spyOn(console, 'log').mockReturnValue();
+    await runGenerator(folder, { options: { tags: 'new', 'dry-run': true } });
+    const copy = newFolder();
+    cpSync(folder, copy, { recursive: true });
+    rmSync(join(copy, '.git'), { recursive: true });
+    execFileSync('git', ['apply', '-'], { cwd: copy, input: `${print.mock.calls.flat().join('\n')}\n` });
+    await runGenerator(folder, { options: { tags: 'new' } });
+    expect(textsBelow(copy)).toEqual(textsBelow(folder));
   });
 });
 

@@ -1,4 +1,12 @@
-import { mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
@@ -161,11 +169,82 @@ describe('before anything is written', () => {
     expect(textsBelow(folder)).toEqual({});
   });
 
+  it.each([
+    ['file', 'file is a file, and a folder should be there: move it away, or name another directory.'],
+    ['file/new', 'file is a file, and a folder should be there: move it away, or name another directory.'],
+    [
+      'to-file/new',
+      'to-file is a file, and a folder should be there: move it away, or name another directory.',
+    ],
+    [
+      'dangling',
+      'dangling is a symbolic link to FOLDER/none, and nothing is there: take it away, or name another directory.',
+    ],
+    [
+      'dangling/new',
+      'dangling is a symbolic link to FOLDER/none, and nothing is there: take it away, or name another directory.',
+    ],
+    [
+      'loop/new',
+      'loop is a symbolic link that leads back to itself: take it away, or name another directory.',
+    ],
+    ['a'.repeat(300), `${'a'.repeat(300)} is longer than a name may be there: name another directory.`],
+    [
+      'a:b',
+      'a:b: Docker takes a colon in a path for its end, so no folder of the repository could be mounted: name another directory.',
+    ],
+    [
+      'a:b/new',
+      'a:b/new: Docker takes a colon in a path for its end, so no folder of the repository could be mounted: name another directory.',
+    ],
+    [
+      'new\nline',
+      'new line has a character that cannot be seen, as the end of a line is: name another directory.',
+    ],
+  ])(
+    'is refused in a sentence, and nothing is written or shown, where it cannot be one: %j',
+    async (directory, sentence) => {
+      const folder = newFolder();
+      writeFileSync(join(folder, 'file'), '');
+      symlinkSync('file', join(folder, 'to-file'));
+      symlinkSync('none', join(folder, 'dangling'));
+      symlinkSync('loop', join(folder, 'loop'));
+      const before = readdirSync(folder);
+      for (const options of [{}, { force: true }, { 'dry-run': true }]) {
+        const { refusal, printed } = await runGenerator(folder, { args: [directory], options });
+        expect(refusal).toBe(`${folder}/${sentence.replace('FOLDER', folder)} Nothing was written.`);
+        expect(printed).toBe('');
+      }
+      expect(readdirSync(folder)).toEqual(before);
+    },
+  );
+
+  it('is not the top of the machine', async () => {
+    const { refusal } = await runGenerator(newFolder(), { args: ['/'], options: { 'dry-run': true } });
+    expect(refusal).toBe('/ is the top of this machine: name another directory. Nothing was written.');
+  });
+
+  it.each(['c$d', 'a b', '-x', "it's", '"', 'ü', '#', '\\', '${X}', '{{x}}', '*', '<%= 1 %>', '...'])(
+    'may have any other name, which no file takes for something else: %j',
+    async name => {
+      const folder = newFolder();
+      expect(
+        (await runGenerator(folder, { args: [`./${name}`], options: { builder: 'buildkit' } })).refusal,
+      ).toBeUndefined();
+      const plain = newFolder();
+      const slug = /COMPOSE_PROJECT_NAME:-([a-z0-9-]+)\}/.exec(
+        readFileSync(join(folder, name, 'docker-compose.yml'), 'utf8'),
+      )?.[1];
+      await runGenerator(plain, { args: [slug!], options: { builder: 'buildkit' } });
+      expect(textsBelow(join(folder, name))).toEqual(textsBelow(join(plain, slug!)));
+    },
+  );
+
   it('refuses a file in the place of the directory, or of a folder in it', async () => {
     const folder = newFolder();
     writeFileSync(join(folder, 'taken'), 'x');
     expect((await runGenerator(folder, { args: ['taken'] })).refusal).toBe(
-      `${join(folder, 'taken')} is a file, and a folder should be there: move it away and run again.`,
+      `${join(folder, 'taken')} is a file, and a folder should be there: move it away, or name another directory. Nothing was written.`,
     );
     writeFileSync(join(folder, 'scripts'), 'x');
     expect((await runGenerator(folder)).refusal).toContain(`${join(folder, 'scripts')} is a file`);

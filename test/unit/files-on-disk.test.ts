@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Refusal } from '../../generators/ask/refusal.ts';
-import { readText, requireSpace, requireWritable } from '../../generators/write/files-on-disk.ts';
+import {
+  readText,
+  requireFolder,
+  requireSpace,
+  requireWritable,
+} from '../../generators/write/files-on-disk.ts';
 
 vi.mock('node:fs', async importOriginal => {
   const original = await importOriginal<typeof fs>();
@@ -77,14 +82,57 @@ describe('requireWritable', () => {
   });
 
   it('refuses what this user may not write, and names what that is', () => {
+    writeFileSync(file('a'), '');
+    vi.mocked(fs.accessSync).mockImplementation(path =>
+      path === folder ? failsWith('EACCES')() : undefined,
+    );
+    expect(() => requireWritable(file('a'))).toThrow(`You may not write to ${folder}: `);
+    vi.mocked(fs.accessSync).mockReset();
     vi.mocked(fs.accessSync).mockImplementationOnce(failsWith('EACCES'));
     expect(() => requireWritable(file('x/y'))).toThrow(`You may not write to ${folder}: `);
+    vi.mocked(fs.accessSync).mockImplementationOnce(failsWith('EROFS'));
+    expect(() => requireWritable(file('x/y'))).toThrow(
+      `${folder} is on a file system that takes no changes: `,
+    );
+  });
+});
+
+describe('requireFolder', () => {
+  const refusalOf = (path: string) => () => requireFolder(file(path));
+  /** As access(2) does, of a folder that lets this user do no more than that. */
+  const closed = (name: string, rights: number) =>
+    vi
+      .mocked(fs.accessSync)
+      .mockImplementation((path, mode = 0) =>
+        path === file(name) && mode & ~rights ? failsWith('EACCES')() : undefined,
+      );
+
+  it('passes a folder, and one that does not exist yet', () => {
+    fs.mkdirSync(file('a'));
+    fs.symlinkSync('a', file('link'));
+    for (const path of ['a', 'a/b/c', 'link', 'link/b', 'd/e']) expect(refusalOf(path)).not.toThrow();
+  });
+
+  it('refuses a folder that this user may not enter, or not read, and names the one that is closed', () => {
+    fs.mkdirSync(file('a/b'), { recursive: true });
+    closed('a', 0);
+    const sentence = `You may not read ${file('a')}: change its permissions, or name another directory. Nothing was written.`;
+    for (const path of ['a', 'a/b', 'a/b/none']) expect(refusalOf(path)).toThrow(new Refusal(sentence));
+    closed('a', fs.constants.X_OK);
+    expect(refusalOf('a/b')).not.toThrow();
+    expect(refusalOf('a')).toThrow(new Refusal(sentence));
   });
 });
 
 describe('requireSpace', () => {
-  const disk = (free: { bavail: number; files?: number; ffree?: number }): void => {
-    vi.mocked(fs.statfsSync).mockReturnValueOnce({ bsize: 1024, files: 1000, ffree: 1000, ...free } as never);
+  const disk = (free: { bavail: number; blocks?: number; files?: number; ffree?: number }): void => {
+    vi.mocked(fs.statfsSync).mockReturnValueOnce({
+      bsize: 1024,
+      blocks: 9999,
+      files: 1000,
+      ffree: 1000,
+      ...free,
+    } as never);
   };
 
   it('passes where the bytes fit, also in a folder that is yet to be made', () => {
@@ -107,8 +155,10 @@ describe('requireSpace', () => {
     expect(() => requireSpace(folder, 1)).toThrow(`The disk that holds ${folder} is full`);
   });
 
-  it('passes a file system that does not count its files', () => {
+  it('passes a file system that does not count its files, or its blocks', () => {
     disk({ bavail: 1000, files: 0, ffree: 0 });
+    expect(() => requireSpace(folder, 1)).not.toThrow();
+    disk({ blocks: 0, bavail: 0 });
     expect(() => requireSpace(folder, 1)).not.toThrow();
   });
 });

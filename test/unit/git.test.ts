@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { blobId, textInGit, uncommitted } from '../../generators/write/git.ts';
+import { blobId, committed, textInGit, uncommitted } from '../../generators/write/git.ts';
 import { needs } from '../support/needs.ts';
 import { isInstalled, run, temporaryFolder } from '../support/rendered.ts';
 
@@ -40,6 +40,19 @@ describe.skipIf(!needs(isInstalled('git', '--version'), 'git'))('with Git', () =
       expect(textInGit(place, blobId('first\n'))).toBe('first\n');
       expect(textInGit(place, blobId('third\n'))).toBeUndefined();
     }
+  });
+
+  it('committed names what the last commit has as it is, by paths in the folder', () => {
+    mkdirSync(join(folder, 'my runner/below'), { recursive: true });
+    const inside = join(folder, 'my runner');
+    const names = ['same', 'below/same', 'changed', 'staged', 'new', 'ignored', 'none'];
+    expect(committed(inside, names)).toEqual([]);
+    for (const name of names.slice(0, 4)) put(join('my runner', name), 'x');
+    put('.gitignore', 'ignored\n');
+    commit();
+    for (const name of ['changed', 'staged', 'new', 'ignored']) put(join('my runner', name), 'y');
+    git('add', 'my runner/staged');
+    expect(committed(inside, names)).toEqual(['same', 'below/same']);
   });
 
   it('uncommitted names what is changed, staged or new, by paths in the folder, and not what is ignored', () => {
