@@ -98,18 +98,16 @@ export function lossesOf(folder: string, changes: readonly Change[]): Losses {
     ]),
   );
   const where = losing.map(({ place, lost }) => `${place} (${inWords(lost)})`).join(', ');
-  const whose = safe.length > 0 ? `those of ${only.map(({ place }) => place).join(', ')}` : 'them';
+  // It would take back as well what else is not committed.
+  const back =
+    uncommitted(folder).length === 0 ? ', and "git restore ." takes back what this run changed' : '';
+  const files = only.map(({ place }) => place).join(', ');
   const remedies = [
-    ...(safe.length > 0
-      ? ['"git diff" shows these lines, and "git restore ." takes back all of this run.']
-      : []),
-    ...(only.length > 0 ? [`The last commit does not have ${whose} as they were: see above.`] : []),
+    ...(safe.length > 0 ? [`"git diff" shows these lines${back}.`] : []),
+    ...(only.length > 0 ? [`Not committed as it was: ${files}; its lines are shown above.`] : []),
   ];
   return {
-    shown:
-      only.length > 0
-        ? ['Lines of yours that go, and that the last commit does not have as they are:', ...blocks]
-        : [],
+    shown: only.length > 0 ? ['Lines of yours that go, of what is not committed as it is:', ...blocks] : [],
     sentence: [`Taken away by --force: ${where}.`, ...remedies].join(' '),
   };
 }

@@ -341,7 +341,7 @@ describe('where the owner and the new answers changed the same lines', () => {
           new RegExp(`^  conflict ${settings}: .* taken, and yours go: 1 at line ${tagsAt}$`, 'm'),
         );
         expect(printed.split('\n').at(-1)).toBe(
-          `Taken away by --force: docker-compose.yml (5 from line ${blockAt}), ${settings} (1 at line ${tagsAt}). "git diff" shows these lines, and "git restore ." takes back all of this run.`,
+          `Taken away by --force: docker-compose.yml (5 from line ${blockAt}), ${settings} (1 at line ${tagsAt}). "git diff" shows these lines, and "git restore ." takes back what this run changed.`,
         );
         git('restore', '.');
         expect(text('docker-compose.yml')).toBe(before);
@@ -352,10 +352,10 @@ describe('where the owner and the new answers changed the same lines', () => {
       const { printed } = await runGenerator(folder, { options: force });
       const blockAt = /docker-compose\.yml: .* yours go: 5 from line (\d+)$/m.exec(printed)?.[1];
       expect(printed).toContain(
-        `Lines of yours that go, and that the last commit does not have as they are:\n  docker-compose.yml, 5 from line ${blockAt}:\n    \n      prometheus:\n        image: nginx\n        # Ours.\n        restart: always`,
+        `Lines of yours that go, of what is not committed as it is:\n  docker-compose.yml, 5 from line ${blockAt}:\n    \n      prometheus:\n        image: nginx\n        # Ours.\n        restart: always`,
       );
       expect(printed.split('\n').at(-1)).toMatch(
-        /^Taken away by --force: .* does not have them as they were: see above\.$/,
+        /^Taken away by --force: .* Not committed as it was: docker-compose\.yml, scripts\/settings\.ts; its lines are shown above\.$/,
       );
     });
 
