@@ -131,6 +131,7 @@ export class RepositoryWriter {
     const byId = new Map([...texts.values()].map(text => [blobId(text), text]));
     return {
       written: this.saved.written ?? rendered,
+      wanted: this.#before && new Set(texts.keys()),
       textOf: id => byId.get(id) ?? textInGit(this.folder, id),
       force,
     };

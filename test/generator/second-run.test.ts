@@ -139,6 +139,31 @@ describe('a file that is not wanted any more', () => {
     expect(again).toContain(`  keep ${cleanUp}: your changes, nothing new`);
     expect(text(cleanUp)).toBe(edited);
   });
+
+  it.each([
+    ['config/config.toml', {}, { executor: 'kubernetes', builder: 'buildkit' }],
+    ['helm/values.yaml', { executor: 'kubernetes', builder: 'buildkit' }, { executor: 'docker' }],
+  ])(
+    'is written again once it is wanted, where the owner ran the command that removes it: %s',
+    async (path, wants, wantsNot) => {
+      await runGenerator(folder, { options: wants });
+      edit(path, /$/, '# mine\n');
+      const { printed } = await runGenerator(folder, { options: wantsNot });
+      expect(printed).toContain(`git rm ${path}`);
+      rmSync(join(folder, path));
+      const back = await runGenerator(folder, { options: { executor: 'docker', ...wants } });
+      expect(back.printed).toContain(path);
+      expect(back.printed).not.toContain('leave out');
+      expect(text(path)).not.toContain('# mine');
+    },
+  );
+
+  it('stays away where the owner took it away while it was wanted, whatever else changes', async () => {
+    rmSync(join(folder, cleanUp));
+    const { printed } = await runGenerator(folder, { options: { 'clean-up': '3' } });
+    expect(printed).toContain(`  leave out ${cleanUp}: you took it away`);
+    expect(existsSync(join(folder, cleanUp))).toBe(false);
+  });
 });
 
 describe('a file that the owner moved', () => {
