@@ -64,8 +64,13 @@ export class RepositoryWriter {
   constructor(folder: string) {
     this.folder = folder;
     this.saved = loadAnswers(folder);
-    const repository = planOf(this.saved, basename(folder));
+    const repository = planOf(this.saved, this.name);
     this.#before = repository && { repository, texts: textsOf(repository) };
+  }
+
+  /** What the repository goes by: a clone in a folder of another name is the same runner. */
+  get name(): string {
+    return this.saved.name ?? basename(this.folder);
   }
 
   /** Whether anything was answered there before. */
@@ -94,7 +99,8 @@ export class RepositoryWriter {
     this.#requireKnown(changes);
     this.#unused = changes.flatMap(({ kind, place }) => (kind === 'unused' ? [place] : []));
     const written = changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : []));
-    const store = savedText(this.folder, answers, runners, new Map(written));
+    const known = new Map(written);
+    const store = savedText(this.folder, repository.composeProject, answers, runners, known);
     if (!dryRun) await requireWay(this.folder, changes);
     if (!dryRun) requireRight(changes, rules);
     const repositories = { before: this.#before?.repository, after: repository };

@@ -94,6 +94,25 @@ describe('a second run', () => {
     expect(await commands({ builder: 'buildkit' })).toEqual(['make up', 'make doctor']);
   });
 
+  it.each([[{}], [{ builder: 'buildkit' }], [{ executor: 'kubernetes', builder: 'buildkit' }]])(
+    'in a clone under another name names containers, networks and the release of Helm as before: %j',
+    async options => {
+      await runGenerator(folder, { options });
+      const clone = join(newFolder(), 'another-name');
+      cpSync(folder, clone, { recursive: true });
+      const before = textsBelow(clone);
+      expect((await runGenerator(clone)).printed).toContain(`Nothing changes in ${clone}.`);
+      await runGenerator(clone, { options: { tags: 'new' } });
+      await runGenerator(clone, { options: { tags: 'old' } });
+      expect(textsBelow(clone)).toEqual(before);
+    },
+  );
+
+  it('refuses a name that no earlier run saved', async () => {
+    save({ ...saved(), name: 'My Runner' });
+    expect(await refused()).toContain('"name" is no name of a Compose project');
+  });
+
   it('leaves away what the owner took away, and writes all where nothing is left', async () => {
     rmSync(join(folder, 'example/Dockerfile'));
     await runGenerator(folder, { options: { tags: 'new', force: true } });

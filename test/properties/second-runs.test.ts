@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { completeRunners } from '../../generators/ask/runners.ts';
@@ -107,7 +107,7 @@ class Folder {
     const writer = new RepositoryWriter(this.path);
     const answers = answersWith(typed);
     const runners = typed.runners ?? {};
-    const repository = planRepository(answers, basename(this.path), completeRunners(answers, runners));
+    const repository = planRepository(answers, writer.name, completeRunners(answers, runners));
     const rules = { force: false, dryRun: false, mayWrite: undefined, print: () => undefined };
     const undecided = await writer.write(repository, [answers, runners], rules);
     return undecided === undefined;
