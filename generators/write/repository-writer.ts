@@ -17,6 +17,7 @@ import {
 import { filesOf } from './files.ts';
 import { readText } from './files-on-disk.ts';
 import { blobId, textInGit } from './git.ts';
+import { type LeftBehind, leftBehind } from './left-behind.ts';
 import {
   changeSteps,
   concurrentStep,
@@ -59,6 +60,8 @@ export class RepositoryWriter {
   readonly #before: { readonly repository: RunnerRepository; readonly texts: Texts } | undefined;
   /** Files that are not used any more, and stay. */
   #unused: readonly string[] = [];
+  /** What goes on running where this run looks no more. */
+  #left: readonly LeftBehind[] = [];
 
   /** @throws Refusal if the answers of an earlier run cannot be read */
   constructor(folder: string) {
@@ -98,12 +101,12 @@ export class RepositoryWriter {
     const changes = changesIn(this.folder, texts, this.#earlier(force));
     this.#requireKnown(changes);
     this.#unused = changes.flatMap(({ kind, place }) => (kind === 'unused' ? [place] : []));
-    const written = changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : []));
-    const known = new Map(written);
-    const store = savedText(this.folder, repository.composeProject, answers, runners, known);
+    const store = savedText(this.folder, repository.composeProject, answers, runners, writtenBy(changes));
     if (!dryRun) await requireWay(this.folder, changes);
     if (!dryRun) requireRight(changes, rules);
-    const repositories = { before: this.#before?.repository, after: repository };
+    const before = this.#before?.repository;
+    this.#left = leftBehind(before, repository, changes, this.#environment());
+    const repositories = { before, after: repository, left: this.#left };
     for (const line of summary(this.folder, changes, repositories, rules)) print(line);
     for (const { kind, path, place, before } of changes) {
       if (kind === 'unknown') print(diff(place, before, texts.get(path)));
@@ -184,7 +187,7 @@ export class RepositoryWriter {
     );
     const isOld = !this.isNew && this.saved.version === undefined;
     const steps = [
-      ...(this.#before ? changeSteps(this.#before, after, this.#unused) : []),
+      ...(this.#before ? changeSteps(this.#before, after, this.#unused, this.#left) : []),
       ...(isOld ? stepsFrom010(exists) : []),
     ];
     const added = this.#before && repository.runners.length > this.#before.repository.runners.length;
@@ -237,6 +240,9 @@ function textsOf(repository: RunnerRepository): Texts {
   textsByRepository.set(repository, texts);
   return texts;
 }
+
+const writtenBy = (changes: readonly Change[]): AllWritten =>
+  new Map(changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : [])));
 
 function writesOf(repository: RunnerRepository, changes: readonly Change[]): Write[] {
   const executables = new Set(filesOf(repository).flatMap(file => (file.executable ? [file.path] : [])));

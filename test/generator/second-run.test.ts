@@ -84,6 +84,19 @@ describe('a second run', () => {
     expect(await builders({ ...further, options: { builder: 'dind' } })).toEqual(['dind']);
   });
 
+  it('says what goes on running, and how to stop it, before the question whether to write, and after it', async () => {
+    const options = { executor: 'kubernetes', builder: 'buildkit' };
+    const { printed } = await runGenerator(folder, { options });
+    const [shown, next] = printed.split('Changed since the last time:');
+    const command = /docker compose --project-name \S+ down/;
+    expect(shown).toMatch(command);
+    expect(next).toMatch(command);
+    expect(next).not.toContain('--remove-orphans');
+    const moved = await runGenerator(folder, { options: { namespace: 'ci' } });
+    expect(moved.printed.match(/helm uninstall \S+ --namespace gitlab-runner /g)).toHaveLength(2);
+    expect((await runGenerator(folder, { options: { tags: 'x' } })).printed).not.toContain('helm uninstall');
+  });
+
   it('names each command once, whether the runner was up before or not', async () => {
     const commands = async (options: Record<string, string>) =>
       (await runGenerator(folder, { options })).printed
