@@ -122,6 +122,14 @@ describe.each(Object.entries(clusterScenarios))('%s', (_, typed) => {
     );
   });
 
+  it('says that jobs reach the metadata of their node and all Services, and that an image may run as root', () => {
+    const [, table = ''] = /## Who could do what\n([\s\S]*?)\n\n\D/.exec(texts['README.md']!) ?? [];
+    for (const word of ['169.254.169.254', 'every Service of the cluster', 'hop limit', 'NetworkPolicy'])
+      expect(table).toContain(word);
+    const [developer] = planWith(typed).threats.filter(threat => threat.builder === answers.builder);
+    expect(developer?.can).toMatch(/\broot\b/);
+  });
+
   it('has no word of what only one host has', () => {
     const all = pathsWith(typed).filter(
       path => !/^scripts\/(host|gitlab|register|doctor|private-ca)\.ts$/.test(path),
