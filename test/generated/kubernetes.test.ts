@@ -135,8 +135,28 @@ describe.each(Object.entries(clusterScenarios))('%s', (_, typed) => {
       path => !/^scripts\/(host|gitlab|register|doctor|private-ca)\.ts$/.test(path),
     );
     for (const path of all)
-      expect(texts[path], path).not.toMatch(/docker-compose\.yml|config\/config\.toml|docker compose/);
+      expect(texts[path], path).not.toMatch(
+        /docker-compose\.yml|config\/config\.toml|docker compose|[Oo]n its host|each host/,
+      );
   });
+});
+
+it('README.md says how a role of AWS takes the place of the keys of the cache, and .env.example that it does', () => {
+  const { 'README.md': readme, '.env.example': example } = renderAll({ ...otherInCluster });
+  const [, cache = ''] = /## The cache\n([\s\S]*?)\n## /.exec(readme!) ?? [];
+  for (const word of [
+    'serviceAccount',
+    'eks.amazonaws.com/role-arn',
+    'AuthenticationType = "iam"',
+    'secretName',
+  ])
+    expect(cache).toContain(word);
+  expect(example).toMatch(/# .*role.*README\.md.*\nCACHE_S3_ACCESS_KEY=/);
+});
+
+it('settings.ts says of no line that the doctor of a cluster reads it, where it does not', () => {
+  const settings = renderAll({ executor: 'kubernetes' })['scripts/settings.ts']!;
+  expect(settings).not.toContain('for `make doctor` to read');
 });
 
 it('the Makefile has the commands that it has on one host', () => {
