@@ -69,16 +69,21 @@ function containers(project: string): LeftBehind {
   };
 }
 
-/** As `make down` has it, which stays no longer. */
+/** As `make down` does it, which stays no longer: the runner needs its rights until its last job has ended. */
 function ofHelm({ release, namespace }: Release, context: string): LeftBehind {
   const its = (option: string) =>
-    `${shell(release)} --namespace ${shell(namespace)}${context === '' ? '' : ` ${option} ${shell(context)}`}`;
-  const uninstall = `helm uninstall ${its('--kube-context')} --wait --cascade=foreground --timeout 65m`;
+    `--namespace ${shell(namespace)}${context === '' ? '' : ` ${option} ${shell(context)}`}`;
+  const command = [
+    `kubectl scale ${shell(`deployment/${release}`)} --replicas=0 ${its('--context')}`,
+    `kubectl wait --for=delete pod --selector=${shell(`app=${release}`)} --timeout=65m ${its('--context')}`,
+    `helm uninstall ${shell(release)} --wait ${its('--kube-context')}`,
+  ].join(' && ');
+  const secret = `kubectl delete secret ${shell(`${release}-token`)} ${its('--context')}`;
   return {
-    sentence: goesOn(`The runner of the release ${release} in the namespace ${namespace}`, uninstall),
+    sentence: goesOn(`The runner of the release ${release} in the namespace ${namespace}`, command),
     steps: [
-      `${uninstall}   # stops the runner there, once running jobs have ended`,
-      `kubectl delete secret ${its('--context').replace(/^\S+/, shell(`${release}-token`))}   # the token there`,
+      `${command}   # stops the runner there, once running jobs have ended`,
+      `${secret}   # the token there`,
     ],
   };
 }

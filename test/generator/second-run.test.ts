@@ -93,7 +93,7 @@ describe('a second run', () => {
     expect(next).toMatch(command);
     expect(next).not.toContain('--remove-orphans');
     const moved = await runGenerator(folder, { options: { namespace: 'ci' } });
-    expect(moved.printed.match(/helm uninstall \S+ --namespace gitlab-runner /g)).toHaveLength(2);
+    expect(moved.printed.match(/helm uninstall \S+ --wait --namespace gitlab-runner\b/g)).toHaveLength(2);
     expect((await runGenerator(folder, { options: { tags: 'x' } })).printed).not.toContain('helm uninstall');
   });
 

@@ -12,12 +12,18 @@ const release = 'helm/release.json';
 function commands(before: Scenario, after: Scenario, environment = '', changes: readonly Change[] = []) {
   return leftBehind(planWith(before), planWith(after), changes, environment).map(({ sentence, steps }) => {
     const command = /afterwards by: (.*)$/.exec(sentence)?.[1];
-    if (command !== undefined) expect(steps[0]).toMatch(new RegExp(`^${command.replaceAll('.', '\\.')} `));
+    if (command !== undefined) expect(steps[0]?.startsWith(`${command} `)).toBe(true);
     return command ?? sentence;
   });
 }
 
-const uninstall = (its: string) => `helm uninstall ${its} --wait --cascade=foreground --timeout 65m`;
+/** What `make down` does, in its order: the rights of the runner go last. */
+const uninstall = (release: string, its: string, context = '') =>
+  [
+    `kubectl scale deployment/${release} --replicas=0 ${its}${context}`,
+    `kubectl wait --for=delete pod --selector=app=${release} --timeout=65m ${its}${context}`,
+    `helm uninstall ${release} --wait ${its}${context.replace('--', '--kube-')}`,
+  ].join(' && ');
 const changeOf = (before: string): Change => ({
   ...{ path: release, place: release, kind: 'unused', before, text: before },
   ...{ conflicts: [], written: undefined },
@@ -41,12 +47,12 @@ describe('leftBehind', () => {
   });
 
   it('is the release of a runner that leaves its cluster or namespace, where kubectl finds it', () => {
-    const its = 'gitlab-runner-my-runner --namespace gitlab-runner';
-    expect(commands(inCluster, {})).toEqual([uninstall(its)]);
+    const its = ['gitlab-runner-my-runner', '--namespace gitlab-runner'] as const;
+    expect(commands(inCluster, {})).toEqual([uninstall(...its)]);
     expect(commands(inCluster, onInstances, 'KUBE_CONTEXT=of ci\n')).toEqual([
-      uninstall(`${its} --kube-context 'of ci'`),
+      uninstall(...its, " --context 'of ci'"),
     ]);
-    expect(commands(inCluster, { ...inCluster, namespace: 'ci' })).toEqual([uninstall(its)]);
+    expect(commands(inCluster, { ...inCluster, namespace: 'ci' })).toEqual([uninstall(...its)]);
     const [left] = leftBehind(planWith(inCluster), planWith(), [], 'KUBE_CONTEXT=ci\n');
     expect(left?.steps[1]).toMatch(
       /^kubectl delete secret gitlab-runner-my-runner-token --namespace gitlab-runner --context ci /,
@@ -55,7 +61,7 @@ describe('leftBehind', () => {
 
   it('is the release that the owner wrote into helm/release.json', () => {
     const edited = changeOf('{ "release": "theirs", "namespace": "there" }');
-    expect(commands(inCluster, {}, '', [edited])).toEqual([uninstall('theirs --namespace there')]);
+    expect(commands(inCluster, {}, '', [edited])).toEqual([uninstall('theirs', '--namespace there')]);
     expect(commands(inCluster, inCluster, '', [edited])).toEqual([]);
     expect(commands(inCluster, {}, '', [changeOf('{')])[0]).toContain('gitlab-runner-my-runner');
   });
