@@ -75,7 +75,7 @@ function inTheNamespace(namespace: string, isStrict: boolean): Threat[] {
       who: 'A job that runs away',
       can: 'take the memory, CPUs and disk of its node',
       against: isStrict
-        ? 'limits of memory and CPUs; the timeout of jobs; a ResourceQuota for the namespace'
+        ? 'limits of memory, CPUs and disk; the timeout of jobs; a ResourceQuota for the namespace'
         : 'the timeout of jobs; limits (`--hardening strict`), or a LimitRange for the namespace',
     },
     {

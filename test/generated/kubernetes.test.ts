@@ -106,6 +106,9 @@ describe.each(Object.entries(clusterScenarios))('%s', (_, typed) => {
     const byLevel = { relaxed: undefined, recommended: ['NET_RAW', 'MKNOD'], strict: ['ALL'] };
     expect(dropped).toEqual(byLevel[hardening]);
     expect(limit).toBe(hardening === 'strict' ? '4Gi' : undefined);
+    // Without a request of its own a pod would ask for all of its limit.
+    const { ephemeral_storage_limit: disk, ephemeral_storage_request: asked } = runner.kubernetes;
+    expect([disk, asked]).toEqual(hardening === 'strict' ? ['20Gi', '1Gi'] : [undefined, undefined]);
     const { build_container_security_context: build = {} } = runner.kubernetes as {
       build_container_security_context?: object;
     };
@@ -120,6 +123,18 @@ describe.each(Object.entries(clusterScenarios))('%s', (_, typed) => {
             ...{ seccomp_profile: open, app_armor_profile: open },
           },
     );
+  });
+
+  it('keeps autoscalers from the nodes of running jobs', () => {
+    expect(runner.kubernetes.pod_annotations).toEqual({
+      'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+      'karpenter.sh/do-not-disrupt': 'true',
+    });
+    expect(texts['README.md']).toContain('kubectl drain');
+  });
+
+  it('says that the pod of the runner waits as long as a job has', () => {
+    expect(text).toMatch(/# .*maximum_timeout.*\n(?:# .*\n)*terminationGracePeriodSeconds: 3600/);
   });
 
   it('says that jobs reach the metadata of their node and all Services, and that an image may run as root', () => {
@@ -164,6 +179,11 @@ it('the Makefile has the commands that it has on one host', () => {
     targetsOf(renderAll(typed).Makefile!),
   );
   expect(inCluster).toEqual(onOneHost);
+});
+
+it('README.md says which label the stack of the Prometheus Operator wants, and where', () => {
+  const readme = renderAll({ executor: 'kubernetes', monitoring: 'yes' })['README.md']!;
+  expect(readme).toMatch(/`release`[\s\S]*metrics\.podMonitor\.labels[\s\S]*k8s\/alerts\.yaml/);
 });
 
 it('the alerts are those of one host, but for its disk and the token, of which a cluster has no metrics', () => {
