@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { completeAnswers, reconsider, refuseIdle } from './ask/answers.ts';
 import { type CiName, ciQuestions } from './ask/ci.ts';
 import { Refusal } from './ask/refusal.ts';
@@ -21,14 +21,14 @@ export const ciDoor: Door<CiName> = {
 
 async function decide(scaffold: Scaffold<CiName>): Promise<undefined> {
   const { argument, given, dryRun } = scaffold.commandLine;
-  const { folder, isNew, saved } = scaffold.writer;
+  const { folder, isNew, name, saved } = scaffold.writer;
   if (argument === undefined)
     throw new Refusal(`Name the folder of the project: ${scaffold.commands.ci} ../my-app`);
   // The job may have other tags than its runner, or none: which untagged jobs that takes is not asked here.
   const before = { ...reconsider(saved.answers, given.builder), runUntagged: 'yes' };
   const answers = completeAnswers({ ...before, ...given });
   refuseIdle(given, answers);
-  const plan = planRepository(answers, basename(folder));
+  const plan = planRepository(answers, name);
   const [runner] = plan.runners;
   const file = filesOf(plan).find(({ path }) => path === runner.pipelinePath)!;
   const sample: Sample = { text: render(file, plan), pipeline: runner.pipeline };

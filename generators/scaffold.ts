@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type CommandLine, readCommandLine, type Word } from './ask/command-line.ts';
 import type { Commands } from './ask/commands.ts';
 import { type Answered, type Prompt, sentenceAgainst } from './ask/prompts.ts';
@@ -141,13 +141,13 @@ export class Scaffold<Name extends string> {
     // It answers while the files are worked out.
     const looking = this.#lookAtEngine();
     const print = (line: string) => this.report(line);
-    const { folder, saved } = this.writer;
+    const { saved, name } = this.writer;
     if (saved.gone.length > 0) {
       print(
         `Not used any more, of the answers in .yo-rc.json: ${saved.gone.join(', ')}. CHANGELOG.md of this package says what there is instead.`,
       );
     }
-    const repository = planRepository(answers, basename(folder), completeRunners(answers, runners));
+    const repository = planRepository(answers, name, completeRunners(answers, runners));
     const mayWrite = asks
       ? (question: string, byDefault: boolean) => this.#mayWrite(question, byDefault)
       : undefined;

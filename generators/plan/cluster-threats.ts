@@ -13,13 +13,14 @@ const developers: { readonly [Name in Answers['builder']]: Developer } = {
       'the job itself has no privileges, and one image alone may be a service; against attackers, nodes that run nothing else (`--node-selector`)',
   },
   buildkit: {
-    can: 'build what they like in their own pod; a fault of the kernel would lead from there to its node, the more as the seccomp profile is open',
+    can: 'run what they like in their own pod, as its root by any `image:` that is so; a fault of the kernel would lead from there to the node, the more as the seccomp and AppArmor profiles are open',
     against:
-      'BuildKit runs as an ordinary user in a user namespace, and nothing is shared; keep nodes current',
+      "no privileges, nothing that is shared, and BuildKit's own image is an ordinary user; keep nodes current, or give jobs nodes that run nothing else (`--node-selector`)",
   },
   buildah: {
-    can: 'run what they like in a pod without privileges; a fault of the kernel would lead from there to its node, the more as the seccomp profile is open',
-    against: 'no daemon, nothing that is shared; keep nodes current',
+    can: 'run what they like in their own pod, as its root; a fault of the kernel would lead from there to the node, the more as the seccomp and AppArmor profiles are open',
+    against:
+      'no privileges, no daemon, nothing that is shared; keep nodes current, or give jobs nodes that run nothing else (`--node-selector`)',
   },
 };
 
@@ -34,6 +35,7 @@ export function planClusterThreats(answers: Answers): Threat[] {
       ...{ who: 'Developer who can push', builder, can },
       against: `${against}; jobs have no token for the API of the cluster${isStrict ? ', few capabilities, and named images only' : ''}`,
     },
+    ...aroundThePod(builder),
     ...inTheNamespace(namespace, isStrict),
     onTheNetwork(answers),
     {
@@ -44,19 +46,36 @@ export function planClusterThreats(answers: Answers): Threat[] {
   ];
 }
 
+/**
+ * What a pod reaches unless somebody forbids it. Of AWS:
+ * https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html and
+ * https://docs.aws.amazon.com/eks/latest/eksctl/security.html; of policies:
+ * https://kubernetes.io/docs/concepts/services-networking/network-policies/
+ */
+function aroundThePod(builder: Answers['builder']): Threat[] {
+  const isRoot = builder === 'dind' ? '; neither holds who is root on the node, as above' : '';
+  return [
+    {
+      who: 'Any job',
+      can: "reach every Service of the cluster, and the metadata of its node (169.254.169.254), where a cloud hands out the node's own rights",
+      against: `nothing here. On AWS: IMDSv2 alone with hop limit 1, or \`disablePodIMDS\` of eksctl. A NetworkPolicy keeps jobs from Services and other pods where the network plugin of the cluster enforces it; from those metadata with some plugins, and from the node itself never${isRoot}`,
+    },
+  ];
+}
+
 function inTheNamespace(namespace: string, isStrict: boolean): Threat[] {
   return [
     {
       who: 'Another job at the same time',
       can: 'reach the ports that the other opens, by the address of its pod',
       against:
-        'a NetworkPolicy for the namespace, where your network has them; one job at a time (`concurrent`)',
+        'a NetworkPolicy for the namespace, where the network plugin of the cluster enforces them; one job at a time (`concurrent`)',
     },
     {
       who: 'A job that runs away',
       can: 'take the memory, CPUs and disk of its node',
       against: isStrict
-        ? 'limits of memory and CPUs; the timeout of jobs; a ResourceQuota for the namespace'
+        ? 'limits of memory, CPUs and disk; the timeout of jobs; a ResourceQuota for the namespace'
         : 'the timeout of jobs; limits (`--hardening strict`), or a LimitRange for the namespace',
     },
     {

@@ -1,7 +1,7 @@
 import type { Answers } from '../ask/questions.ts';
 import type { BuilderPlan, ConfigEntry, ConfigTable } from './builder.ts';
 import { authoritiesFolder, variablesOfJobs } from './config.ts';
-import { entries, securityTables, takenFromJobs } from './pods.ts';
+import { entries, leftAlone, securityTables, takenFromJobs } from './pods.ts';
 import { distinct, type HttpProxy } from './services.ts';
 
 /** GitLab's official Helm chart, and the version that repositories begin with. */
@@ -95,6 +95,7 @@ export function planKubernetes(
     tables: [
       ...securityTables(answers, builder.tables ?? []),
       ...authorityTables(answers.privateCa, release),
+      leftAlone,
       ...nodeTables(answers.nodeSelector),
       ...hostAliases.map(({ ip, hostnames }) => ({
         name: 'host_aliases',

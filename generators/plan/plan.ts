@@ -112,7 +112,7 @@ export interface OtherRunner {
 /**
  * Decides everything about the repository. No I/O, and the same answers always give the same result.
  *
- * @param directoryName the name of the folder that the repository is written to
+ * @param directoryName the name of the folder that the repository was first written to
  * @param others the runners beside that of the answers; their descriptions are part of paths
  */
 export function planRepository(
@@ -290,6 +290,8 @@ function planParts(
 }
 
 /** A Compose project name has only a-z, 0-9, - and _, and starts with a letter or digit (Compose specification). */
+export const isComposeProject = (name: string): boolean => /^[a-z0-9][a-z0-9_-]*$/.test(name);
+
 function composeProjectName(directoryName: string): string {
   const name = directoryName
     .toLowerCase()

@@ -105,11 +105,34 @@ const limits: readonly ConfigEntry[] = [
     why: ['For each job, and for each of its services; adjust it to your nodes.'],
   },
   { key: 'memory_limit', value: '4Gi', why: [] },
+  {
+    key: 'ephemeral_storage_limit',
+    value: '20Gi',
+    why: ['The disk of the node that a job may fill, with what it builds; beyond it the job ends.'],
+  },
+  { key: 'ephemeral_storage_request', value: '1Gi', why: [] },
   { key: 'service_cpu_limit', value: '2', why: [] },
   { key: 'service_memory_limit', value: '4Gi', why: [] },
   { key: 'service_cpu_request', value: '250m', why: [] },
   { key: 'service_memory_request', value: '512Mi', why: [] },
 ];
+
+/**
+ * A pod that nothing would make anew is taken for one that may go:
+ * https://karpenter.sh/docs/concepts/disruption/#pod-level-controls and
+ * https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md
+ */
+export const leftAlone: ConfigTable = {
+  name: 'pod_annotations',
+  entries: [
+    {
+      key: '"cluster-autoscaler.kubernetes.io/safe-to-evict"',
+      value: 'false',
+      why: ['Cluster Autoscaler, and Karpenter, leave a node alone as long as a job runs there.'],
+    },
+    { key: '"karpenter.sh/do-not-disrupt"', value: 'true', why: [] },
+  ],
+};
 
 /** The security contexts: for the pod, and for those of its containers that need another. */
 export function securityTables({ hardening }: Answers, ofBuilder: readonly ConfigTable[]): ConfigTable[] {

@@ -67,6 +67,8 @@ export const configPath = 'config/config.toml';
 /** What changes are compared with. */
 export interface Earlier {
   readonly written: AllWritten;
+  /** The paths that the answers before wanted; undefined where that is not known. */
+  readonly wanted: ReadonlySet<string> | undefined;
   /** The text of that blob id, where it is to be had. */
   readonly textOf: (id: string) => string | undefined;
   /** Whether to take the new lines where both changed the same, now or in an earlier run. */
@@ -101,8 +103,11 @@ export async function changesIn(
     texts.set(path, read(path));
   }
   const files = paths.map(path => {
-    const [place, known] = [places.get(path)!, isGone ? undefined : written.get(path)];
-    return { path, place, before: texts.get(path), known: known && at(place, path, known) };
+    const [place, before] = [places.get(path)!, texts.get(path)];
+    // What was not wanted was not taken from the answers: a run itself names the command that removes it.
+    const isOver = before === undefined && earlier.wanted?.has(path) === false;
+    const known = isGone || isOver ? undefined : written.get(path);
+    return { path, place, before, known: known && at(place, path, known) };
   });
   requireNoMarks(files, wanted, earlier.force);
   const changes = files.map(async file => {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Answers, usesHostEngine } from '../ask/questions.ts';
 import { type Engine, frozenClientApi, refuses } from '../plan/engine.ts';
 import type { RunnerRepository } from '../plan/plan.ts';
+import type { LeftBehind } from './left-behind.ts';
 import { shell } from './quoting.ts';
 
 /** What there is in the folder, and around it. */
@@ -22,7 +23,7 @@ export type Texts = ReadonlyMap<string, string>;
 
 /** What comes next: commands, each with a comment where it does not say what for. */
 export function nextSteps(
-  { gitlabUrl, runners, privateCa, hardening, monitoring, executorName }: RunnerRepository,
+  { gitlabUrl, runners, privateCa, hardening, monitoring, executorName, kubernetes }: RunnerRepository,
   texts: Texts,
   { directory, isInGit, isRegistered, isExamined, exists }: FolderSurroundings,
 ): string[] {
@@ -47,7 +48,7 @@ export function nextSteps(
           'make up',
         ]
       : []),
-    ...(isNew && monitoring
+    ...(isNew && monitoring && !kubernetes
       ? [`Grafana is then at http://127.0.0.1:3000: user admin, password in ${password}.`]
       : []),
     ...(isNew && hardening.level === 'strict'
@@ -67,26 +68,29 @@ function ticks({ tags, runUntagged, accessLevel }: RunnerRepository['runners'][0
   ].join(' and ');
 }
 
+const compose = 'docker-compose.yml';
+
 /**
  * What a changed repository asks of its owner.
  *
  * @param unused paths of files that are not used any more, and stay because the owner changed or moved them
+ * @param left what goes on running elsewhere
  */
 export function changeSteps(
   before: { readonly repository: RunnerRepository; readonly texts: Texts },
   after: { readonly repository: RunnerRepository; readonly texts: Texts },
   unused: readonly string[],
+  left: readonly LeftBehind[] = [],
 ): string[] {
   const [old, now] = [before.repository, after.repository];
   const changed = [...after.texts.keys()].filter(
     path => before.texts.has(path) && before.texts.get(path) !== after.texts.get(path),
   );
-  const compose = 'docker-compose.yml';
-  const expands = now.expandsConfig && changed.includes('config/config.toml');
   const [mountedBefore, mounted] = [before, after].map(({ texts }) => mountsOf(texts.get(compose) ?? ''));
   const known = old.runners.map(({ description }) => description);
   const added = now.runners.slice(1).filter(({ description }) => !known.includes(description));
   return [
+    ...left.flatMap(({ steps }) => steps),
     ...(old.gitlabUrl === now.gitlabUrl
       ? []
       : [
@@ -98,11 +102,9 @@ export function changeSteps(
     ...(isDeepStrictEqual(gitlabSide(old), gitlabSide(now)) && old.cache?.service === now.cache?.service
       ? []
       : ['make register   # brings what GitLab keeps in line, and makes up keys that .env lacks']),
-    ...(changed.includes(compose) || expands
-      ? ['make up   # containers that changed start anew, once running jobs have ended']
-      : []),
+    ...upSteps(old, now, changed),
     ...restarts(mounted!, changed),
-    ...([...mountedBefore!.keys()].some(service => !mounted!.has(service))
+    ...(!now.kubernetes && [...mountedBefore!.keys()].some(service => !mounted!.has(service))
       ? ['docker compose up -d --remove-orphans   # takes away what docker-compose.yml has no more']
       : []),
     ...(unused.length > 0
@@ -111,6 +113,17 @@ export function changeSteps(
         ]
       : []),
   ];
+}
+
+/** What brings changed files to where the runner is. */
+function upSteps(old: RunnerRepository, now: RunnerRepository, changed: readonly string[]): string[] {
+  if (!old.kubernetes !== !now.kubernetes) return ['make up   # starts the runner there'];
+  if (changed.some(path => /^(helm|k8s)\//.test(path)))
+    return ['make up   # a new pod takes over, and the old one ends with its last job'];
+  const expands = now.expandsConfig && changed.includes('config/config.toml');
+  return changed.includes(compose) || expands
+    ? ['make up   # containers that changed start anew, once running jobs have ended']
+    : [];
 }
 
 /** What GitLab keeps of each runner that both have. */

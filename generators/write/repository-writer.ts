@@ -18,6 +18,7 @@ import { filesOf } from './files.ts';
 import { readText } from './files-on-disk.ts';
 import { formOf } from './form.ts';
 import { blobId, textInGit } from './git.ts';
+import { type LeftBehind, leftBehind } from './left-behind.ts';
 import {
   changeSteps,
   concurrentStep,
@@ -62,13 +63,20 @@ export class RepositoryWriter {
   #unused: readonly string[] = [];
   /** What --force took away of the owner's, in a sentence. */
   #lost: string | undefined;
+  /** What goes on running where this run looks no more. */
+  #left: readonly LeftBehind[] = [];
 
   /** @throws Refusal if the answers of an earlier run cannot be read */
   constructor(folder: string) {
     this.folder = folder;
     this.saved = loadAnswers(folder);
-    const repository = planOf(this.saved, basename(folder));
+    const repository = planOf(this.saved, this.name);
     this.#before = repository && { repository, texts: textsOf(repository) };
+  }
+
+  /** What the repository goes by: a clone in a folder of another name is the same runner. */
+  get name(): string {
+    return this.saved.name ?? basename(this.folder);
   }
 
   /** Whether anything was answered there before. */
@@ -96,11 +104,12 @@ export class RepositoryWriter {
     const changes = await changesIn(this.folder, texts, this.#earlier(force));
     this.#requireKnown(changes);
     this.#unused = changes.flatMap(({ kind, place }) => (kind === 'unused' ? [place] : []));
-    const written = changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : []));
-    const store = savedText(this.folder, answers, runners, new Map(written));
+    const store = savedText(this.folder, repository.composeProject, answers, runners, writtenBy(changes));
     if (!dryRun) await requireWay(this.folder, changes);
     if (!dryRun) requireRight(changes, rules);
-    const repositories = { before: this.#before?.repository, after: repository };
+    const before = this.#before?.repository;
+    this.#left = leftBehind(before, repository, changes, this.#environment());
+    const repositories = { before, after: repository, left: this.#left };
     for (const line of summary(this.folder, changes, repositories, rules)) print(line);
     for (const { kind, path, place, before } of changes) {
       if (kind === 'unknown') print(diff(place, before, formOf(before ?? '').give(texts.get(path) ?? '')));
@@ -138,6 +147,7 @@ export class RepositoryWriter {
     const byId = new Map([...texts.values()].map(text => [blobId(text), text]));
     return {
       written: this.saved.written ?? rendered,
+      wanted: this.#before && new Set(texts.keys()),
       textOf: id => byId.get(id) ?? textInGit(this.folder, id),
       force,
     };
@@ -184,7 +194,7 @@ export class RepositoryWriter {
     );
     const isOld = !this.isNew && this.saved.version === undefined;
     const steps = [
-      ...(this.#before ? changeSteps(this.#before, after, this.#unused) : []),
+      ...(this.#before ? changeSteps(this.#before, after, this.#unused, this.#left) : []),
       ...(isOld ? stepsFrom010(exists) : []),
     ];
     const added = this.#before && repository.runners.length > this.#before.repository.runners.length;
@@ -238,6 +248,9 @@ function textsOf(repository: RunnerRepository): Texts {
   textsByRepository.set(repository, texts);
   return texts;
 }
+
+const writtenBy = (changes: readonly Change[]): AllWritten =>
+  new Map(changes.flatMap(({ path, written }) => (written ? [[path, written] as const] : [])));
 
 function writesOf(repository: RunnerRepository, changes: readonly Change[]): Write[] {
   const executables = new Set(filesOf(repository).flatMap(file => (file.executable ? [file.path] : [])));

@@ -6,7 +6,7 @@ import { type Answers, answerNames, type TypedAnswers, typedAnswers } from '../a
 import { Refusal } from '../ask/refusal.ts';
 import { completeRunners, runnerAnswerNames, type TypedRunner, type TypedRunners } from '../ask/runners.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
-import { planRepository, type RunnerRepository } from '../plan/plan.ts';
+import { isComposeProject, planRepository, type RunnerRepository } from '../plan/plan.ts';
 import type { AllWritten, Written } from './changes.ts';
 import { readText } from './files-on-disk.ts';
 import { formOf } from './form.ts';
@@ -24,6 +24,8 @@ export interface Saved {
   readonly runners: TypedRunners;
   /** The version of the generator that saved it; undefined before 0.2.0. */
   readonly version: string | undefined;
+  /** What the repository goes by, from the folder of its first run; undefined before 0.2.0. */
+  readonly name: string | undefined;
   /** Names of answers to questions that there are no more. */
   readonly gone: readonly string[];
   /** What it wrote; undefined where the version that saved it did not yet keep that. */
@@ -37,7 +39,7 @@ export interface Saved {
 export function loadAnswers(folder: string): Saved {
   const saved = readStore(folder)[section] ?? {};
   if (!isMapping(saved)) throw unusable(folder, `"${section}" is not an object`);
-  const { runners = {}, version: savedBy, files, bases, moved, ...answers } = saved;
+  const { runners = {}, version: savedBy, name, files, bases, moved, ...answers } = saved;
   if (!isMapping(runners)) throw unusable(folder, '"runners" is not an object');
   const typed = Object.entries(runners).map(([name, answers]): [string, TypedRunner] => {
     if (!isMapping(answers)) throw unusable(folder, `runner "${name}" is not an object`);
@@ -47,9 +49,15 @@ export function loadAnswers(folder: string): Saved {
     answers: textsIn(folder, answers, answerNames),
     runners: Object.fromEntries(typed),
     version: savedBy === undefined ? undefined : String(savedBy),
+    name: nameIn(folder, name),
     gone: Object.keys(answers).filter(name => !(answerNames as readonly string[]).includes(name)),
     written: files === undefined ? undefined : writtenIn(folder, { files, bases, moved }),
   };
+}
+
+function nameIn(folder: string, name: unknown): string | undefined {
+  if (name === undefined || (typeof name === 'string' && isComposeProject(name))) return name;
+  throw unusable(folder, '"name" is no name of a Compose project');
 }
 
 /** Whether a run wrote a repository into that folder; false where nobody can tell. */
@@ -116,6 +124,7 @@ function textsIn<Name extends string>(
  */
 export function savedText(
   folder: string,
+  name: string,
   answers: Answers,
   runners: TypedRunners,
   written: AllWritten,
@@ -126,6 +135,7 @@ export function savedText(
   const lists = { runners: Object.entries(runners), bases: list('base'), moved: list('movedTo') };
   const typed = {
     version: generatorVersion,
+    name,
     ...typedAnswers(answers),
     ...Object.fromEntries(
       Object.entries(lists).flatMap(([name, entries]) =>

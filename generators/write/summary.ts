@@ -2,6 +2,7 @@ import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { type Change, isWritten, type Kind, kinds } from './changes.ts';
 import { committed, uncommitted } from './git.ts';
+import type { LeftBehind } from './left-behind.ts';
 import type { Lines } from './merge.ts';
 import { wrapped } from './wrapped.ts';
 
@@ -19,6 +20,13 @@ const notes: { readonly [K in Kind]: readonly [word: string, note: string] } = {
   foreign: ['replace', ': there already, and not of this generator'],
 };
 
+/** The repository as it was and as it is to be, and what of the former goes on elsewhere. */
+interface Repositories {
+  readonly before?: RunnerRepository | undefined;
+  readonly after: RunnerRepository;
+  readonly left?: readonly LeftBehind[];
+}
+
 /**
  * What a run is about to do, in lines: to each file, and what its builders mean for whoever runs it.
  *
@@ -27,7 +35,7 @@ const notes: { readonly [K in Kind]: readonly [word: string, note: string] } = {
 export function summary(
   folder: string,
   changes: readonly Change[],
-  { before, after }: { readonly before?: RunnerRepository | undefined; readonly after: RunnerRepository },
+  { before, after, left = [] }: Repositories,
   { force, columns = Number.POSITIVE_INFINITY }: { readonly force: boolean; readonly columns?: number },
 ): string[] {
   const shown = kinds.flatMap(kind => changes.filter(change => change.kind === kind && kind !== 'same'));
@@ -43,6 +51,7 @@ export function summary(
       ? [`Not committed yet, so "git diff" will show your changes and these as one: ${mixed.join(', ')}`]
       : []),
     ...(written.length > 0 ? risks(after).filter(risk => !before || !risks(before).includes(risk)) : []),
+    ...left.map(({ sentence }) => sentence),
   ].flatMap(fitted);
 }
 

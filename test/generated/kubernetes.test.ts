@@ -106,6 +106,9 @@ describe.each(Object.entries(clusterScenarios))('%s', (_, typed) => {
     const byLevel = { relaxed: undefined, recommended: ['NET_RAW', 'MKNOD'], strict: ['ALL'] };
     expect(dropped).toEqual(byLevel[hardening]);
     expect(limit).toBe(hardening === 'strict' ? '4Gi' : undefined);
+    // Without a request of its own a pod would ask for all of its limit.
+    const { ephemeral_storage_limit: disk, ephemeral_storage_request: asked } = runner.kubernetes;
+    expect([disk, asked]).toEqual(hardening === 'strict' ? ['20Gi', '1Gi'] : [undefined, undefined]);
     const { build_container_security_context: build = {} } = runner.kubernetes as {
       build_container_security_context?: object;
     };
@@ -122,13 +125,53 @@ describe.each(Object.entries(clusterScenarios))('%s', (_, typed) => {
     );
   });
 
+  it('keeps autoscalers from the nodes of running jobs', () => {
+    expect(runner.kubernetes.pod_annotations).toEqual({
+      'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+      'karpenter.sh/do-not-disrupt': 'true',
+    });
+    expect(texts['README.md']).toContain('kubectl drain');
+  });
+
+  it('says that the pod of the runner waits as long as a job has', () => {
+    expect(text).toMatch(/# .*maximum_timeout.*\n(?:# .*\n)*terminationGracePeriodSeconds: 3600/);
+  });
+
+  it('says that jobs reach the metadata of their node and all Services, and that an image may run as root', () => {
+    const [, table = ''] = /## Who could do what\n([\s\S]*?)\n\n\D/.exec(texts['README.md']!) ?? [];
+    for (const word of ['169.254.169.254', 'every Service of the cluster', 'hop limit', 'NetworkPolicy'])
+      expect(table).toContain(word);
+    const [developer] = planWith(typed).threats.filter(threat => threat.builder === answers.builder);
+    expect(developer?.can).toMatch(/\broot\b/);
+  });
+
   it('has no word of what only one host has', () => {
     const all = pathsWith(typed).filter(
       path => !/^scripts\/(host|gitlab|register|doctor|private-ca)\.ts$/.test(path),
     );
     for (const path of all)
-      expect(texts[path], path).not.toMatch(/docker-compose\.yml|config\/config\.toml|docker compose/);
+      expect(texts[path], path).not.toMatch(
+        /docker-compose\.yml|config\/config\.toml|docker compose|[Oo]n its host|each host/,
+      );
   });
+});
+
+it('README.md says how a role of AWS takes the place of the keys of the cache, and .env.example that it does', () => {
+  const { 'README.md': readme, '.env.example': example } = renderAll({ ...otherInCluster });
+  const [, cache = ''] = /## The cache\n([\s\S]*?)\n## /.exec(readme!) ?? [];
+  for (const word of [
+    'serviceAccount',
+    'eks.amazonaws.com/role-arn',
+    'AuthenticationType = "iam"',
+    'secretName',
+  ])
+    expect(cache).toContain(word);
+  expect(example).toMatch(/# .*role.*README\.md.*\nCACHE_S3_ACCESS_KEY=/);
+});
+
+it('settings.ts says of no line that the doctor of a cluster reads it, where it does not', () => {
+  const settings = renderAll({ executor: 'kubernetes' })['scripts/settings.ts']!;
+  expect(settings).not.toContain('for `make doctor` to read');
 });
 
 it('the Makefile has the commands that it has on one host', () => {
@@ -136,6 +179,11 @@ it('the Makefile has the commands that it has on one host', () => {
     targetsOf(renderAll(typed).Makefile!),
   );
   expect(inCluster).toEqual(onOneHost);
+});
+
+it('README.md says which label the stack of the Prometheus Operator wants, and where', () => {
+  const readme = renderAll({ executor: 'kubernetes', monitoring: 'yes' })['README.md']!;
+  expect(readme).toMatch(/`release`[\s\S]*metrics\.podMonitor\.labels[\s\S]*k8s\/alerts\.yaml/);
 });
 
 it('the alerts are those of one host, but for its disk and the token, of which a cluster has no metrics', () => {

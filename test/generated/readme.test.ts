@@ -34,6 +34,19 @@ describe('what README.md says to tell GitLab of a new runner', () => {
   });
 });
 
+it.each([
+  ['aws', 'ci', ['grit', 'terraform-aws-gitlab-runner']],
+  ['googlecloud', 'project/zone/ci', ['grit']],
+  ['azure', 'id/group/ci', []],
+])(
+  'README.md names what makes a group of instances of %s, and nothing that is for another cloud',
+  (cloud, instanceGroup, names) => {
+    const text = renderAll({ executor: 'docker-autoscaler', cloud, instanceGroup })['README.md']!;
+    const [, sentence = ''] = /The group is yours to make([\s\S]*?)These have to agree/.exec(text) ?? [];
+    expect([...sentence.matchAll(/\]\(\S*\/([\w-]+)\)/g)].map(([, name]) => name)).toEqual(names);
+  },
+);
+
 describe.each(Object.entries(allScenarios))('README.md with %s', (_, typed) => {
   const text = renderAll(typed)['README.md']!;
   const tokens = tokensOf(text);

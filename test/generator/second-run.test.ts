@@ -99,6 +99,19 @@ describe('a second run', () => {
     expect(await builders({ ...further, options: { builder: 'dind' } })).toEqual(['dind']);
   });
 
+  it('says what goes on running, and how to stop it, before the question whether to write, and after it', async () => {
+    const options = { executor: 'kubernetes', builder: 'buildkit' };
+    const { printed } = await runGenerator(folder, { options });
+    const [shown, next] = printed.split('Changed since the last time:');
+    const command = /docker compose --project-name \S+ down/;
+    expect(shown).toMatch(command);
+    expect(next).toMatch(command);
+    expect(next).not.toContain('--remove-orphans');
+    const moved = await runGenerator(folder, { options: { namespace: 'ci' } });
+    expect(moved.printed.match(/helm uninstall \S+ --wait --namespace gitlab-runner\b/g)).toHaveLength(2);
+    expect((await runGenerator(folder, { options: { tags: 'x' } })).printed).not.toContain('helm uninstall');
+  });
+
   it('names each command once, whether the runner was up before or not', async () => {
     const commands = async (options: Record<string, string>) =>
       (await runGenerator(folder, { options })).printed
@@ -107,6 +120,25 @@ describe('a second run', () => {
     expect(await commands({ builder: 'dind' })).toEqual(['make doctor', 'make register', 'make up']);
     put('.env', 'RUNNER_TOKEN=x\n');
     expect(await commands({ builder: 'buildkit' })).toEqual(['make up', 'make doctor']);
+  });
+
+  it.each([[{}], [{ builder: 'buildkit' }], [{ executor: 'kubernetes', builder: 'buildkit' }]])(
+    'in a clone under another name names containers, networks and the release of Helm as before: %j',
+    async options => {
+      await runGenerator(folder, { options });
+      const clone = join(newFolder(), 'another-name');
+      cpSync(folder, clone, { recursive: true });
+      const before = textsBelow(clone);
+      expect((await runGenerator(clone)).printed).toContain(`Nothing changes in ${clone}.`);
+      await runGenerator(clone, { options: { tags: 'new' } });
+      await runGenerator(clone, { options: { tags: 'old' } });
+      expect(textsBelow(clone)).toEqual(before);
+    },
+  );
+
+  it('refuses a name that no earlier run saved', async () => {
+    save({ ...saved(), name: 'My Runner' });
+    expect(await refused()).toContain('"name" is no name of a Compose project');
   });
 
   it('leaves away what the owner took away, and writes all where nothing is left', async () => {
@@ -153,6 +185,31 @@ describe('a file that is not wanted any more', () => {
     const { printed: again } = await runGenerator(folder, { options: { 'clean-up': '7' } });
     expect(again).toContain(`  keep ${cleanUp}: your changes, nothing new`);
     expect(text(cleanUp)).toBe(edited);
+  });
+
+  it.each([
+    ['config/config.toml', {}, { executor: 'kubernetes', builder: 'buildkit' }],
+    ['helm/values.yaml', { executor: 'kubernetes', builder: 'buildkit' }, { executor: 'docker' }],
+  ])(
+    'is written again once it is wanted, where the owner ran the command that removes it: %s',
+    async (path, wants, wantsNot) => {
+      await runGenerator(folder, { options: wants });
+      edit(path, /$/, '# mine\n');
+      const { printed } = await runGenerator(folder, { options: wantsNot });
+      expect(printed).toContain(`git rm ${path}`);
+      rmSync(join(folder, path));
+      const back = await runGenerator(folder, { options: { executor: 'docker', ...wants } });
+      expect(back.printed).toContain(path);
+      expect(back.printed).not.toContain('leave out');
+      expect(text(path)).not.toContain('# mine');
+    },
+  );
+
+  it('stays away where the owner took it away while it was wanted, whatever else changes', async () => {
+    rmSync(join(folder, cleanUp));
+    const { printed } = await runGenerator(folder, { options: { 'clean-up': '3' } });
+    expect(printed).toContain(`  leave out ${cleanUp}: you took it away`);
+    expect(existsSync(join(folder, cleanUp))).toBe(false);
   });
 });
 

@@ -59,7 +59,9 @@ describe('a run with the defaults', () => {
       ...['', 'Next:', '  git init', '  make doctor', '  make register', '  make up'],
     ]);
     const files = Object.fromEntries(paths.map(path => [path, blobId(readFileSync(join(folder, path)))]));
-    expect(savedIn(folder)).toEqual({ version: generatorVersion, ...typedAnswers(answersWith()), files });
+    const name = planWith({}, basename(folder)).composeProject;
+    const answers = typedAnswers(answersWith());
+    expect(savedIn(folder)).toEqual({ version: generatorVersion, name, ...answers, files });
   });
 });
 

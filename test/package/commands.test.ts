@@ -61,6 +61,7 @@ describe.each(everybody)('$name, without a terminal', way => {
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
         version: generatorVersion,
+        name: 'runner',
         ...Object.fromEntries(answerNames.map(name => [name, answers[name] ?? questions[name].default])),
         files: expect.anything(),
       },

@@ -102,6 +102,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
         version: generatorVersion,
+        name: 'runner',
         files: expect.anything(),
         ...defaults,
         gitlabUrl: 'https://gitlab.example.com',
@@ -160,6 +161,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
     expect(JSON.parse(workplace.read('runner/.yo-rc.json'))).toEqual({
       'generator-gitlab-runner-docker': {
         version: generatorVersion,
+        name: 'runner',
         files: expect.anything(),
         ...defaults,
         builder: 'buildah',

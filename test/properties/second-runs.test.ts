@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { completeRunners } from '../../generators/ask/runners.ts';
@@ -9,6 +9,7 @@ import { merge } from '../../generators/write/merge.ts';
 import { RepositoryWriter } from '../../generators/write/repository-writer.ts';
 import { togetherFor, togetherIn } from '../../generators/write/together.ts';
 import { allScenarios, answersWith, type Scenario } from '../support/answers.ts';
+import { refusalIn } from '../support/arbitrary-answers.ts';
 import { pathsWith } from '../support/rendered.ts';
 import { textsBelow } from '../support/run-generator.ts';
 
@@ -110,13 +111,14 @@ class Folder {
   #lines = 0;
 
   /** @returns whether all went together */
-  async run(typed: Scenario): Promise<boolean> {
+  async run(typed: Scenario, print: (line: string) => void = () => undefined): Promise<boolean> {
     const writer = new RepositoryWriter(this.path);
     const answers = answersWith(typed);
     const runners = typed.runners ?? {};
-    const repository = planRepository(answers, basename(this.path), completeRunners(answers, runners));
-    const rules = { force: false, dryRun: false, mayWrite: undefined, print: () => undefined };
+    const repository = planRepository(answers, writer.name, completeRunners(answers, runners));
+    const rules = { force: false, dryRun: false, mayWrite: undefined, print };
     const undecided = await writer.write(repository, [answers, runners], rules);
+    for (const line of writer.steps(repository, this.path, undefined)) print(line);
     return undecided === undefined;
   }
 
@@ -247,5 +249,37 @@ describe('runs in one folder, with edits between them', () => {
     );
     // In the others the owner and the generator changed the same lines.
     expect(together).toBeGreaterThan(8);
+  });
+});
+
+describe('what is said after a run', () => {
+  const yesNo = fc.constantFrom('yes', 'no');
+  const combinations = fc
+    .record({
+      executor: fc.constantFrom('docker', 'docker-autoscaler', 'kubernetes'),
+      builder: fc.constantFrom('socket', 'dind', 'buildkit', 'buildah'),
+      hardening: fc.constantFrom('relaxed', 'standard', 'strict'),
+      cache: fc.constantFrom('local', 'none', 's3'),
+      cleanUp: fc.constantFrom('none', '7'),
+      ...{ monitoring: yesNo, privateCa: yesNo, mirror: yesNo, renovate: yesNo },
+    })
+    .filter(typed => refusalIn(() => answersWith(typed)) === undefined);
+  const said = async (folder: Folder, typed: Scenario, token: boolean) => {
+    const lines: string[] = [];
+    if (token) writeFileSync(join(folder.path, '.env'), 'RUNNER_TOKEN=x\n');
+    await folder.run(typed, line => lines.push(line));
+    return lines.join('\n');
+  };
+
+  it('has a word for everything, with whichever answers, and whichever were given before', async () => {
+    await fc.assert(
+      fc.asyncProperty(combinations, combinations, fc.boolean(), (first, second, token) =>
+        inFolder(async folder => {
+          for (const typed of [first, second])
+            expect(await said(folder, typed, token)).not.toMatch(/undefined|\[object|NaN|null/);
+        }),
+      ),
+      { numRuns: 60 },
+    );
   });
 });

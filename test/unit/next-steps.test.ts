@@ -14,6 +14,7 @@ const repositoryOf = (typed: Scenario = {}) => ({
   repository: planWith(typed),
   texts: new Map(Object.entries(renderAll(typed))),
 });
+const inCluster = { executor: 'kubernetes', builder: 'buildkit' };
 const there = { directory: '', isInGit: true, isRegistered: false, isExamined: false, exists: () => false };
 const steps = (typed: Scenario = {}, surroundings = {}) => {
   const { repository, texts } = repositoryOf(typed);
@@ -78,6 +79,9 @@ describe('nextSteps', () => {
       /http:\/\/127\.0\.0\.1:3000: user admin, password in config\/\S*grafana\S*\.$/,
     );
     expect(steps({ hardening: 'strict' }).join('\n')).toMatch(/jobs of other branches stay stuck\.$/);
+    expect(steps({ executor: 'kubernetes', builder: 'buildkit', monitoring: 'yes' }).join('\n')).not.toMatch(
+      /Grafana/,
+    );
   });
 });
 
@@ -110,6 +114,10 @@ describe('changeSteps', () => {
       ],
     ],
     ['a further runner', {}, { runners: { deploy: {} } }, ['make register RUNNER=deploy', 'make up']],
+    ['values of the chart', inCluster, { ...inCluster, concurrent: '9' }, ['make up']],
+    ['monitoring in a cluster', inCluster, { ...inCluster, monitoring: 'yes' }, ['make up']],
+    ['the way into a cluster', {}, inCluster, ['make up']],
+    ['the way out of a cluster', inCluster, { tags: 'docker' }, ['make up']],
     [
       'a file that a service reads',
       { builder: 'buildkit' },

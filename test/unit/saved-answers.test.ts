@@ -11,14 +11,21 @@ import { loadAnswers, savedText } from '../../generators/write/saved-answers.ts'
 import { allScenarios, answersWith } from '../support/answers.ts';
 
 const section = 'generator-gitlab-runner-docker';
-const nothing = { answers: {}, runners: {}, version: undefined, gone: [], written: undefined };
+const nothing = {
+  answers: {},
+  runners: {},
+  version: undefined,
+  name: undefined,
+  gone: [],
+  written: undefined,
+};
 let folder: string;
 const store = (): string => join(folder, '.yo-rc.json');
 const stored = () => JSON.parse(readFileSync(store(), 'utf8'));
 
 /** Saves the answers, and gives the text that was there before. */
 function save(answers: Answers, written: AllWritten = new Map()): string | undefined {
-  const { before, after } = savedText(folder, answers, {}, written);
+  const { before, after } = savedText(folder, 'my-runner', answers, {}, written);
   writeFileSync(store(), after);
   return before;
 }
@@ -85,7 +92,10 @@ describe('savedText', () => {
     expect(save(answersWith())).toBeUndefined();
     const laidOut = JSON.stringify(stored());
     writeFileSync(store(), laidOut);
-    expect(savedText(folder, answersWith(), {}, new Map())).toEqual({ before: laidOut, after: laidOut });
+    expect(savedText(folder, 'my-runner', answersWith(), {}, new Map())).toEqual({
+      before: laidOut,
+      after: laidOut,
+    });
   });
 
   it('loads again as the same files that were written', () => {

@@ -165,8 +165,8 @@ async function rotate(job: Job): Promise<void> {
   if (!known) throw new Failure(`GitLab does not accept ${tokenVariable}.`, 'Run: make register');
   const compared = await gitlab.compare(job.runner, known.id).catch((error: Failure) => error);
   const hosts = compared instanceof Error ? compared.message : compared.hosts.join('\n  ');
-  console.log(`The old token is void at once, on each host that has it:\n  ${hosts || 'none is shown'}
-Each needs the new one in its .env, and a new container, which waits for running jobs: make up`);
+  console.log(`The old token is void at once, wherever it is in use:\n  ${hosts || 'none is shown'}
+Each place needs the new one in its .env, and then make up, which waits for running jobs.`);
   if (job.isDryRun) return;
   await requireYes(job.terminal, `Renew ${tokenVariable}?`);
   await obtain(job, '/runners/reset_authentication_token', { body: { token } });

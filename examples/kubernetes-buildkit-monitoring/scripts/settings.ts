@@ -8,11 +8,11 @@ export interface Runner {
   run_untagged: boolean; // whether jobs that ask for no tag run here too
   locked: boolean; // whether the runner stays with the project that it was created for
   access_level: 'not_protected' | 'ref_protected'; // the latter takes jobs of protected branches and tags only
-  maximum_timeout: number; // seconds that a job has, 600 at least; terminationGracePeriodSeconds in helm/values.yaml
+  maximum_timeout: number; // seconds that a job has, 600 at least; as long has terminationGracePeriodSeconds in helm/values.yaml to be
   paused: boolean; // whether it takes no new jobs for now
   tokenVariable: string; // the variable of .env with its token
-  builder: 'socket' | 'dind' | 'buildkit' | 'buildah'; // how its jobs build images
-  pipeline: string; // one that uses it, for `make doctor` to read; empty where there is none here
+  builder: 'socket' | 'dind' | 'buildkit' | 'buildah'; // how its jobs build images; only a note here
+  pipeline: string; // one that uses it; only a note here
   project?: string; // the project that it is created for, by path or number, if not GITLAB_PROJECT_ID of .env
 }
 

@@ -496,10 +496,10 @@ describe('--rotate', () => {
     const terminal = somebody('y');
     await register(['--rotate'], terminal);
     expect(terminal.asked).toEqual([['Renew RUNNER_TOKEN? [y/N] ', false]]);
-    expect(output()).toContain(`The old token is void at once, on each host that has it:
+    expect(output()).toContain(`The old token is void at once, wherever it is in use:
   r_1 (this host), last seen 2026-11-01
   r_2, last seen 2026-11-02
-Each needs the new one in its .env`);
+Each place needs the new one in its .env`);
     expect(runner.token).not.toBe(old);
     expect(folder.env).toContain(`RUNNER_TOKEN=${runner.token}\n`);
     expect(folder.env).toContain(`RUNNER_TOKEN_EXPIRES=${tokenExpiresAt}\n`);
@@ -510,7 +510,7 @@ Each needs the new one in its .env`);
     writeEnv({ RUNNER_TOKEN: gitlab.addRunner().token });
     await register(['--rotate', '--dry-run']);
     expect(output()).toMatch(
-      /void at once, on each host that has it:\n.*only to an access token\.\nEach needs/,
+      /void at once, wherever it is in use:\n.*only to an access token\.\nEach place needs/,
     );
   });
 
