@@ -178,10 +178,7 @@ export async function compose(run: Run, words: readonly string[], options?: RunO
     const result = await run([...command, ...words], options);
     if (result.status === 0 || (await run([...command, 'version'])).status === 0) return result;
   }
-  throw new Failure(
-    'Docker Compose is not installed.',
-    'Install it: https://docs.docker.com/compose/install/',
-  );
+  throw new Failure('Docker Compose is not installed.', 'Install it: https://docs.docker.com/compose');
 }
 
 /** Runs the program of a module that was started, also through a link. The exit code is 1 if it failed, 130 after Ctrl-C. */

@@ -3,7 +3,7 @@
 // stands for now, and back again where that does not work.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as host from './host.ts';
 import { env, Failure, lastLine, type Note, type Run } from './host.ts';
@@ -13,6 +13,7 @@ import { runners } from './settings.ts';
 export const patience = { tries: 20, seconds: 3 };
 
 const file = (path: string) => new URL(path, host.root);
+const elsewhere = 'For a runner beside that: another COMPOSE_PROJECT_NAME in .env. Else there: make down';
 
 /** @throws Failure if something that each command of this file needs is missing */
 async function requireAll(run: Run): Promise<void> {
@@ -29,7 +30,9 @@ export async function up(run: Run): Promise<void> {
   const image = await imageOf(run);
   console.log(`Starting ${image}; an image that is not here is pulled first, which takes a while...`);
   await requireFit(run, image);
-  const { isEnding = false, id = '' } = (await containerOf(run)) ?? {};
+  const { isEnding = false, id = '', folder = '' } = (await containerOf(run)) ?? {};
+  if (existsSync(folder) && realpathSync(folder) !== realpathSync(fileURLToPath(host.root)))
+    throw new Failure(`The container of this name is that of ${folder}.`, elsewhere);
   if (isEnding) console.log('It was told to end with its last job, which is waited for; then it starts.');
   if (isEnding) await run(['docker', 'wait', id], { seconds: 0 });
   // By it GitLab tells hosts with one token apart. The container cannot write it: its folder is read-only.
@@ -228,7 +231,7 @@ async function checkContainer(run: Run, note: Note): Promise<void> {
   if (isEnding) note('warning', 'it ends with its last job, as it was told.', 'Start it again: make up');
   const { stdout: hashes } = await host.compose(run, ['config', '--hash', 'runner']);
   const other = `it was started in ${folder} with another docker-compose.yml or .env.`;
-  if (hashes && !hashes.includes(`${hash}`)) note('warning', other, 'Run: make up');
+  if (hashes && !hashes.includes(`${hash}`)) note('warning', other, `Run: make up. ${elsewhere}`);
   const health = state.Health?.Status;
   if (health === 'unhealthy')
     note('failed', 'GitLab does not know each runner of config.toml (unhealthy).', 'See why: make logs');

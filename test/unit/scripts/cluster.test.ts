@@ -280,6 +280,14 @@ describe('down', () => {
     expect(order(run)).toEqual(began);
   });
 
+  it('goes on where no pod is left, and waits as long as helm/values.yaml gives the last job', async () => {
+    begin(undefined, `${values}terminationGracePeriodSeconds: 7200\n`);
+    const run = cluster({ 'kubectl wait': { status: 1, stderr: 'error: no matching resources found' } });
+    await down(run);
+    expect(order(run)).toEqual(['scale', 'wait', 'uninstall']);
+    expect(commands(run).join()).toContain('--timeout=7500s');
+  });
+
   it('takes away what a broken installation left, without a Deployment', async () => {
     const run = cluster({ 'kubectl scale': { status: 1, stderr: 'deployments.apps "x" not found' } });
     await down(run);

@@ -1,4 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Result, Run, RunOptions } from '../../../templates/scripts/host.ts';
 import * as host from '../../../templates/scripts/host.ts';
@@ -174,6 +175,24 @@ describe('runner up', () => {
     const other = engine({ 'docker events': { stdout: '1\n' } });
     await up(other);
     expect(other.commands).not.toContain('docker wait c1');
+  });
+
+  it('takes no container over that is of another folder of that name, and one of this folder before it was moved', async () => {
+    const of = (path: string) => ({
+      'docker inspect': {
+        stdout: inspected({
+          Config: { Labels: { ...labels, 'com.docker.compose.project.working_dir': path } },
+        }),
+      },
+    });
+    const other = tmpdir();
+    const run = engine(of(other));
+    await expect(up(run)).rejects.toMatchObject({
+      message: `The container of this name is that of ${other}.`,
+      remedy: expect.stringContaining('COMPOSE_PROJECT_NAME in .env'),
+    });
+    expect(run.commands).not.toContain('docker compose up -d');
+    for (const path of ['/no/longer/there', folder.path]) await up(engine(of(path)));
   });
 
   it('starts nothing with a config.toml that the image refuses', async () => {
