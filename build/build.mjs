@@ -26,16 +26,25 @@ const versionOfYeoman = {
   },
 };
 
-/** Leaves out of the command what few runs need, and takes time to read: a parser, and the prompts. */
+/** What few runs of the command need, and takes time to read, each in a file of its own: parsers, prompts, --from and --ci. */
+const late = {
+  yaml: 'yaml',
+  'smol-toml': 'smol-toml',
+  prompts: 'bin/prompts.ts',
+  'old-runner': 'generators/from/old-runner.ts',
+  'scaffold-ci': 'generators/scaffold-ci.ts',
+};
 const loadedLate = {
   name: 'loaded-late',
   setup({ onResolve }) {
-    onResolve({ filter: /^yaml$/ }, ({ kind }) =>
-      kind === 'entry-point' ? undefined : { path: './yaml.cjs', external: true },
-    );
-    onResolve({ filter: /^\.\/prompts\.ts$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './prompts.cjs', external: true } : undefined,
-    );
+    for (const [name, source] of Object.entries(late)) {
+      const isPackage = name === source;
+      const filter = isPackage ? new RegExp(`^${name}$`) : new RegExp(`/${name}\\.ts$`);
+      onResolve({ filter }, ({ kind }) => {
+        const isLate = isPackage ? kind !== 'entry-point' : kind === 'dynamic-import';
+        return isLate ? { path: `./${name}.cjs`, external: true } : undefined;
+      });
+    }
   },
 };
 
@@ -60,8 +69,7 @@ const built = await Promise.all([
     ...options,
     entryPoints: {
       'bin/generator-gitlab-runner-docker': 'bin/generator-gitlab-runner-docker.ts',
-      'bin/prompts': 'bin/prompts.ts',
-      'bin/yaml': 'yaml',
+      ...Object.fromEntries(Object.entries(late).map(([name, source]) => [`bin/${name}`, source])),
     },
     format: 'cjs',
     outExtension: { '.js': '.cjs' },

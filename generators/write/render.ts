@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { filesOf, type RepositoryFile } from './files.ts';
 import { fill } from './fill.ts';
 import * as quoting from './quoting.ts';
 
-/** The package.json of this generator. */
-export const packageJson = createRequire(import.meta.url).resolve(
-  'generator-gitlab-runner-docker/package.json',
-);
+/** The package.json of this generator: two folders above this file, and above dist/bin and dist/chunks, where it is bundled. */
+export const packageJson = fileURLToPath(new URL('../../package.json', import.meta.url));
 
 /** The folder of the templates; it mirrors the repository that is written. */
 export const templates = join(packageJson, '../templates');
