@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
-import { readText, requireInside, requireSpace, requireWritable } from '../write/files-on-disk.ts';
+import { isSpecial, readText, requireInside, requireSpace, requireWritable } from '../write/files-on-disk.ts';
 import { shell } from '../write/quoting.ts';
 import { diff } from '../write/summary.ts';
 import { Stopped, settle, writeUnstopped } from '../write/transaction.ts';
@@ -53,12 +53,6 @@ export async function addToProject(
   }
   for (const note of notes) report(note);
   return text !== pipeline.text;
-}
-
-/** A pipe, or a device such as /dev/zero, which a link may lead to: reading it may never end. */
-function isSpecial(file: string): boolean {
-  const stat = statSync(file);
-  return !stat.isFile() && !stat.isDirectory();
 }
 
 /** @throws Refusal if the folder is inside of a repository of Git, and not its top level */

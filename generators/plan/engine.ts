@@ -118,10 +118,13 @@ export function refuses(engine: Engine, image: string): boolean {
   return api !== undefined && isBelow(api, engine.minApiVersion);
 }
 
-function isBelow(one: string, other: string): boolean {
-  const [major = 0, minor = 0] = one.split('.').map(Number);
-  const [otherMajor = 0, otherMinor = 0] = other.split('.').map(Number);
-  return major < otherMajor || (major === otherMajor && minor < otherMinor);
+/** Whether the numbers of a version, as in 1.40 or 0.10.2, are below those of the other. By `Intl` it would take 5 milliseconds. */
+export function isBelow(one: string, other: string): boolean {
+  const [ones = [], others = []] = [one, other].map(text =>
+    text.split('.').map(part => Number.parseInt(part, 10)),
+  );
+  const at = others.findIndex((number, index) => number !== (ones[index] ?? 0));
+  return at >= 0 && (ones[at] ?? 0) < others[at]!;
 }
 
 /**

@@ -21,9 +21,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function readText(file: string): string | undefined {
   try {
-    // Of a pipe or a device nobody knows when it ends.
-    const kind = statSync(file);
-    if (!kind.isFile() && !kind.isDirectory())
+    if (isSpecial(file))
       throw new Refusal(`${file} is no file, but a pipe or a device: move it away and run again.`);
     return utf8.decode(readFileSync(file));
   } catch (error) {
@@ -36,6 +34,12 @@ export function readText(file: string): string | undefined {
       throw new Refusal(`${file} is a folder, and a file should be there: move it away and run again.`);
     throw new Refusal(`${file} cannot be read (${code}): change its permissions and run again.`);
   }
+}
+
+/** A pipe, or a device such as /dev/zero, which a link may lead to: reading it may never end. */
+export function isSpecial(file: string): boolean {
+  const stat = statSync(file);
+  return !stat.isFile() && !stat.isDirectory();
 }
 
 /**

@@ -3,7 +3,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import type { Answers } from '../ask/questions.ts';
 import { Refusal } from '../ask/refusal.ts';
 import type { TypedRunners } from '../ask/runners.ts';
-import type { Engine } from '../plan/engine.ts';
+import { type Engine, isBelow } from '../plan/engine.ts';
 import type { RunnerRepository } from '../plan/plan.ts';
 import {
   type AllWritten,
@@ -156,7 +156,7 @@ export class RepositoryWriter {
   /** @throws Refusal if a newer version wrote the files: this one would undo what that has changed since */
   #requireNoNewer(): void {
     const { version = '0' } = this.saved;
-    if (!isAbove(version, generatorVersion)) return;
+    if (!isBelow(generatorVersion, version)) return;
     throw new Refusal(
       `Nothing was written, for version ${version} of this generator wrote what is there, and this is ${generatorVersion}: update it, or give --force to go back.`,
     );
@@ -287,13 +287,4 @@ async function requireConsent(changes: readonly Change[], { force, mayWrite }: R
   if (mayWrite === undefined || written.length === 0) return;
   const isSafe = force || written.every(({ kind }) => kind !== 'foreign' && kind !== 'conflict');
   if (!(await mayWrite(consentQuestion, isSafe))) throw new Refusal('Nothing was written.');
-}
-
-/** Whether the numbers of a version, as in 0.10.2, are above those of the other. By `Intl` it would take 5 milliseconds. */
-function isAbove(version: string, other: string): boolean {
-  const [ones = [], others = []] = [version, other].map(text =>
-    text.split('.').map(part => Number.parseInt(part, 10)),
-  );
-  const at = ones.findIndex((number, index) => number !== others[index]);
-  return at >= 0 && ones[at]! > (others[at] ?? 0);
 }

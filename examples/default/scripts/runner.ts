@@ -31,7 +31,7 @@ export async function up(run: Run): Promise<void> {
   console.log(`Starting ${image}; an image that is not here is pulled first, which takes a while...`);
   await requireFit(run, image);
   const { isEnding = false, id = '', folder = '' } = (await containerOf(run)) ?? {};
-  if (existsSync(folder) && realpathSync(folder) !== realpathSync(fileURLToPath(host.root)))
+  if (existsSync(folder) && realpathSync(folder) !== realpathSync(host.root))
     throw new Failure(`The container of this name is that of ${folder}.`, elsewhere);
   if (isEnding) console.log('It was told to end with its last job, which is waited for; then it starts.');
   if (isEnding) await run(['docker', 'wait', id], { seconds: 0 });

@@ -119,7 +119,6 @@ function valueAt(key: string): string {
 
 /** Makes the namespace where it is missing, and brings each Secret in line. @throws Failure if the cluster refuses */
 export async function applySecrets(run: Run): Promise<void> {
-  await requireCluster(run);
   const { namespace } = readRelease();
   await requireNewestToken(run);
   // Who may not look may work in it all the same.
@@ -299,21 +298,24 @@ export async function down(run: Run): Promise<void> {
   const where = `${namespace}, context ${await contextName(run)}`;
   if (!(await installed(run))) return console.log(`There is no ${release} in ${where}.`);
   console.log(`Waiting for running jobs to end, in ${where}...`);
-  // The runner needs its rights until its last job has ended, and Helm takes these away first.
-  const scaled = await kubectl(run, ['scale', `deployment/${release}`, '--replicas=0', ...its]);
-  const isThere = scaled.status === 0 || !/not ?found/i.test(scaled.stderr);
-  const seconds = Number(valueAt('terminationGracePeriodSeconds') || 3600) + 300;
-  const words = ['wait', '--for=delete', 'pod', `--selector=app=${release}`, `--timeout=${seconds}s`, ...its];
-  const waited = !isThere || scaled.status !== 0 ? scaled : await kubectl(run, words, { seconds: 0 });
-  // Some versions of kubectl call it an error where no pod is left.
-  if (isThere && waited.status !== 0 && !/no matching resources/i.test(waited.stderr))
-    throw new Failure(
-      `Its jobs were not waited for: ${lastLine(waited.stderr)}`,
-      'Run again: make down, or make up',
-    );
+  await endJobs(run);
   const { status, stderr } = await helm(run, ['uninstall', release, ...its, '--wait'], { seconds: 0 });
   if (status !== 0) throw new Failure(`It was not taken away: ${lastLine(stderr)}`, 'See: make status');
   console.log(`${release} is gone from ${where}; its Secrets stay. To start it again: make up`);
+}
+
+/** Lets the runner end with its last job. It needs its rights until then, and Helm takes these away first. */
+async function endJobs(run: Run): Promise<void> {
+  const { release, namespace } = readRelease();
+  const its = ['--namespace', namespace];
+  const scaled = await kubectl(run, ['scale', `deployment/${release}`, '--replicas=0', ...its]);
+  if (scaled.status !== 0 && /not ?found/i.test(scaled.stderr)) return;
+  const seconds = Number(valueAt('terminationGracePeriodSeconds') || 3600) + 300;
+  const words = ['wait', '--for=delete', 'pod', `--selector=app=${release}`, `--timeout=${seconds}s`, ...its];
+  const { status, stderr } = scaled.status === 0 ? await kubectl(run, words, { seconds: 0 }) : scaled;
+  // Some versions of kubectl call it an error where no pod is left.
+  if (status === 0 || /no matching resources/i.test(stderr)) return;
+  throw new Failure(`Its jobs were not waited for: ${lastLine(stderr)}`, 'Run again: make down, or make up');
 }
 
 async function contextName(run: Run): Promise<string> {
@@ -512,10 +514,10 @@ async function checkPod(run: Run, note: Note): Promise<void> {
 export async function main([word = '', more = ''] = process.argv.slice(2)): Promise<void> {
   const { release, namespace } = readRelease();
   const its = ['--namespace', namespace];
+  if (['secrets', 'logs', 'status'].includes(word)) await requireCluster(host.run);
   if (word === 'secrets') return applySecrets(host.run);
   if (word === 'forget') return forget(host.run);
   if (word === 'down') return down(host.run);
-  if (word === 'logs' || word === 'status') await requireCluster(host.run);
   if (word === 'logs') return follow(['logs', '--follow', '--tail=100', `deployment/${release}`, ...its]);
   if (word === 'status') return follow(['get', 'deployments,pods', ...its]);
   if (word === 'up') {
