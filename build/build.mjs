@@ -26,11 +26,16 @@ const versionOfYeoman = {
   },
 };
 
-/** What few runs of the command need, and takes time to read, each in a file of its own: parsers, prompts, --from and --ci. */
+/**
+ * What few runs of the command need, and takes time to read, each in a file of its own: parsers, prompts, merges, diffs, --from
+ * and --ci.
+ */
 const late = {
   yaml: 'yaml',
   'smol-toml': 'smol-toml',
   prompts: 'bin/prompts.ts',
+  merge: 'generators/write/merge.ts',
+  'unified-diff': 'generators/write/unified-diff.ts',
   'old-runner': 'generators/from/old-runner.ts',
   'scaffold-ci': 'generators/scaffold-ci.ts',
 };

@@ -106,7 +106,7 @@ export function readCommandLine<Name extends string>(
       ? undefined
       : namingOption(option, () => typedOption(option, options[option], words));
   const printsAnswers = isOn('print-answers', 'printAnswers');
-  const terminal = Boolean(options.terminal ?? (process.stdin.isTTY && process.stdout.isTTY));
+  const terminal = Boolean(options.terminal ?? (process.stdout.isTTY && process.stdin.isTTY));
   const argument = options[what] ?? args[0];
   const commandLine = {
     argument: argument === undefined ? undefined : String(argument),

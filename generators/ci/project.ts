@@ -5,7 +5,6 @@ import { join, relative } from 'node:path';
 import { Refusal } from '../ask/refusal.ts';
 import { isSpecial, readText, requireInside, requireSpace, requireWritable } from '../write/files-on-disk.ts';
 import { shell } from '../write/quoting.ts';
-import { diff } from '../write/summary.ts';
 import { Stopped, settle, writeUnstopped } from '../write/transaction.ts';
 import { addJob, type Sample } from './add-job.ts';
 import { findDockerfiles } from './dockerfiles.ts';
@@ -42,8 +41,10 @@ export async function addToProject(
   const dockerfiles = findDockerfiles(paths, path => readText(join(folder, path)) ?? '');
   const { text, notes } = addJob({ file: pipeline, ...readIncluded(folder, pipeline), dockerfiles }, sample);
   if (text !== pipeline.text) {
-    if (dryRun) report(diff(pipelinePath, before, text));
-    else {
+    if (dryRun) {
+      const { diff } = await import('../write/unified-diff.ts');
+      report(diff(pipelinePath, before, text));
+    } else {
       requireWritable(file);
       requireSpace(folder, Buffer.byteLength(text));
       const signal = await writeUnstopped(folder, [{ path: pipelinePath, before, after: text }]);

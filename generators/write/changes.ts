@@ -4,8 +4,7 @@ import { Refusal, reasonOfParser } from '../ask/refusal.ts';
 import { readText, requireInside, requireSpace, requireWritable } from './files-on-disk.ts';
 import { formOf } from './form.ts';
 import { blobId } from './git.ts';
-import { type Lines, lineOfMarks, linesNotIn, merge, unmark, withNewLines } from './merge.ts';
-import { togetherFor } from './together.ts';
+import type { Lines } from './merge.ts';
 
 /** What is known of a file that an earlier run wrote. */
 export interface Written {
@@ -109,7 +108,7 @@ export async function changesIn(
     const known = isGone || isOver ? undefined : written.get(path);
     return { path, place, before, known: known && at(place, path, known) };
   });
-  requireNoMarks(files, wanted, earlier.force);
+  await requireNoMarks(files, wanted, earlier.force);
   const changes = files.map(async file => {
     const text = wanted.get(file.path);
     return text === undefined ? unwantedChange(file) : [await changeOf(file, text, earlier)];
@@ -158,6 +157,7 @@ async function changeOf(
   if (plain === text) return { ...asItIs, text: before, kind: 'same' };
   if (known === undefined) return { ...asItIs, kind: 'foreign' };
   const inForm = { ...asItIs, text: give(text) };
+  const { linesNotIn, merge, togetherFor, unmark } = await import('./merge.ts');
   const unmarked = force ? unmark(plain) : undefined;
   const owners = unmarked?.text ?? plain;
   const isMarked = owners !== plain;
@@ -284,15 +284,19 @@ export async function requireWay(folder: string, changes: readonly Change[]): Pr
 }
 
 /** @throws Refusal if an earlier run marked conflicts that nobody has resolved: in such a text nothing is merged */
-function requireNoMarks(
+async function requireNoMarks(
   files: readonly FileNow[],
   wanted: ReadonlyMap<string, string>,
   force: boolean,
-): void {
-  const marked = files.flatMap(({ path, place, before: text = '', known }) => {
-    const before = formOf(text).plain;
-    const isMerged = known !== undefined && wanted.has(path) && before !== wanted.get(path);
-    const line = isMerged ? lineOfMarks(force ? withNewLines(before) : before) : undefined;
+): Promise<void> {
+  const plain = files
+    .filter(({ path, known }) => known !== undefined && wanted.has(path))
+    .map(({ path, place, before = '' }) => ({ path, place, before: formOf(before).plain }));
+  const changed = plain.filter(({ path, before }) => before !== wanted.get(path));
+  if (changed.length === 0) return;
+  const { lineOfMarks, withNewLines } = await import('./merge.ts');
+  const marked = changed.flatMap(({ place, before }) => {
+    const line = lineOfMarks(force ? withNewLines(before) : before);
     return line === undefined ? [] : [`${place} (line ${line})`];
   });
   if (marked.length === 0) return;

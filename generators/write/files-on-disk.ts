@@ -66,7 +66,7 @@ export function requireInside(folder: string, path: string): void {
 
 function isLink(path: string): boolean {
   try {
-    return lstatSync(path).isSymbolicLink();
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   } catch {
     // Nothing is there, or a file in the place of a folder, which is found later.
     return false;
@@ -90,17 +90,17 @@ function requireStep(step: string, isLast: boolean): boolean {
   const why = (sentence: string) =>
     new Refusal(`${sentence}, or name another directory. Nothing was written.`);
   try {
-    if (!statSync(step).isDirectory())
-      throw why(`${step} is a file, and a folder should be there: move it away`);
+    const there = statSync(step, { throwIfNoEntry: false });
+    if (!there && isLink(step)) {
+      const target = resolve(dirname(step), readlinkSync(step));
+      throw why(`${step} is a symbolic link to ${target}, and nothing is there: take it away`);
+    }
+    if (!there) return false;
+    if (!there.isDirectory()) throw why(`${step} is a file, and a folder should be there: move it away`);
     accessSync(step, isLast ? constants.R_OK | constants.X_OK : constants.X_OK);
     return true;
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && isLink(step)) {
-      const target = resolve(dirname(step), readlinkSync(step));
-      throw why(`${step} is a symbolic link to ${target}, and nothing is there: take it away`);
-    }
-    if (code === 'ENOENT') return false;
     if (code === 'ELOOP') throw why(`${step} is a symbolic link that leads back to itself: take it away`);
     if (code === 'EACCES' || code === 'EPERM') throw why(`You may not read ${step}: change its permissions`);
     if (code !== 'ENAMETOOLONG') throw error;

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What Git calls a file of these bytes: its blob id (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). */
 export function blobId(content: string | Uint8Array): string {
   const bytes = Buffer.from(content as string);
-  return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+  return hash('sha1', Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes]));
 }
 
 /**

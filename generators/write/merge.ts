@@ -1,6 +1,9 @@
 import { diff3Merge, diffIndices } from 'node-diff3';
 import { ended, type Together } from './together.ts';
 
+// Beside this file, for both are loaded only where a text was changed.
+export { togetherFor } from './together.ts';
+
 /** Lines of a text, the first of which is 1. */
 export interface Lines {
   readonly line: number;

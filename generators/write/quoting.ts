@@ -8,7 +8,7 @@
  *
  * GitLab reads YAML 1.1 with Ruby's Psych, and Compose reads 1.2: what is plain text in one can be a number,
  * a boolean, a date or a symbol in the other (`on`, `oN`, `0o17`, `1,000`, `:name`). So only what starts as
- * a word does is ever plain, and only where all agree that it is text.
+ * a word of ASCII does is ever plain, and only where all agree that it is text.
  */
 export function yaml(value: string | readonly string[]): string {
   if (typeof value !== 'string') return `[${value.map(item => yamlItem(item)).join(', ')}]`;
@@ -22,7 +22,7 @@ function yamlItem(item: string): string {
 
 function isPlainText(text: string): boolean {
   return (
-    /^[\p{L}_/$][\p{L}\p{N}_/$.-]*([ :][\p{L}\p{N}_/$.-]+)*$/u.test(text) &&
+    /^[A-Za-z_/$][\w/$.-]*([ :][\w/$.-]+)*$/.test(text) &&
     // e7 is a number to some readers of YAML 1.1.
     !/^(y|n|yes|no|on|off|true|false|null|e\d+)$/i.test(text)
   );

@@ -29,7 +29,7 @@ import {
 } from './next-steps.ts';
 import { render } from './render.ts';
 import { generatorVersion, loadAnswers, planOf, type Saved, savedText, storeName } from './saved-answers.ts';
-import { diff, lossesOf, summary, unresolved } from './summary.ts';
+import { lossesOf, summary, unresolved } from './summary.ts';
 import { Stopped, type Write, writeUnstopped } from './transaction.ts';
 
 /** How a run treats what is there, and whom it can ask. */
@@ -51,6 +51,11 @@ export interface Additions {
   readonly environment: string;
   /** What its owner has to know of it. */
   readonly lines: readonly string[];
+}
+
+/** A diff of a file. What makes it is loaded here: few runs show one. */
+async function diffOf(...file: Parameters<typeof import('./unified-diff.ts').diff>): Promise<string> {
+  return (await import('./unified-diff.ts')).diff(...file);
 }
 
 /** The repository in one folder: what was answered there before, and how a new one is written over it. */
@@ -111,8 +116,8 @@ export class RepositoryWriter {
     this.#left = leftBehind(before, repository, changes, this.#environment());
     const repositories = { before, after: repository, left: this.#left };
     for (const line of summary(this.folder, changes, repositories, rules)) print(line);
-    for (const { kind, path, place, before } of changes) {
-      if (kind === 'unknown') print(diff(place, before, formOf(before ?? '').give(texts.get(path) ?? '')));
+    for (const { kind, path, place, before = '' } of changes) {
+      if (kind === 'unknown') print(await diffOf(place, before, formOf(before).give(texts.get(path) ?? '')));
     }
     const { shown, sentence } = lossesOf(this.folder, changes);
     // The diff of a dry run shows them.
@@ -128,7 +133,8 @@ export class RepositoryWriter {
       ...(store.before === store.after ? [] : [{ path: storeName, ...store }]),
     ];
     if (dryRun)
-      for (const { path, before, after, executable } of writes) print(diff(path, before, after, executable));
+      for (const { path, before, after, executable } of writes)
+        print(await diffOf(path, before, after, executable));
     else {
       await requireConsent(changes, rules);
       const signal = await writeUnstopped(this.folder, [...writes, ...secretsOf(additions)]);

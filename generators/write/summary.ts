@@ -1,4 +1,3 @@
-import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import type { RunnerRepository } from '../plan/plan.ts';
 import { type Change, isWritten, type Kind, kinds } from './changes.ts';
 import { committed, uncommitted } from './git.ts';
@@ -128,29 +127,6 @@ function risks({ threats }: RunnerRepository): string[] {
 /** What that builder lets people do, in a sentence. */
 export const riskOf = (builder: string, can: string): string =>
   `With the builder ${builder}, whoever can push can ${can}.`;
-
-/**
- * A unified diff of one file, as `git apply` and `patch -p1` take it; undefined is for a file that there is not.
- *
- * @param executable whether a new file may be executed, which only a header of Git's can say
- */
-export function diff(
-  path: string,
-  before: string | undefined,
-  after: string | undefined,
-  executable = false,
-): string {
-  const [from, to] = [
-    before === undefined ? '/dev/null' : `a/${path}`,
-    after === undefined ? '/dev/null' : `b/${path}`,
-  ];
-  const options = { context: 3, headerOptions: FILE_HEADERS_ONLY };
-  const mode = executable && before === undefined;
-  const header = mode ? `diff --git a/${path} b/${path}\nnew file mode 100755\n` : '';
-  const patch = createTwoFilesPatch(from, to, before ?? '', after ?? '', undefined, undefined, options);
-  // An empty line at the end of a hunk is a blank: only the last line end goes.
-  return `${header}${patch}`.replace(/\n$/, '');
-}
 
 /** What the owner has still to do where texts do not go together; undefined where nothing is left. */
 export function unresolved(changes: readonly Change[], isDryRun: boolean): string | undefined {

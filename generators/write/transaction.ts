@@ -1,7 +1,7 @@
 import {
-  chmodSync,
   closeSync,
   existsSync,
+  fchmodSync,
   fsync,
   mkdirSync,
   openSync,
@@ -162,46 +162,39 @@ export function settle(folder: string, mayWrite: true | { readonly without: stri
   return 'An earlier run was stopped while it wrote: all of its files are written now.';
 }
 
+/** Puts all texts on the disk: each is flushed while the next one is written, so that nobody waits for each. */
 async function stage(root: string, staging: string, writes: readonly Write[]): Promise<void> {
-  // Some of it may be secret, and a killed run leaves it where "git add" finds it.
-  writeFileSync(join(staging, '.gitignore'), '*\n');
-  const written = [join(staging, 'journal.json')];
-  const moves = writes.map(({ path, before, after, executable = false, secret = false }, at): Move => {
-    const file = join(root, path);
-    // A link stays, and what it leads to is replaced.
-    const target = existsSync(file) ? realpathSync(file) : file;
-    const put = (name: string, text: string | undefined, mode: number) => {
-      if (text === undefined) return;
-      writeFileSync(join(staging, name), text, { mode });
-      written.push(join(staging, name));
-    };
-    put(`old-${at}`, before, 0o600);
-    // One that replaces another gets its mode later.
-    put(`new-${at}`, after, secret || before !== undefined ? 0o600 : executable ? 0o777 : 0o666);
-    return { path: relative(root, target), before: idOrNull(before), after: idOrNull(after) };
-  });
-  const journal: Journal = { pid: process.pid, moves };
-  writeFileSync(written[0]!, JSON.stringify(journal));
-  await flush(written);
-  // Only now, for a file that its owner may not write cannot be flushed.
-  for (const [at, { path, before }] of moves.entries()) {
-    for (const name of before === null ? [] : [`old-${at}`, `new-${at}`].map(name => join(staging, name)))
-      if (existsSync(name)) chmodSync(name, statSync(join(root, path)).mode & 0o7777);
-  }
-}
-
-/** Has these files put on the disk: all at once, which a disk does in little more time than one of them. */
-async function flush(files: readonly string[]): Promise<void> {
-  const flushed = files.map(async file => {
-    const handle = openSync(file, 'r+');
+  const flushed: Promise<void>[] = [];
+  const put = (name: string, text: string | undefined, mode = 0o666, like?: string) => {
+    if (text === undefined) return;
+    const handle = openSync(join(staging, name), 'w', mode);
     try {
-      await promisify(fsync)(handle);
-    } finally {
+      writeFileSync(handle, text);
+      if (like !== undefined) fchmodSync(handle, statSync(like).mode & 0o7777);
+    } catch (error) {
       closeSync(handle);
+      throw error;
     }
-  });
-  // None of them is still at work where one fails.
-  await Promise.allSettled(flushed);
+    flushed.push(promisify(fsync)(handle).finally(() => closeSync(handle)));
+  };
+  try {
+    // Some of it may be secret, and a killed run leaves it where "git add" finds it.
+    writeFileSync(join(staging, '.gitignore'), '*\n');
+    const moves = writes.map(({ path, before, after, executable = false, secret = false }, at): Move => {
+      const file = join(root, path);
+      // A link stays, and what it leads to is replaced.
+      const target = existsSync(file) ? realpathSync(file) : file;
+      const like = before === undefined ? undefined : file;
+      put(`old-${at}`, before, 0o600, like);
+      put(`new-${at}`, after, secret || like ? 0o600 : executable ? 0o777 : 0o666, like);
+      return { path: relative(root, target), before: idOrNull(before), after: idOrNull(after) };
+    });
+    const journal: Journal = { pid: process.pid, moves };
+    put('journal.json', JSON.stringify(journal));
+  } finally {
+    // None of them is still at work where one fails.
+    await Promise.allSettled(flushed);
+  }
   await Promise.all(flushed);
 }
 

@@ -61,8 +61,12 @@ describe('yaml', () => {
     ]) {
       expect(yaml(text)).toBe(text);
     }
-    expect(yaml(['docker', 'linux-arm64', 'größe'])).toBe('[docker, linux-arm64, größe]');
+    expect(yaml(['docker', 'linux-arm64'])).toBe('[docker, linux-arm64]');
     expect(yaml([])).toBe('[]');
+  });
+
+  it('quotes letters that are not of ASCII, rather than to know all of them', () => {
+    expect(yaml(['docker', 'größe'])).toBe('[docker, "größe"]');
   });
 
   it('quotes what only the YAML reader of GitLab, written in Ruby, takes for something else', () => {
