@@ -27,7 +27,7 @@ describe('the repositories of examples/', () => {
   );
 
   // One person is to own it; these limits only ever go down.
-  const most = { all: 1700, scripts: 1362, readme: 130 };
+  const most = { all: 1693, scripts: 1362, readme: 130 };
 
   it('hold exactly 18 files by default, and no more lines than one person reads in half an hour', () => {
     const files = Object.entries(filesIn(join(examples, 'default')));

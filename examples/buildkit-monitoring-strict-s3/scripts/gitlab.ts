@@ -81,7 +81,6 @@ export async function verifyRunner(token: string) {
   if (token === '') return undefined;
   const answer = await callGitLab('POST', '/runners/verify', { body: { token } });
   const { status, body, isJson } = answer;
-  // A page with 403 is not GitLab's word.
   if (isJson && (status === 403 || status === 401)) return undefined;
   if (!isJson || status !== 200) throw refusal(answer, 'check the token', 'Check GITLAB_URL in .env.');
   return { id: String(body.id), expiresAt: String(body.token_expires_at ?? '') };

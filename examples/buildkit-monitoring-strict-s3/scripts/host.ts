@@ -139,6 +139,19 @@ export const run: Run = ([program = '', ...words], { environment = {}, input = '
     child.stdin?.on('error', () => undefined).end(input);
   });
 
+/** Says what is waited for: on a terminal beside a turning bar until it has ended, elsewhere in a line. */
+export async function during<T>(words: string, awaited: Promise<T>): Promise<T> {
+  const { isTTY, columns } = process.stdout;
+  const show = (text = '') => isTTY && process.stdout.write(`\r\x1b[K${text.slice(0, columns - 1)}`);
+  if (!isTTY) console.log(`${words}...`);
+  let turns = 0;
+  const timer = setInterval(() => show(`${'|/-\\'[turns++ % 4]} ${words}...`), 100);
+  await Promise.allSettled([awaited]);
+  clearInterval(timer);
+  show();
+  return awaited;
+}
+
 /** The last line that says something, without secrets; Docker's advice to read its help says nothing. */
 export function lastLine(text: string): string {
   const [line = ''] = text.match(/^(?!(Run|See) 'docker ).*\S.*$/gm)?.slice(-1) ?? [];

@@ -6,7 +6,6 @@ import * as host from './host.ts';
 import { parts } from './settings.ts';
 
 const titles = { ok: 'ok', warning: 'warning', failed: 'FAILED', unknown: 'cannot tell' };
-const onTerminal = (text: string) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K${text}`);
 
 /** What a check found; `remedy` is empty where there is nothing to do. */
 export type Finding = Record<'check' | 'detail' | 'remedy', string> & { readonly verdict: host.Verdict };
@@ -32,10 +31,8 @@ export async function* examine(table: readonly host.Check[], programs: host.Run,
     return [...found]; // what comes later is dropped
   };
   for (const check of table) ends.set(check.name, examineOne(check));
-  for (const [name, found] of ends) {
-    onTerminal(`... checking ${name}`);
-    yield* await found.finally(() => onTerminal(''));
-  }
+  for (const [name, found] of ends)
+    yield* await (process.stdout.isTTY ? host.during(`checking ${name}`, found) : found);
 }
 
 /** @param seconds after which it ends, whatever is not done */

@@ -29,9 +29,8 @@ export async function main(words = process.argv.slice(2), terminal: Terminal = k
   if (found.length === 0)
     throw new Failure(`scripts/settings.ts describes no runner "${wanted}".`, `There are: ${names}.`);
   const task = values.unregister ? unregister : values.rotate ? rotate : register;
-  console.log(`Asking ${host.gitlabUrl()}...`);
   await host.withLock(async () => {
-    await gitlab.requireGitLab();
+    await host.during(`Asking ${host.gitlabUrl()}`, gitlab.requireGitLab());
     for (const runner of values.unregister ? found : found.slice(0, 1))
       await task({ runner, terminal, isDryRun: values['dry-run'] ?? false });
   });
@@ -157,7 +156,6 @@ async function findPlace({ runner, terminal }: Job, token: string) {
   throw gitlab.refusal(answer, `show the ${kind} ${place}`, byNumber);
 }
 
-/** --rotate */
 async function rotate(job: Job): Promise<void> {
   const { tokenVariable } = job.runner;
   const token = host.env(tokenVariable);
@@ -173,7 +171,6 @@ Each place needs the new one in its .env, and then make up, which waits for runn
   console.log('Next: make up');
 }
 
-/** --unregister */
 async function unregister({ runner, terminal, isDryRun }: Job): Promise<void> {
   const { description, tokenVariable } = runner;
   const token = host.env(tokenVariable);

@@ -95,7 +95,6 @@ function isFor({ tag_list, run_untagged }: Runner, { tags: asked }: Job): boolea
 
 const gitlabReads = 'With a GITLAB_ACCESS_TOKEN (scope read_api) and GITLAB_PROJECT_ID, GitLab reads it.';
 
-/** What is wrong with one job of a runner's pipeline. */
 function judgeJob(job: Job, runner: Runner, { rules }: Builder): readonly Finding[] {
   const { tags, isRead } = job;
   const isHere = isFor(runner, job);
@@ -108,7 +107,6 @@ function judgeJob(job: Job, runner: Runner, { rules }: Builder): readonly Findin
   return isRead ? found : [...found, ['unknown', 'not all of it is in this file.', gitlabReads]];
 }
 
-/** What one pipeline asks for. */
 async function checkPipeline(runner: Runner, run: Run, note: Note): Promise<void> {
   if (runner.pipeline === '') return;
   const { source, isWhole, jobs } = await pipelineOf(runner, run);
@@ -242,12 +240,12 @@ async function checkJob(runner: Runner, run: Run, note: Note): Promise<void> {
   }
   const options = [...containerOptions(runner), ...(builder.options ?? []), '--entrypoint', 'sh', image];
   const script = ['-c', `${fetchGitLab}${builder.probe}\n    exit 0`, 'probe', gitlabUrl];
+  const reading = pipelineOf(runner, run).catch(() => undefined);
   const { status, stdout, stderr } = await run(['docker', 'run', '--rm', ...options, ...script]);
   if (status === 124) return note('unknown', `${image}: its container did not end in time.`);
   if (status !== 0) return note(...judgeClient({ seen: () => host.lastLine(stderr), image }));
   const seen = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
-  const pipeline = await pipelineOf(runner, run).catch(() => undefined);
-  const jobs = pipeline?.jobs.filter(job => isFor(runner, job)) ?? [];
+  const jobs = (await reading)?.jobs.filter(job => isFor(runner, job)) ?? [];
   for (const finding of await builder.judge({ seen, image, jobs, run })) note(...finding);
   const [verdict, detail, remedy] = explain(seen('gitlab'), answers)!;
   const said = verdict === 'ok' ? '' : ` (${seen('gitlab') || 'no answer'})`;

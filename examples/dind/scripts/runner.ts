@@ -1,6 +1,5 @@
 // The container of the runner:  scripts/run runner up | upgrade [SECONDS that running jobs have to end: 3600 unless told]
-// "up" starts it, or brings it in line with docker-compose.yml and .env; "upgrade" brings it to what the name of its image
-// stands for now, and back again where that does not work.
+// "up" starts it, or applies what has changed; "upgrade" brings it to what its image's name stands for now, or back again.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -28,17 +27,15 @@ export async function up(run: Run): Promise<void> {
   await requireAll(run);
   readConfig();
   const image = await imageOf(run);
-  console.log(`Starting ${image}; an image that is not here is pulled first, which takes a while...`);
-  await requireFit(run, image);
+  await host.during(`Looking at ${image}, pulled first if not here`, requireFit(run, image));
   const { isEnding = false, id = '', folder = '' } = (await containerOf(run)) ?? {};
   if (existsSync(folder) && realpathSync(folder) !== realpathSync(host.root))
     throw new Failure(`The container of this name is that of ${folder}.`, elsewhere);
-  if (isEnding) console.log('It was told to end with its last job, which is waited for; then it starts.');
-  if (isEnding) await run(['docker', 'wait', id], { seconds: 0 });
+  if (isEnding) await host.during('It ends with its last job', run(['docker', 'wait', id], { seconds: 0 }));
   // By it GitLab tells hosts with one token apart. The container cannot write it: its folder is read-only.
   if (!existsSync(file('config/.runner_system_id')))
     writeFileSync(file('config/.runner_system_id'), `r_${randomBytes(6).toString('hex')}`);
-  const { status, stderr } = await host.compose(run, ['up', '-d'], { seconds: 0 });
+  const { status, stderr } = await host.during('Starting', host.compose(run, ['up', '-d'], { seconds: 0 }));
   if (status !== 0) throw new Failure(`It does not start: ${lastLine(stderr)}`, 'See why: make logs');
   console.log('Started. See how it is: make status');
 }
@@ -82,9 +79,9 @@ async function requireFit(run: Run, image: string): Promise<string> {
 /** What Docker tells of the runner's container; undefined where there is none. */
 async function containerOf(run: Run) {
   const [id = ''] = (await host.compose(run, ['ps', '-q', 'runner'])).stdout.trim().split('\n');
-  const { status, stdout } = await run(['docker', 'inspect', id || 'none']);
-  if (id === '' || status !== 0) return;
-  const [{ Image: image, Config: config, State: state, RestartCount: restarts }] = JSON.parse(stdout);
+  const [found] = id ? JSON.parse((await run(['docker', 'inspect', id])).stdout || '[]') : [];
+  if (!found) return;
+  const { Image: image, Config: config, State: state, RestartCount: restarts } = found;
   const of = (label: string) => String(config.Labels[`com.docker.compose.${label}`]);
   const [project, folder, hash] = ['project', 'project.working_dir', 'config-hash'].map(of);
   // By `make down` or `make upgrade`, which Ctrl-C left.
@@ -115,13 +112,12 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
   // After an upgrade that went back, what docker-compose.yml names is tried again.
   const named = env('RUNNER_IMAGE').replace(previous, '');
   const image = await imageOf(run, named);
-  console.log(`Pulling ${image}...`);
   const must = async (...words: string[]) => {
     const { status, stdout, stderr } = await run(['docker', ...words], { seconds: 1800 });
     if (status === 0) return stdout.trim();
     throw new Failure(`docker ${words.join(' ')}: ${lastLine(stderr)}`, 'Nothing was changed.');
   };
-  await must('pull', '--quiet', image);
+  await host.during(`Pulling ${image}`, must('pull', '--quiet', image));
   const fits = await requireFit(run, image);
   if ((await must('image', 'inspect', '--format', '{{.Id}}', image)) === before.image)
     return console.log(`${image} is what runs already, and nothing was changed: ${fits}`);
@@ -130,11 +126,11 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
   await drain(run, before.id, seconds);
   host.interruptions.areHeld = true;
   host.writeEnvironment({ RUNNER_IMAGE: named });
-  const why = await bringUp(run, named);
+  const why = await host.during('Starting the new version', bringUp(run, named));
   if (why === undefined) return console.log(`Upgraded; GitLab knows each runner. ${fits}`);
-  console.log(`The new version does not work: ${why}\nGoing back...`);
+  console.log(`The new version does not work: ${why}`);
   host.writeEnvironment({ RUNNER_IMAGE: previous });
-  const whyNot = await bringUp(run, previous);
+  const whyNot = await host.during('Going back', bringUp(run, previous));
   if (whyNot) throw new Failure(`Neither version works. The one before: ${whyNot}`, 'See why: make logs');
   const remedy = `RUNNER_IMAGE in .env names it: ${previous}. Try again later: make upgrade`;
   throw new Failure(`The new version does not work: ${why} The one before runs again.`, remedy);
@@ -145,9 +141,9 @@ async function drain(run: Run, id: string, seconds: number): Promise<void> {
   const signal = (name: string) => run(['docker', 'kill', '--signal', name, id]);
   const isOver = async (most: number) => (await run(['docker', 'wait', id], { seconds: most })).status === 0;
   await signal('QUIT');
-  console.log(`Waiting for ${await runningJobs(run)} running jobs to end, ${seconds} s at most.`);
   console.log('After Ctrl-C the runner ends with its last job; to start it again, as it was: make up');
-  if (seconds > 0 && (await isOver(seconds))) return;
+  const waiting = `Waiting for ${await runningJobs(run)} running jobs to end, ${seconds} s at most`;
+  if (seconds > 0 && (await host.during(waiting, isOver(seconds)))) return;
   console.log(`After ${seconds} s ${await runningJobs(run)} jobs still run; they are ended as failed.`);
   await signal('TERM');
   if (!(await isOver(60))) await signal('KILL');

@@ -245,7 +245,6 @@ export async function install(run: Run, version = readRelease().version): Promis
       `${release.release} is ${state}: another run is at work, or was ended.`,
       repairOf(state),
     );
-  console.log(`Installing ${release.chart} ${version} as ${release.release} in ${release.namespace}...`);
   // The pod reads the Secrets when it starts: a change of one has to start it anew.
   const versions = await Promise.all(Object.keys(wantedSecrets()).map(name => versionOf(run, name)));
   const words = [
@@ -253,7 +252,8 @@ export async function install(run: Run, version = readRelease().version): Promis
     ...['--values', 'helm/values.yaml', '--set-string', `podAnnotations.secrets=${versions.join('-')}`],
     ...['--atomic', '--timeout', `${env('WAIT') || 600}s`],
   ];
-  const { status, stderr } = await helm(run, words, { seconds: 0 });
+  const what = `Installing ${release.chart} ${version} as ${release.release} in ${release.namespace}`;
+  const { status, stderr } = await host.during(what, helm(run, words, { seconds: 0 }));
   if (status === 0) return console.log('The runner is ready. See how it is: make status');
   // What was refused stands above what followed from it.
   const why = lastLine(/^.*forbidden.*$/m.exec(stderr)?.[0] ?? stderr);
@@ -297,8 +297,7 @@ export async function down(run: Run): Promise<void> {
   const its = ['--namespace', namespace];
   const where = `${namespace}, context ${await contextName(run)}`;
   if (!(await installed(run))) return console.log(`There is no ${release} in ${where}.`);
-  console.log(`Waiting for running jobs to end, in ${where}...`);
-  await endJobs(run);
+  await host.during(`Waiting for running jobs to end, in ${where}`, endJobs(run));
   const { status, stderr } = await helm(run, ['uninstall', release, ...its, '--wait'], { seconds: 0 });
   if (status !== 0) throw new Failure(`It was not taken away: ${lastLine(stderr)}`, 'See: make status');
   console.log(`${release} is gone from ${where}; its Secrets stay. To start it again: make up`);

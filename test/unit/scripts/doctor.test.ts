@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { examine, type Finding, main } from '../../../templates/scripts/doctor.ts';
 import { type Check, Failure, keepSecret, type Run } from '../../../templates/scripts/host.ts';
+import { outputTo } from './folder.ts';
 
 const run = undefined as unknown as Run;
 const never = new Promise<never>(() => undefined);
@@ -47,24 +48,22 @@ describe('examine', () => {
     expect((await found.next()).value).toMatchObject({ check: 'one' });
   });
 
-  it('says on a terminal what it looks at, and takes that away before it is known; nothing elsewhere', async () => {
-    const { isTTY } = process.stdout;
-    const written: string[] = [];
-    vi.spyOn(process.stdout, 'write').mockImplementation(text => written.push(String(text)) > 0);
-    try {
-      process.stdout.isTTY = false;
-      await findings([check('engine', (_, note) => note('ok', 'fine'))]);
-      expect(written).toEqual([]);
-      process.stdout.isTTY = true;
-      await findings([check('engine', () => void written.push('looks')), check('compose', () => undefined)]);
-    } finally {
-      process.stdout.isTTY = isTTY;
-      vi.restoreAllMocks();
-    }
-    const shown = (text: string) => `\r\x1b[K${text}`;
-    const [engine, compose] = ['engine', 'compose'].map(name => shown(`... checking ${name}`));
-    expect(written).toEqual([engine, 'looks', shown(''), compose, shown('')]);
-  });
+  it.each([
+    [true, '| checking engine...'],
+    [false, ''],
+  ])(
+    'says what it looks at on a terminal (%s), and takes that away before what is known',
+    async (isTTY, text) => {
+      const written = outputTo(isTTY);
+      const looked = signal();
+      const found = findings([check('engine', () => looked.promise)]);
+      vi.advanceTimersByTime(100);
+      expect(written.splice(0).join('')).toBe(text && `\r\x1b[K${text}`);
+      looked.resolve();
+      await found;
+      expect(written.join('')).toBe(text && '\r\x1b[K');
+    },
+  );
 
   it('leaves alone what needs a check that failed, and what needs that, and says so', async () => {
     const run = vi.fn();

@@ -20,7 +20,11 @@ export const node = fileURLToPath(new URL('../../tools/node_modules/.bin/node', 
 const ofTemplates = root.pathname;
 const made: string[] = [];
 
+const { isTTY, columns } = process.stdout;
+
 afterEach(() => {
+  vi.useRealTimers();
+  Object.assign(process.stdout, { isTTY, columns });
   root.pathname = ofTemplates;
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true });
   vi.restoreAllMocks();
@@ -93,6 +97,15 @@ export function fakeNote(): Note & { notes: { verdict: string; detail: string; r
     notes.push({ verdict, detail, remedy });
   };
   return Object.assign(note, { notes });
+}
+
+/** Makes the output a terminal of that width, or none, and the time stand still. @returns what is written to it */
+export function outputTo(isTTY: boolean, columns = 80): string[] {
+  const written: string[] = [];
+  Object.assign(process.stdout, { isTTY, columns });
+  vi.spyOn(process.stdout, 'write').mockImplementation(text => written.push(String(text)) > 0);
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  return written;
 }
 
 /** What a script prints from here on, to both streams. */

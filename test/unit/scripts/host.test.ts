@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import {
   checks,
   compose,
+  during,
   engineChecks,
   env,
   Failure,
@@ -18,7 +19,7 @@ import {
   withLock,
   writeEnvironment,
 } from '../../../templates/scripts/host.ts';
-import { captureOutput, Folder, fakeNote, fakeRun, node } from './folder.ts';
+import { captureOutput, Folder, fakeNote, fakeRun, node, outputTo } from './folder.ts';
 
 // Only watched: it runs programs as ever.
 vi.mock('node:child_process', async original => {
@@ -292,6 +293,39 @@ describe('run', () => {
     const { status, stdout } = await run(['sh', '-c', 'sleep 600 & echo $!; exit 0'], { seconds: 0.5 });
     process.kill(Number(stdout), 'SIGKILL');
     expect(status).toBe(0);
+  });
+});
+
+describe('during', () => {
+  it.each([
+    [true, 80, '/ Pulling gitlab/gitlab-runner:alpine...'],
+    [true, 20, '/ Pulling gitlab/gi'],
+    [false, 80, ''],
+  ])(
+    'on a terminal (%s) of %i columns turns a bar, and elsewhere says it in a line',
+    async (isTTY, columns, text) => {
+      const written = outputTo(isTTY, columns);
+      const printed = captureOutput();
+      let end = (_: number) => {};
+      const awaited = during(
+        'Pulling gitlab/gitlab-runner:alpine',
+        new Promise<number>(resolve => {
+          end = resolve;
+        }),
+      );
+      vi.advanceTimersByTime(200);
+      expect(written.splice(0).at(-1) ?? '').toBe(text && `\r\x1b[K${text}`);
+      end(1);
+      expect(await awaited).toBe(1);
+      expect(written).toEqual(text ? ['\r\x1b[K'] : []);
+      expect(printed()).toBe(text ? '' : 'Pulling gitlab/gitlab-runner:alpine...');
+    },
+  );
+
+  it('takes the bar away also where it fails', async () => {
+    const written = outputTo(true);
+    await expect(during('Pulling', Promise.reject(new Error('gone')))).rejects.toThrow('gone');
+    expect([written, vi.getTimerCount()]).toEqual([['\r\x1b[K'], 0]);
   });
 });
 

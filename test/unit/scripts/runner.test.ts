@@ -220,7 +220,7 @@ describe('runner up', () => {
   it('names the image of RUNNER_IMAGE where .env has one', async () => {
     repository(`GITLAB_URL=https://gitlab.example.com\nRUNNER_TOKEN=${aToken}\nRUNNER_IMAGE=mine:1\n`);
     await up(engine());
-    expect(printed()).toContain('Starting mine:1;');
+    expect(printed()).toContain('Looking at mine:1, ');
   });
 
   it('refuses a config.toml without a runner, and a repository without one', async () => {
