@@ -40,7 +40,7 @@ export async function callGitLab(method: string, path: string, request: Request 
 const remedies: [RegExp, string][] = [
   [/EXPIRED/, 'Renew its certificate on the GitLab server.'],
   [/ALTNAME/, 'Write the name in its certificate into GITLAB_URL in .env.'],
-  [/SELF_|UNABLE_TO_|UNTRUSTED/, 'Put its authority, as PEM, in config/certs/ca.crt; see also --private-ca.'],
+  [/SELF_|UNABLE_TO_|UNTRUSTED/, 'Put its authority, as PEM, in config/certs/ca.crt.'],
   [/CERT|TLS|SSL|EPROTO/, 'Check http or https, and the port, of GITLAB_URL in .env.'],
   [/^/, 'Check GITLAB_URL in .env, DNS, firewall and proxy, and that GitLab runs.'],
 ];

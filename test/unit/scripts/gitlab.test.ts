@@ -104,7 +104,7 @@ describe('callGitLab', () => {
     ['EAI_AGAIN', 'DNS'],
     ['CERT_HAS_EXPIRED', 'Renew its certificate'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'Write the name in its certificate'],
-    ['SELF_SIGNED_CERT_IN_CHAIN', 'config/certs/ca.crt; see also --private-ca'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'config/certs/ca.crt.'],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'config/certs/ca.crt'],
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'config/certs/ca.crt'],
     ['ERR_SSL_WRONG_VERSION_NUMBER', 'http or https'],
