@@ -33,8 +33,6 @@ export async function addToProject(
   const settled = settle(folder, dryRun ? { without: '--dry-run' } : true);
   if (settled) report(settled);
   requireTopLevel(folder);
-  if (existsSync(file) && isSpecial(file))
-    throw new Refusal(`${file} is no regular file: move it away and run again.`);
   const before = readText(file);
   const pipeline = readPipeline(pipelinePath, before ?? '');
   const paths = filesOfProject(folder);

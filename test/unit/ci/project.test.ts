@@ -105,7 +105,7 @@ describe('a project on the disk', () => {
     rmSync(join(folder, '.gitlab-ci.yml'));
     run(folder, ['mkfifo', '.gitlab-ci.yml']);
     await expect(add(folder)).rejects.toThrow(
-      '.gitlab-ci.yml is no regular file: move it away and run again.',
+      '.gitlab-ci.yml is no file, but a pipe or a device: move it away and run again.',
     );
   });
 
