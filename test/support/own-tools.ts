@@ -1,6 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { engine } from '../e2e/support/engines.ts';
 import { type Ended, isInstalled, run, temporaryFolder, tool } from './rendered.ts';
@@ -12,20 +14,43 @@ const gitlabCiLocal = tool('gitlab-ci-local/dist/index.js');
 
 export const hasGitLabCiLocal = Boolean(node && gitlabCiLocal) && isInstalled('git', '--version');
 
+/** The process that lists jobs, from the first pipeline on; it ends with this one, whose end it sees. */
+let lister: ChildProcessByStdio<Writable, Readable, null> | undefined;
+/** What it is asked for and has not answered, in that order. */
+const asked: ((ended: Ended) => void)[] = [];
+/** What becomes of each text that it was asked for: many answers give one pipeline. */
+const listed = new Map<string, Promise<Ended>>();
+
+function startLister(): NonNullable<typeof lister> {
+  const program = fileURLToPath(new URL('list-jobs.ts', import.meta.url));
+  const child = spawn(node ?? '', ['--no-warnings', program, gitlabCiLocal ?? ''], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  createInterface(child.stdout).on('line', line => asked.shift()?.(JSON.parse(line)));
+  child.on('close', status => {
+    lister = undefined;
+    for (const answer of asked.splice(0))
+      answer({ status, stdout: '', stderr: `list-jobs.ts ended with ${status}` });
+  });
+  child.stdin.on('error', () => {}); // its end tells more
+  // It is no reason to wait where this process has nothing else to do.
+  for (const one of [child, child.stdin, child.stdout] as { unref?(): void }[]) one.unref?.();
+  return child;
+}
+
 /**
  * Lists the jobs of a pipeline; gitlab-ci-local checks GitLab's schema first, and ends with 1 where it fails.
  *
  * @param text the text of .gitlab-ci.yml
  */
 export function listJobs(text: string): Promise<Ended> {
-  const folder = temporaryFolder();
-  writeFileSync(join(folder, '.gitlab-ci.yml'), text);
-  const git = (...words: string[]) => run(folder, ['git', ...words]);
-  git('init', '--quiet', '--initial-branch', 'main');
-  git('remote', 'add', 'origin', 'https://gitlab.example.com/team/app.git');
-  const somebody = ['-c', 'user.name=a', '-c', 'user.email=a@example.com'];
-  git(...somebody, 'commit', '--quiet', '--allow-empty', '-m', 'x');
-  return runBeside(folder, [node ?? '', gitlabCiLocal ?? '', '--list-json']);
+  const known = listed.get(text);
+  if (known) return known;
+  lister ??= startLister();
+  lister.stdin.write(`${JSON.stringify(text)}\n`);
+  const ended = new Promise<Ended>(resolve => asked.push(resolve));
+  listed.set(text, ended);
+  return ended;
 }
 
 /** Runs a program while others run too. */
