@@ -6,7 +6,6 @@ import type { TypedAnswers } from '../../generators/ask/questions.ts';
 import { allScenarios } from '../support/answers.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { needs } from '../support/needs.ts';
-import { rows } from '../support/option-pairs.ts';
 import { isInstalled, pathsWith, renderAll, run, writeAll } from '../support/rendered.ts';
 import { findSecrets } from '../support/secrets.ts';
 
@@ -60,11 +59,6 @@ describe('the scanner', () => {
 describe('no file of a repository has anything that looks like a secret', () => {
   it.each(Object.entries(allScenarios))('with %s', (_, typed) => {
     expect(findSecrets(renderAll(typed))).toEqual([]);
-  });
-
-  it('with options, two by two', () => {
-    for (const row of rows)
-      expect(findSecrets(renderAll(row as TypedAnswers)), JSON.stringify(row)).toEqual([]);
   });
 });
 

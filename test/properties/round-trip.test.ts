@@ -11,8 +11,9 @@ import type { Autoscaler } from '../../generators/plan/executor.ts';
 import { planRepository, type RunnerRepository } from '../../generators/plan/plan.ts';
 import { filesOf } from '../../generators/write/files.ts';
 import { render } from '../../generators/write/render.ts';
-import { acceptedAnswers, refusalIn } from '../support/arbitrary-answers.ts';
+import { acceptedAnswers } from '../support/arbitrary-answers.ts';
 import { needs } from '../support/needs.ts';
+import { refusalIn } from '../support/refusals.ts';
 import { isInstalled, run } from '../support/rendered.ts';
 
 // Thousands of cases; a busy machine takes its time for them.

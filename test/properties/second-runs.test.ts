@@ -10,7 +10,7 @@ import { merge } from '../../generators/write/merge.ts';
 import { RepositoryWriter } from '../../generators/write/repository-writer.ts';
 import { togetherFor, togetherIn } from '../../generators/write/together.ts';
 import { allScenarios, answersWith, type Scenario } from '../support/answers.ts';
-import { refusalIn } from '../support/arbitrary-answers.ts';
+import { refusalIn } from '../support/refusals.ts';
 import { pathsWith } from '../support/rendered.ts';
 import { textsBelow } from '../support/run-generator.ts';
 

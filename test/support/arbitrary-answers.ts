@@ -6,7 +6,8 @@ import {
   questions,
   type TypedAnswers,
 } from '../../generators/ask/questions.ts';
-import { Refusal } from '../../generators/ask/refusal.ts';
+import type { Refusal } from '../../generators/ask/refusal.ts';
+import { refusalIn } from './refusals.ts';
 
 // Whatever means something in YAML, TypeScript, a shell, a dotenv file, make, TOML, Markdown or a template.
 const fragments = [
@@ -415,15 +416,4 @@ export const acceptedAnswers: fc.Arbitrary<TypedAnswers> = fc
 /** Why this text is no answer to this question; undefined if it is one. */
 export function refusalOf(name: AnswerName, typed: string): Refusal | undefined {
   return refusalIn(() => questions[name].check(typed));
-}
-
-/** The refusal that this ends with; undefined if it goes well. */
-export function refusalIn(body: () => unknown): Refusal | undefined {
-  try {
-    body();
-    return undefined;
-  } catch (error) {
-    if (error instanceof Refusal) return error;
-    throw error;
-  }
 }

@@ -2,8 +2,8 @@ import { completeAnswers, refuseIdle } from '../../generators/ask/answers.ts';
 import { type AnswerName, answerNames, builders, type TypedAnswers } from '../../generators/ask/questions.ts';
 import type { Refusal } from '../../generators/ask/refusal.ts';
 import { otherAnswers } from './answers.ts';
-import { refusalIn } from './arbitrary-answers.ts';
 import { coverPairs, type Row } from './pairs.ts';
+import { refusalIn } from './refusals.ts';
 
 /** Options as they may be given; undefined is one that is not. Beside these, each as in `otherAnswers`. */
 const several: { readonly [Name in AnswerName]?: readonly (string | undefined)[] } = {
@@ -40,7 +40,7 @@ export const values: Readonly<Record<string, readonly (string | undefined)[]>> =
 type OptionRow = Row<string | undefined>;
 
 /** Why these options are refused; undefined if they are not. */
-export function refusalOfRow(row: OptionRow): Refusal | undefined {
+function refusalOfRow(row: OptionRow): Refusal | undefined {
   const typed = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined));
   return refusalIn(() => refuseIdle(typed as TypedAnswers, completeAnswers(typed as TypedAnswers)));
 }
@@ -57,7 +57,7 @@ function combinations(names: readonly AnswerName[], given: TypedAnswers = {}): O
 }
 
 /** The answers on which it depends whether others are refused, in every way: here, on instances of a cloud, and in a cluster. */
-export const seeds: OptionRow[] = [
+const seeds: OptionRow[] = [
   ...combinations(['builder', 'dindCache', 'dockerImage', 'platforms', 'httpProxy', 'cache']),
   ...combinations(
     ['cloud', 'instanceGroup', 'instanceUses', 'dockerImage', 'httpProxy', 'cache', 'cacheServer'],
@@ -74,5 +74,18 @@ export const seeds: OptionRow[] = [
   ),
 ];
 
+/** The sentences by which rows with such a pair are refused. */
+export const sentences = new Set<string>();
+
+function isAllowed(row: OptionRow): boolean {
+  const refusal = refusalOfRow(row);
+  if (refusal !== undefined) sentences.add(refusal.message);
+  return refusal === undefined;
+}
+
+// Nobody reads where these hundreds of thousands of refusals come from, and to write that down takes most of their time.
+const { stackTraceLimit } = Error;
+Error.stackTraceLimit = 0;
 /** Repositories in which each pair of values stands together, and the pairs that are refused whatever else is given. */
-export const { rows, impossible } = coverPairs(values, seeds, row => refusalOfRow(row) === undefined);
+export const { rows, impossible } = coverPairs(values, seeds, isAllowed);
+Error.stackTraceLimit = stackTraceLimit;
