@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     include: ['test/kubernetes/**/*.test.ts'],
     reporters: ['default', './test/support/summary-reporter.ts'],
+    setupFiles: './test/support/set-up.ts',
     globalSetup: './test/kubernetes/support/global-setup.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,

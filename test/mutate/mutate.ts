@@ -25,7 +25,7 @@ function isNoticed({ what, file, from, to }: Mutant): boolean {
     'node_modules/vitest/vitest.mjs',
     'run',
     '--project',
-    'sources',
+    'sources*',
     '--bail',
     '1',
     'test/unit/scripts',

@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach } from 'vitest';
 import { completeRunners } from '../../generators/ask/runners.ts';
 import { planRepository, type RunnerRepository } from '../../generators/plan/plan.ts';
 import { filesOf } from '../../generators/write/files.ts';
@@ -29,13 +28,10 @@ export function pathsWith(typed: Scenario = {}): string[] {
 
 const folders: string[] = [];
 
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
-
-// Tests that wait for programs give vitest no moment for messages between its processes, on which it gives up
-// after a minute.
-afterEach(() => new Promise(resolve => setImmediate(resolve)));
+/** Removes what `temporaryFolder` made: set-up.ts does when the tests of a file have ended. */
+export function removeFolders(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+}
 
 /** A new empty folder, which is removed when the tests of the file have ended. */
 export function temporaryFolder(): string {
