@@ -7,9 +7,10 @@ import { needs } from '../support/needs.ts';
 import { writeTexts } from '../support/own-tools.ts';
 import { isInstalled } from '../support/rendered.ts';
 
-const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-
-const busy = fileURLToPath(new URL('../../build/busy.mjs', import.meta.url));
+const pathOf = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const textOf = (path: string) => readFileSync(pathOf(path), 'utf8');
+const { scripts } = JSON.parse(textOf('package.json'));
+const busy = pathOf('build/busy.mjs');
 
 /** Runs one of the scripts of package.json as npm does, in that folder, with an npm that only says how it was called. */
 function run(script: string, folder: string): string[] {
@@ -37,10 +38,35 @@ describe.each(['setup', 'tools'])('npm run %s', name => {
   });
 });
 
-it('npm test says in a line that it checks the sources, before it does', () => {
-  const lines = run(scripts.pretest, writeTexts({ 'build/busy.mjs': readFileSync(busy, 'utf8') }));
-  const at = lines.findIndex(line => line.includes('npm run --silent check'));
-  expect(lines[at - 1]).toMatch(/^Checking .* \.\.\.$/);
+it('npm test says in a line that it installs and checks, before it does', () => {
+  const programs = ['build/busy.mjs', 'build/together.mjs'].map(path => [path, textOf(path)]);
+  const [said, ...called] = run(scripts.pretest, writeTexts(Object.fromEntries(programs)));
+  expect(said).toMatch(/^Installing .*, and checking .* \.\.\.$/);
+  const calls = ['setup', 'check', 'build', 'tools'].map(name => `npm run --silent ${name}`);
+  expect(called.sort()).toEqual(calls.sort());
+});
+
+describe('build/together.mjs', () => {
+  const runTogether = (...commands: string[]) =>
+    spawnSync(process.execPath, [pathOf('build/together.mjs'), ...commands], { encoding: 'utf8' });
+
+  it('runs commands at the same time', () => {
+    const folder = writeTexts({});
+    const meet = (mine: string, other: string) =>
+      `cd '${folder}' && touch ${mine} && until [ -e ${other} ]; do sleep 0.05; done`;
+    expect(runTogether(meet('a', 'b'), meet('b', 'a')).status).toBe(0);
+  });
+
+  it.each([
+    ['one', ['exit 3', 'echo done']],
+    ['the other', ['echo done', 'exit 3']],
+  ])('ends as %s that fails, once both have ended', (_, commands) => {
+    expect(runTogether(...commands)).toMatchObject({ status: 3, stdout: 'done\n' });
+  });
+
+  it('fails where a signal ends one', () => {
+    expect(runTogether('kill -9 $$', 'true').status).not.toBe(0);
+  });
 });
 
 describe('build/busy.mjs', () => {
