@@ -51,19 +51,37 @@ it('a process that nobody stops writes all of it', async () => {
 });
 
 describe('kill -9', async () => {
-  const template = await oldRepository();
+  const folder = join(temporaryFolder(), 'my-runner');
+  cpSync(await oldRepository(), folder, { recursive: true });
+  const { pid: ofCopies, stdout: copied } = stop(folder, 'copies', 0);
+  const everyStep = Array.from({ length: steps }, (_, at) => at + 1);
+  /** What a process has left; its id is in names of folders, and in the journal. */
+  const left = (folder: string, pid: number) =>
+    JSON.parse(
+      JSON.stringify(textsBelow(folder))
+        .replaceAll(`.tmp-${pid}/`, '.tmp-PID/')
+        .replaceAll(String.raw`{\"pid\":${pid},`, String.raw`{\"pid\":1,`),
+    );
 
-  it.each(Array.from({ length: steps }, (_, at) => at + 1))(
+  it('leaves what the process had done by then', async () => {
+    expect(Number(copied)).toBe(steps);
+    for (const step of everyStep.filter(step => step % 10 === 1 || step === steps)) {
+      const one = await oldRepository();
+      const { signal, pid } = stop(one, 'SIGKILL', step);
+      expect(signal).toBe('SIGKILL');
+      expect(left(one, pid)).toEqual(left(`${folder}.${step}`, ofCopies));
+    }
+  });
+
+  it.each(everyStep)(
     'leaves no file half written, and the next run finds all old or all new: before step %i',
     step => {
-      const folder = temporaryFolder();
-      cpSync(template, folder, { recursive: true });
-      expect(stop(folder, 'SIGKILL', step).signal).toBe('SIGKILL');
-      for (const [path, text] of Object.entries(textsBelow(folder))) {
+      const one = `${folder}.${step}`;
+      for (const [path, text] of Object.entries(textsBelow(one))) {
         if (!path.startsWith('.gitlab-runner-docker.')) expect([before[path], after[path]]).toContain(text);
       }
-      settle(folder, true);
-      expect([before, after]).toContainEqual(textsBelow(folder));
+      settle(one, true);
+      expect([before, after]).toContainEqual(textsBelow(one));
     },
   );
 });
