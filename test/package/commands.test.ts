@@ -13,6 +13,11 @@ import { own, ownAsRoot, realYo, Workplace } from './support/workplace.ts';
 const normalUsers = [own, ...(needs(realYo.exists, 'yo, by npm ci in test/tools') ? [realYo] : [])];
 const everybody = [...normalUsers, ...(ownAsRoot.exists ? [ownAsRoot] : [])];
 
+/** Has a repository in `runner`, for what comes next: all ways write the same, and this one soonest. */
+async function prepare(workplace: Workplace, ...words: readonly string[]): Promise<void> {
+  expect((await workplace.run(own, 'runner', ...words)).code).toBe(0);
+}
+
 /** Every file in the folder `runner`, saved answers included. */
 const everyFile = (typed: Scenario = {}): string[] =>
   [...pathsWith(typed), '.yo-rc.json'].map(path => `runner/${path}`).sort();
@@ -101,7 +106,7 @@ describe.each(normalUsers)('$name, without a terminal', way => {
 
   test('keeps an edit beside what changes, and marks where both change one line', async () => {
     const workplace = new Workplace(way);
-    await workplace.run(way, 'runner');
+    await prepare(workplace);
     const path = 'runner/config/config.toml';
     workplace.edit(path, '# mine\n');
     expect((await workplace.run(way, 'runner', '--concurrent', '9')).code).toBe(0);
@@ -139,7 +144,7 @@ describe.each(normalUsers)('$name, without a terminal', way => {
 
   test('adds a runner to a repository, and refuses to where there is none', async () => {
     const workplace = new Workplace(way);
-    await workplace.run(way, 'runner');
+    await prepare(workplace);
     const words = ['deploy', '--builder', 'buildah'];
     const { code, stdout, stderr } = await workplace.addRunner(way, 'runner', ...words);
 
@@ -157,7 +162,7 @@ describe.each(normalUsers)('$name, without a terminal', way => {
 
   test('adds the job of a repository to the pipeline of a project', async () => {
     const workplace = new Workplace(way);
-    await workplace.run(way, 'runner', '--builder', 'buildah', '--tags', 'mine');
+    await prepare(workplace, '--builder', 'buildah', '--tags', 'mine');
     workplace.project('app', { '.gitlab-ci.yml': 'a:\n  script: [x]\n', Dockerfile: 'FROM scratch\n' });
     const { code, stdout, stderr } = await workplace.addJob(way, 'runner', '../app');
 

@@ -62,10 +62,10 @@ const every = answerNames
     return yesNo ? `--no-${option}` : `--${option}=${byDefault}`;
   });
 
-/** Scaffolds `runner` with the defaults, before the terminal is opened. */
+/** Scaffolds `runner` with the defaults, before the terminal is opened: all ways write the same, and this one soonest. */
 async function scaffolded(way: Way): Promise<Workplace> {
   const workplace = new Workplace(way);
-  expect((await workplace.run(way, 'runner', '--defaults')).code).toBe(0);
+  expect((await workplace.run(own, 'runner', '--defaults')).code).toBe(0);
   return workplace;
 }
 
@@ -190,8 +190,7 @@ describe.skipIf(!tmux).each(ways)('$name, in a terminal', way => {
   ])(
     'asks once for files that are not of this generator, and does as is answered: %s',
     async (said, code) => {
-      const workplace = new Workplace(way);
-      expect((await workplace.run(way, 'runner', '--defaults')).code).toBe(0);
+      const workplace = await scaffolded(way);
       workplace.remove('runner/.yo-rc.json');
       for (const path of ['runner/Makefile', 'runner/README.md']) workplace.edit(path, 'mine\n');
       const before = workplace.texts();
