@@ -40,6 +40,9 @@ async function prompt({ start, file, settings }: (typeof shells)[number]): Promi
   const workplace = new Workplace(own);
   for (const folder of ['fish', 'my-folder']) mkdirSync(join(workplace.folder, folder));
   writeFileSync(join(workplace.folder, 'my-file'), '');
+  // Without that folder fish reads every manual page of the machine, beside the test and after it.
+  const read = join(workplace.environment.HOME ?? '', '.local/share/fish/generated_completions');
+  mkdirSync(read, { recursive: true });
   writeFileSync(join(workplace.folder, file), `${settings}\n`);
   const env = { ...workplace.environment, PATH: `${join(prefix, 'bin')}:${workplace.environment.PATH}` };
   const terminal = new Terminal(start, { cwd: workplace.folder, env });
