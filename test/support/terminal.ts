@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 
+/** Milliseconds between two looks at the screen: most keys are answered at once, and a start takes its time. */
+const [shortestPause, longestPause] = [10, 100];
+
 /** A program in a real terminal, kept by a tmux server of its own. */
 export class Terminal {
   readonly #socket = `test-${randomBytes(4).toString('hex')}`;
@@ -55,11 +58,11 @@ export class Terminal {
   /** Waits until the screen shows it; throws with what is there instead after the given seconds. */
   async shows(pattern: RegExp, seconds = 30): Promise<string> {
     const end = Date.now() + seconds * 1000;
-    for (;;) {
+    for (let pause = shortestPause; ; pause = Math.min(2 * pause, longestPause)) {
       const text = this.text();
       if (pattern.test(text)) return text;
       if (Date.now() > end) throw new Error(`The terminal does not show ${pattern}, but:\n${text}`);
-      await new Promise(resolve => setTimeout(resolve, 100));
+      await new Promise(resolve => setTimeout(resolve, pause));
     }
   }
 

@@ -8,7 +8,7 @@ import type { Dialogue } from './terminal.ts';
 const records = process.env.SCREENS === 'record';
 
 /** Milliseconds between two looks at the screen. */
-const pause = 100;
+const pause = 50;
 /** Seconds for which a screen that shows what is waited for, and not what was recorded, may still become that. */
 const patience = 30;
 
