@@ -14,7 +14,7 @@ function copy() {
   fs.cpSync(folder, `${folder}.${seen}`, { recursive: true, preserveTimestamps: true });
   copying = false;
 }
-for (const name of ['chmod', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(
+for (const name of ['fchmod', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(
   name => `${name}Sync`,
 )) {
   const real = fs[name];

@@ -33,7 +33,7 @@ const flushed = vi.hoisted((): string[] => []);
 vi.mock('node:fs', async importOriginal => {
   const fs = await importOriginal<typeof import('node:fs')>();
   const original: Record<string, unknown> = { ...fs };
-  const steps = ['chmod', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(name => `${name}Sync`);
+  const steps = ['fchmod', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(name => `${name}Sync`);
   const counted = steps.map(name => [
     name,
     (...args: unknown[]) => {
