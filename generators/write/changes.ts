@@ -317,7 +317,8 @@ function requireNoToken(folder: string, isOurs: boolean): void {
   let text: string | undefined;
   try {
     text = readText(file);
-  } catch {
+  } catch (error) {
+    if (isOurs) throw error;
     // Root's, and closed to others: as 0.1.0 left it.
     text = 'token = ""';
   }

@@ -2,6 +2,8 @@ import {
   closeSync,
   existsSync,
   fchmodSync,
+  fchownSync,
+  fstatSync,
   fsync,
   mkdirSync,
   openSync,
@@ -170,7 +172,7 @@ async function stage(root: string, staging: string, writes: readonly Write[]): P
     const handle = openSync(join(staging, name), 'w', mode);
     try {
       writeFileSync(handle, text);
-      if (like !== undefined) fchmodSync(handle, statSync(like).mode & 0o7777);
+      if (like !== undefined) makeLike(handle, like);
     } catch (error) {
       closeSync(handle);
       throw error;
@@ -196,6 +198,21 @@ async function stage(root: string, staging: string, writes: readonly Write[]): P
     await Promise.allSettled(flushed);
   }
   await Promise.all(flushed);
+}
+
+/** Gives an open file the mode of another one, and its owner and group where this user may. */
+function makeLike(handle: number, file: string): void {
+  const { mode, uid, gid } = statSync(file);
+  const own = fstatSync(handle);
+  if (own.uid !== uid || own.gid !== gid) {
+    try {
+      fchownSync(handle, uid, gid);
+    } catch {
+      // Only root may give a file away, and a user only to a group of theirs.
+    }
+  }
+  // After that, which takes special bits away.
+  fchmodSync(handle, mode & 0o7777);
 }
 
 /** @throws Refusal if another run writes just now, or has written, or somebody edited a file meanwhile */

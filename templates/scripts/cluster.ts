@@ -252,8 +252,8 @@ export async function install(run: Run, version = readRelease().version): Promis
     ...['--values', 'helm/values.yaml', '--set-string', `podAnnotations.secrets=${versions.join('-')}`],
     ...['--atomic', '--timeout', `${env('WAIT') || 600}s`],
   ];
-  const what = `Installing ${release.chart} ${version} as ${release.release} in ${release.namespace}`;
-  const { status, stderr } = await host.during(what, helm(run, words, { seconds: 0 }));
+  console.log(`Installing ${release.chart} ${version} as ${release.release} in ${release.namespace}...`);
+  const { status, stderr } = await helm(run, words, { seconds: 0 });
   if (status === 0) return console.log('The runner is ready. See how it is: make status');
   // What was refused stands above what followed from it.
   const why = lastLine(/^.*forbidden.*$/m.exec(stderr)?.[0] ?? stderr);
@@ -297,7 +297,8 @@ export async function down(run: Run): Promise<void> {
   const its = ['--namespace', namespace];
   const where = `${namespace}, context ${await contextName(run)}`;
   if (!(await installed(run))) return console.log(`There is no ${release} in ${where}.`);
-  await host.during(`Waiting for running jobs to end, in ${where}`, endJobs(run));
+  console.log(`Waiting for running jobs to end, in ${where}...`);
+  await endJobs(run);
   const { status, stderr } = await helm(run, ['uninstall', release, ...its, '--wait'], { seconds: 0 });
   if (status !== 0) throw new Failure(`It was not taken away: ${lastLine(stderr)}`, 'See: make status');
   console.log(`${release} is gone from ${where}; its Secrets stay. To start it again: make up`);
@@ -513,17 +514,18 @@ async function checkPod(run: Run, note: Note): Promise<void> {
 export async function main([word = '', more = ''] = process.argv.slice(2)): Promise<void> {
   const { release, namespace } = readRelease();
   const its = ['--namespace', namespace];
+  const shown: Run = (words, options) => host.during(words.join(' '), host.run(words, options));
   if (['secrets', 'logs', 'status'].includes(word)) await requireCluster(host.run);
   if (word === 'secrets') return applySecrets(host.run);
   if (word === 'forget') return forget(host.run);
-  if (word === 'down') return down(host.run);
+  if (word === 'down') return down(shown);
   if (word === 'logs') return follow(['logs', '--follow', '--tail=100', `deployment/${release}`, ...its]);
   if (word === 'status') return follow(['get', 'deployments,pods', ...its]);
   if (word === 'up') {
-    await install(host.run);
+    await install(shown);
     return applyAlerts(host.run);
   }
-  if (word === 'upgrade') return host.withLock(() => upgrade(host.run, more));
+  if (word === 'upgrade') return host.withLock(() => upgrade(shown, more));
   throw new Failure(`Not known: ${word}`, 'See the top of scripts/cluster.ts.');
 }
 

@@ -116,7 +116,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
       );
       signalGroup(down, 'SIGINT');
       await down.ended;
-      expect(await bench.succeed('up')).toContain('It ends with its last job...');
+      expect(await bench.succeed('up')).toContain('It was told to end with its last job');
       expect(job.state).toBe('success');
       await bench.startJob(1, 'success');
     });
@@ -182,7 +182,7 @@ describe.skipIf(!needs(modern !== undefined, 'a Docker Engine (E2E_ENGINES)'))(
     it('make up is at work: it says so or has ended well, and the next one does', async () => {
       const before = bench.repository.read('.env');
       const running = bench.repository.startMake('up', inner.env);
-      await running.shows(/^Looking at /m);
+      await running.shows(/^Starting /m);
       await restart();
       const { code, output: text } = await running.ended;
       expect(text).toMatch(code === 0 ? /^Started\./m : /^\S.*\n {2}\S/m);

@@ -810,6 +810,13 @@ describe('config/config.toml', () => {
     },
   );
 
+  it('that cannot be read is not said to hold a token', async () => {
+    writeFileSync(join(folder, 'config/config.toml'), Buffer.from([0xff, 0xfe, 0x00]));
+    expect(await refused({ concurrent: '9', force: true })).toMatch(
+      /config\.toml is not in UTF-8: convert it/,
+    );
+  });
+
   it('that would be no TOML is not written', async () => {
     edit('config/config.toml', 'executor = "docker"', 'executor = ');
     expect(await refused({ concurrent: '9' })).toMatch(

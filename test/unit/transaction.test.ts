@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settle, type Write, writeAll } from '../../generators/write/transaction.ts';
+import { needs } from '../support/needs.ts';
 import { run, temporaryFolder } from '../support/rendered.ts';
 import { textsBelow } from '../support/run-generator.ts';
 
@@ -33,7 +34,9 @@ const flushed = vi.hoisted((): string[] => []);
 vi.mock('node:fs', async importOriginal => {
   const fs = await importOriginal<typeof import('node:fs')>();
   const original: Record<string, unknown> = { ...fs };
-  const steps = ['fchmod', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(name => `${name}Sync`);
+  const steps = ['fchmod', 'fstat', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'writeFile'].map(
+    name => `${name}Sync`,
+  );
   const counted = steps.map(name => [
     name,
     (...args: unknown[]) => {
@@ -126,6 +129,18 @@ describe('writeAll', () => {
     expect(original.lstatSync(join(folder, 'README.md')).isSymbolicLink()).toBe(true);
     expect(readFileSync(join(folder, 'gone/README.md'), 'utf8')).toBe('new\n');
   });
+
+  it.skipIf(!needs(process.getuid?.() === 0, 'root'))(
+    'keeps the owner and the group of what it replaces, where the user may give them',
+    async () => {
+      original.chownSync(join(folder, 'Makefile'), 4321, 1234);
+      original.chmodSync(join(folder, 'Makefile'), 0o4750);
+      await writeAll(folder, writes.slice(0, 1));
+      expect(readFileSync(join(folder, 'Makefile'), 'utf8')).toBe('new\n');
+      const { uid, gid, mode } = statSync(join(folder, 'Makefile'));
+      expect([uid, gid, mode & 0o7777]).toEqual([4321, 1234, 0o4750]);
+    },
+  );
 
   it('lets only its owner read a secret, and Git take nothing of what a killed run leaves', async () => {
     const secret = { path: '.env', before: undefined, after: 'TOKEN=x\n', secret: true };

@@ -103,8 +103,7 @@ function judgeJob(job: Job, runner: Runner, { rules }: Builder): readonly Findin
   if (isHere === undefined) return [['unknown', 'its tags are not in this file.', gitlabReads]];
   const asked = [tags].flat().join(', ') || 'no tag';
   if (!isHere) return [['warning', `it asks for ${asked}: another runner has to take it.`]];
-  const found = rules(job);
-  return isRead ? found : [...found, ['unknown', 'not all of it is in this file.', gitlabReads]];
+  return isRead ? rules(job) : [...rules(job), ['unknown', 'not all of it is in this file.', gitlabReads]];
 }
 
 async function checkPipeline(runner: Runner, run: Run, note: Note): Promise<void> {
@@ -131,7 +130,6 @@ const dindBeside = "it starts a dind service, but has the host's socket: the two
 const mountsFolder = 'it mounts its folder into a container: the engine looks for that path on the host.';
 const sweepsAll = "it removes what is of other jobs too: all share the host's engine.";
 
-/** Jobs have the socket of the host's engine. */
 const socket: Builder = {
   rules({ services, host, script }) {
     const isOther = /DOCKER_HOST|docker (-H|--host|--context|-c|context use)\b/.test(script);

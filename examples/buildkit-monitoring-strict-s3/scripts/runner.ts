@@ -27,15 +27,17 @@ export async function up(run: Run): Promise<void> {
   await requireAll(run);
   readConfig();
   const image = await imageOf(run);
-  await host.during(`Looking at ${image}, pulled first if not here`, requireFit(run, image));
+  console.log(`Starting ${image}; an image that is not here is pulled first, which takes a while...`);
+  await requireFit(run, image);
   const { isEnding = false, id = '', folder = '' } = (await containerOf(run)) ?? {};
   if (existsSync(folder) && realpathSync(folder) !== realpathSync(host.root))
     throw new Failure(`The container of this name is that of ${folder}.`, elsewhere);
-  if (isEnding) await host.during('It ends with its last job', run(['docker', 'wait', id], { seconds: 0 }));
+  if (isEnding) console.log('It was told to end with its last job, which is waited for; then it starts.');
+  if (isEnding) await run(['docker', 'wait', id], { seconds: 0 });
   // By it GitLab tells hosts with one token apart. The container cannot write it: its folder is read-only.
   if (!existsSync(file('config/.runner_system_id')))
     writeFileSync(file('config/.runner_system_id'), `r_${randomBytes(6).toString('hex')}`);
-  const { status, stderr } = await host.during('Starting', host.compose(run, ['up', '-d'], { seconds: 0 }));
+  const { status, stderr } = await host.compose(run, ['up', '-d'], { seconds: 0 });
   if (status !== 0) throw new Failure(`It does not start: ${lastLine(stderr)}`, 'See why: make logs');
   console.log('Started. See how it is: make status');
 }
@@ -110,27 +112,28 @@ export async function upgrade(run: Run, seconds: number): Promise<void> {
     throw new Failure(`Nobody could tell whether an upgrade goes well: ${problem}`, 'Run: make up');
   const previous = `${before.project}-runner:previous`;
   // After an upgrade that went back, what docker-compose.yml names is tried again.
-  const named = env('RUNNER_IMAGE').replace(previous, '');
+  const named = env(env('RUNNER_IMAGE') === previous ? 'RUNNER_IMAGE_WANTED' : 'RUNNER_IMAGE');
   const image = await imageOf(run, named);
   const must = async (...words: string[]) => {
     const { status, stdout, stderr } = await run(['docker', ...words], { seconds: 1800 });
     if (status === 0) return stdout.trim();
     throw new Failure(`docker ${words.join(' ')}: ${lastLine(stderr)}`, 'Nothing was changed.');
   };
-  await host.during(`Pulling ${image}`, must('pull', '--quiet', image));
+  console.log(`Pulling ${image}...`);
+  await must('pull', '--quiet', image);
   const fits = await requireFit(run, image);
   if ((await must('image', 'inspect', '--format', '{{.Id}}', image)) === before.image)
     return console.log(`${image} is what runs already, and nothing was changed: ${fits}`);
   await must('tag', before.image, previous);
-  host.writeEnvironment({ RUNNER_IMAGE: previous });
+  host.writeEnvironment({ RUNNER_IMAGE: previous, RUNNER_IMAGE_WANTED: named });
   await drain(run, before.id, seconds);
   host.interruptions.areHeld = true;
   host.writeEnvironment({ RUNNER_IMAGE: named });
-  const why = await host.during('Starting the new version', bringUp(run, named));
+  const why = await bringUp(run, named);
   if (why === undefined) return console.log(`Upgraded; GitLab knows each runner. ${fits}`);
-  console.log(`The new version does not work: ${why}`);
+  console.log('The new version does not work. Going back...');
   host.writeEnvironment({ RUNNER_IMAGE: previous });
-  const whyNot = await host.during('Going back', bringUp(run, previous));
+  const whyNot = await bringUp(run, previous);
   if (whyNot) throw new Failure(`Neither version works. The one before: ${whyNot}`, 'See why: make logs');
   const remedy = `RUNNER_IMAGE in .env names it: ${previous}. Try again later: make upgrade`;
   throw new Failure(`The new version does not work: ${why} The one before runs again.`, remedy);
@@ -141,9 +144,9 @@ async function drain(run: Run, id: string, seconds: number): Promise<void> {
   const signal = (name: string) => run(['docker', 'kill', '--signal', name, id]);
   const isOver = async (most: number) => (await run(['docker', 'wait', id], { seconds: most })).status === 0;
   await signal('QUIT');
+  console.log(`Waiting for ${await runningJobs(run)} running jobs to end, ${seconds} s at most.`);
   console.log('After Ctrl-C the runner ends with its last job; to start it again, as it was: make up');
-  const waiting = `Waiting for ${await runningJobs(run)} running jobs to end, ${seconds} s at most`;
-  if (seconds > 0 && (await host.during(waiting, isOver(seconds)))) return;
+  if (seconds > 0 && (await isOver(seconds))) return;
   console.log(`After ${seconds} s ${await runningJobs(run)} jobs still run; they are ended as failed.`);
   await signal('TERM');
   if (!(await isOver(60))) await signal('KILL');
@@ -153,6 +156,7 @@ async function drain(run: Run, id: string, seconds: number): Promise<void> {
 async function bringUp(run: Run, named: string): Promise<string | undefined> {
   const options = { seconds: 0, environment: { RUNNER_IMAGE: named } };
   const { status, stderr } = await host.compose(run, ['up', '-d', '--no-deps', 'runner'], options);
+  if (status === 130) return bringUp(run, named); // Ctrl-C ended Compose, and is not to end this
   if (status !== 0) return lastLine(stderr);
   for (let left = patience.tries; ; left -= 1) {
     const why = await whyNotValid(run, (await containerOf(run))?.id);
@@ -245,9 +249,10 @@ export const checks = host.engineChecks.concat([
 
 /** @throws Failure if the words are none of those at the top of this file */
 export async function main([word = '', seconds = ''] = process.argv.slice(2)): Promise<void> {
-  if (word === 'up') return up(host.run);
+  const shown: Run = (words, options) => host.during(words.join(' '), host.run(words, options));
+  if (word === 'up') return up(shown);
   if (word === 'upgrade' && /^\d*$/.test(seconds))
-    return host.withLock(() => upgrade(host.run, Number(seconds || 3600)));
+    return host.withLock(() => upgrade(shown, Number(seconds || 3600)));
   throw new Failure(`Not known: ${word} ${seconds}`, 'Say: scripts/run runner up | upgrade [SECONDS]');
 }
 

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Removes what jobs leave behind on this host, in the container "clean-up": once a day, and whenever the disk runs full;
-# "clean-up.sh now" does it once.
+# Removes what jobs leave behind on this host: in the container "clean-up" daily and where the disk runs full; "now" does it once.
 # Nothing is forced, so Docker refuses what a container uses, running or stopped. What has the label "keep" stays.
 set -eu
 

@@ -31,8 +31,7 @@ export async function* examine(table: readonly host.Check[], programs: host.Run,
     return [...found]; // what comes later is dropped
   };
   for (const check of table) ends.set(check.name, examineOne(check));
-  for (const [name, found] of ends)
-    yield* await (process.stdout.isTTY ? host.during(`checking ${name}`, found) : found);
+  for (const [name, found] of ends) yield* await host.during(`checking ${name}`, found);
 }
 
 /** @param seconds after which it ends, whatever is not done */

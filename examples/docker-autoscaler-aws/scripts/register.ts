@@ -29,8 +29,9 @@ export async function main(words = process.argv.slice(2), terminal: Terminal = k
   if (found.length === 0)
     throw new Failure(`scripts/settings.ts describes no runner "${wanted}".`, `There are: ${names}.`);
   const task = values.unregister ? unregister : values.rotate ? rotate : register;
+  console.log(`Asking ${host.gitlabUrl()}...`);
   await host.withLock(async () => {
-    await host.during(`Asking ${host.gitlabUrl()}`, gitlab.requireGitLab());
+    await gitlab.requireGitLab();
     for (const runner of values.unregister ? found : found.slice(0, 1))
       await task({ runner, terminal, isDryRun: values['dry-run'] ?? false });
   });
@@ -195,7 +196,7 @@ async function requireYes(terminal: Terminal, question: string): Promise<void> {
 }
 
 const keyboard: Terminal = {
-  isThere: process.stdin.isTTY === true,
+  isThere: process.stdin.isTTY && process.stdout.isTTY,
   async ask(question, isHidden = false) {
     if (isHidden) process.stdout.write(question);
     // What is typed is shown by readline, unless it writes into nothing.

@@ -139,15 +139,16 @@ export const run: Run = ([program = '', ...words], { environment = {}, input = '
     child.stdin?.on('error', () => undefined).end(input);
   });
 
-/** Says what is waited for: on a terminal beside a turning bar until it has ended, elsewhere in a line. */
+let timer: NodeJS.Timeout | undefined;
+
+/** Turns a bar on a terminal until that has ended, one at a time. What is printed meanwhile goes over it. */
 export async function during<T>(words: string, awaited: Promise<T>): Promise<T> {
-  const { isTTY, columns } = process.stdout;
-  const show = (text = '') => isTTY && process.stdout.write(`\r\x1b[K${text.slice(0, columns - 1)}`);
-  if (!isTTY) console.log(`${words}...`);
-  let turns = 0;
-  const timer = setInterval(() => show(`${'|/-\\'[turns++ % 4]} ${words}...`), 100);
+  const { argv, env, stdout } = process;
+  if (timer || !stdout.isTTY || env.TERM === 'dumb' || argv.includes('--json')) return awaited;
+  const show = (text = '') => stdout.write(`\r\x1b[K${text.slice(0, (stdout.columns || 80) - 1)}\r`);
+  timer = setInterval(() => show(`${'|/-\\'[Math.floor(Date.now() / 100) % 4]} ${words}...`), 100);
   await Promise.allSettled([awaited]);
-  clearInterval(timer);
+  timer = void clearInterval(timer);
   show();
   return awaited;
 }
@@ -200,7 +201,7 @@ export async function start({ filename }: ImportMeta, main: () => Promise<void>)
   if (!fs.existsSync(program) || fs.realpathSync(program) !== filename) return;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => interruptions.areHeld || process.exit(130));
-  process.stdout.on('error', () => undefined); // whoever reads may go away, as `head` does
+  process.stdout.on('error', ({ code }) => code === 'EPIPE' || process.exit(1)); // `head` may go away
   try {
     // All of them, so that no message of another program shows one.
     for (const name of Object.keys({ ...parseEnv(readEnvFile()), ...process.env })) env(name);
@@ -233,20 +234,18 @@ export const checks: Check[] = [{ name: '.env', needs: [], run: checkEnvFile }];
 
 /** Those of an engine, where the runner runs on one. */
 export const engineChecks: Check[] = [
-  {
-    name: 'engine',
-    needs: [],
-    async run(run, note) {
-      const { Components, Version, ApiVersion, MinAPIVersion } = await requireEngine(run);
-      note('ok', `${Components?.[0]?.Name} ${Version}, API ${MinAPIVersion} to ${ApiVersion}`);
-    },
-  },
-  {
-    name: 'compose',
-    needs: ['engine'],
-    run: async (run, note) => note('ok', (await compose(run, ['version', '--short'])).stdout.trim()),
-  },
+  { name: 'engine', needs: [], run: checkEngine },
+  { name: 'compose', needs: ['engine'], run: checkCompose },
 ];
+
+async function checkEngine(run: Run, note: Note): Promise<void> {
+  const { Components, Version, ApiVersion, MinAPIVersion } = await requireEngine(run);
+  note('ok', `${Components?.[0]?.Name} ${Version}, API ${MinAPIVersion} to ${ApiVersion}`);
+}
+
+async function checkCompose(run: Run, note: Note): Promise<void> {
+  note('ok', (await compose(run, ['version', '--short'])).stdout.trim());
+}
 
 /** Whether .env is kept from others, Git included. */
 async function checkEnvFile(run: Run, note: Note): Promise<void> {

@@ -1,7 +1,7 @@
 // GitLab's REST API, as far as a runner needs it: https://docs.gitlab.com/api/runners/
 
 import { readFile } from 'node:fs/promises';
-import { type Check, env, Failure, gitlabUrl, mask, type Note, root } from './host.ts';
+import { type Check, during, env, Failure, gitlabUrl, mask, type Note, type Run, root } from './host.ts';
 import { type Runner, runners } from './settings.ts';
 
 /** The body is an object or a list, empty where the answer is no JSON; the location is where a redirect leads. */
@@ -16,7 +16,7 @@ export async function callGitLab(method: string, path: string, request: Request 
   const { token = '', body } = request;
   const url = gitlabUrl();
   try {
-    const response = await fetch(`${url}/api/v4${path}`, {
+    const call = fetch(`${url}/api/v4${path}`, {
       method,
       redirect: 'manual',
       // It counts until the last byte: an answer that drips in ends too.
@@ -25,6 +25,7 @@ export async function callGitLab(method: string, path: string, request: Request 
       headers: { 'Content-Type': 'application/json', ...(token && { 'PRIVATE-TOKEN': token }) },
       ...(body && { body: JSON.stringify(body) }),
     });
+    const response = await during(`Asking ${url}`, call);
     const { status, headers } = response;
     const [text, isJson] = [await response.text(), /json/.test(headers.get('content-type') ?? '')];
     const parsed = isJson && text !== '' ? (JSON.parse(text) ?? {}) : {};
@@ -123,14 +124,12 @@ export const checks: Check[] = [
     needs: [],
     run: (_, note) => requireGitLab().then(() => note('ok', `${gitlabUrl()} answers this host`)),
   },
-  {
-    name: 'registered',
-    needs: ['GitLab'],
-    async run(_, note) {
-      for (const runner of runners) await checkRunner(runner, note);
-    },
-  },
+  { name: 'registered', needs: ['GitLab'], run: checkRunners },
 ];
+
+async function checkRunners(_: Run, note: Note): Promise<void> {
+  for (const runner of runners) await checkRunner(runner, note);
+}
 
 /** Whether GitLab accepts the token of a runner, and for how long, and has what settings.ts says of it. */
 async function checkRunner(runner: Runner, note: Note): Promise<void> {

@@ -297,35 +297,66 @@ describe('run', () => {
 });
 
 describe('during', () => {
-  it.each([
-    [true, 80, '/ Pulling gitlab/gitlab-runner:alpine...'],
-    [true, 20, '/ Pulling gitlab/gi'],
-    [false, 80, ''],
-  ])(
-    'on a terminal (%s) of %i columns turns a bar, and elsewhere says it in a line',
-    async (isTTY, columns, text) => {
-      const written = outputTo(isTTY, columns);
-      const printed = captureOutput();
-      let end = (_: number) => {};
-      const awaited = during(
-        'Pulling gitlab/gitlab-runner:alpine',
-        new Promise<number>(resolve => {
-          end = resolve;
-        }),
-      );
-      vi.advanceTimersByTime(200);
-      expect(written.splice(0).at(-1) ?? '').toBe(text && `\r\x1b[K${text}`);
-      end(1);
-      expect(await awaited).toBe(1);
-      expect(written).toEqual(text ? ['\r\x1b[K'] : []);
-      expect(printed()).toBe(text ? '' : 'Pulling gitlab/gitlab-runner:alpine...');
-    },
-  );
+  const line = (text: string) => `\r\x1b[K${text}\r`;
+
+  /** Something to wait for, and what ends it. */
+  function pending(): [Promise<number>, (value: number) => void] {
+    let end = (_: number) => {};
+    const awaited = new Promise<number>(resolve => {
+      end = resolve;
+    });
+    return [awaited, end];
+  }
+
+  it('turns a bar on a terminal, as wide as that is just now, and takes it away in the end', async () => {
+    const written = outputTo(true);
+    const [awaited, end] = pending();
+    const shown = () => written.splice(0).join('').replace('\r\x1b[K', '');
+    const waiting = during('docker pull', awaited);
+    vi.advanceTimersByTime(100);
+    expect(shown()).toMatch(/^[|/\\-] docker pull\.\.\.\r$/);
+    process.stdout.columns = 10;
+    vi.advanceTimersByTime(100);
+    expect(shown()).toMatch(/^[|/\\-] docker \r$/);
+    end(1);
+    expect(await waiting).toBe(1);
+    expect(written).toEqual([line('')]);
+  });
+
+  it('turns one bar at a time, that of what came first', async () => {
+    const written = outputTo(true);
+    const [first, endFirst] = pending();
+    const [second, endSecond] = pending();
+    const both = [during('first', first), during('second', second)];
+    vi.advanceTimersByTime(100);
+    expect(written.splice(0).join('')).toMatch(/first\.\.\.\r$/);
+    endSecond(2);
+    await second;
+    vi.advanceTimersByTime(100);
+    expect(written.splice(0).join('')).toMatch(/first\.\.\.\r$/);
+    endFirst(1);
+    expect(await Promise.all(both)).toEqual([1, 2]);
+    expect(written).toEqual([line('')]);
+  });
 
   it('takes the bar away also where it fails', async () => {
     const written = outputTo(true);
     await expect(during('Pulling', Promise.reject(new Error('gone')))).rejects.toThrow('gone');
-    expect([written, vi.getTimerCount()]).toEqual([['\r\x1b[K'], 0]);
+    expect([written, vi.getTimerCount()]).toEqual([[line('')], 0]);
+  });
+
+  it.each<[string, () => void]>([
+    ['where this is no terminal', () => Object.assign(process.stdout, { isTTY: false })],
+    ['on a terminal that moves no cursor', () => vi.stubEnv('TERM', 'dumb')],
+    ['beside JSON', () => vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'doctor.ts', '--json'])],
+  ])('writes nothing %s', async (_, prepare) => {
+    const written = outputTo(true);
+    prepare();
+    const [awaited, end] = pending();
+    const waiting = during('docker pull', awaited);
+    vi.advanceTimersByTime(200);
+    end(1);
+    expect([await waiting, written]).toEqual([1, []]);
   });
 });
 

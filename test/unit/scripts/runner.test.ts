@@ -220,7 +220,7 @@ describe('runner up', () => {
   it('names the image of RUNNER_IMAGE where .env has one', async () => {
     repository(`GITLAB_URL=https://gitlab.example.com\nRUNNER_TOKEN=${aToken}\nRUNNER_IMAGE=mine:1\n`);
     await up(engine());
-    expect(printed()).toContain('Looking at mine:1, ');
+    expect(printed()).toContain('Starting mine:1;');
   });
 
   it('refuses a config.toml without a runner, and a repository without one', async () => {
@@ -413,6 +413,27 @@ describe('runner upgrade', () => {
     await upgrade(run, 60);
     expect(run.commands).toContain('docker pull --quiet mine:1');
     expect(folder.env).toContain('RUNNER_IMAGE=mine:1\n');
+  });
+
+  it('tries the image that .env named also after an upgrade that was left while it waited for jobs', async () => {
+    folder.write('.env', `${folder.env}RUNNER_IMAGE=mine:1\n`);
+    const left = () => {
+      throw new Error('left');
+    };
+    await expect(upgrade(engine({ 'docker kill': left }), 60)).rejects.toThrow('left');
+    expect(folder.env).toContain('RUNNER_IMAGE=p-runner:previous\n');
+    const run = engine();
+    await upgrade(run, 60);
+    expect(run.commands).toContain('docker pull --quiet mine:1');
+    expect(folder.env).toContain('RUNNER_IMAGE=mine:1\n');
+  });
+
+  it('starts the new version again where Ctrl-C ended Compose while it did, and does not take it for one that fails', async () => {
+    const up = inTurn({ status: 130, stderr: 'Container p-runner-1  Recreate' }, {});
+    const run = engine({ 'docker compose up': up });
+    await upgrade(run, 60);
+    expect(run.commands.filter(command => command.startsWith('docker compose up'))).toHaveLength(2);
+    expect(folder.env).toMatch(/^RUNNER_IMAGE=$/m);
   });
 
   it('goes back to the old image also where the shell names another one', async () => {
