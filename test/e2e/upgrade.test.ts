@@ -3,7 +3,7 @@ import { needs } from '../support/needs.ts';
 import { Bench } from './support/bench.ts';
 import { type EngineName, engine } from './support/engines.ts';
 import { derive } from './support/global-setup.ts';
-import { output, sequential } from './support/program.ts';
+import { eventually, output, sequential, signalGroup } from './support/program.ts';
 
 describe.concurrent.each<EngineName>(['modern', 'old', 'podman'])('make upgrade on the %s engine', name => {
   const found = engine(name);
@@ -51,8 +51,20 @@ describe.concurrent.each<EngineName>(['modern', 'old', 'podman'])('make upgrade 
         expect(bench.repository.environment().RUNNER_IMAGE ?? '').toBe('');
       });
 
-      it('ends a job that takes longer than WAIT, so that GitLab hears of it', async () => {
+      it('comes to its end where Ctrl-C comes while the new version starts', async () => {
         await publish('gitlab/gitlab-runner:alpine-v19.2.0');
+        await bench.startJob(3);
+        const upgrade = bench.repository.startMake('upgrade');
+        const named = () => bench.repository.environment().RUNNER_IMAGE ?? '';
+        await eventually(() => expect(named()).toContain('-runner:previous'), 60, 20);
+        await eventually(() => expect(named()).toBe(''), 60, 20);
+        signalGroup(upgrade, 'SIGINT');
+        expect((await upgrade.ended).output).toContain('Upgraded; GitLab knows each runner.');
+        expect(await version()).toContain('19.2.0');
+      });
+
+      it('ends a job that takes longer than WAIT, so that GitLab hears of it', async () => {
+        await publish('gitlab/gitlab-runner:alpine');
         const job = await bench.startJob(600);
         await bench.succeed('upgrade WAIT=1');
         expect(job.state).toBe('failed');
