@@ -68,7 +68,7 @@ function isLink(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   } catch {
-    // Nothing is there, or a file in the place of a folder, which is found later.
+    // A file is in the place of a folder, which is found later.
     return false;
   }
 }
