@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import type { Ended } from './rendered.ts';
 
 // Lists the jobs of pipelines with gitlab-ci-local, all in one process: in one for each, the start and the compilation
 // of GitLab's schema take several times as long as the pipeline. It gets the path of gitlab-ci-local, and then, line by
@@ -35,12 +36,6 @@ writeFileSync(
   program,
   original.replace(compiles, call => `(globalThis.compiledSchema??=${call})`),
 );
-
-interface Ended {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 const print = process.stdout.write.bind(process.stdout);
 let runs = 0;

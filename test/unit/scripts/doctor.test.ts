@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { examine, type Finding, main } from '../../../templates/scripts/doctor.ts';
 import { type Check, Failure, keepSecret, type Run } from '../../../templates/scripts/host.ts';
-import { outputTo } from './folder.ts';
+import { outputTo, signal } from './folder.ts';
 
 const run = undefined as unknown as Run;
 const never = new Promise<never>(() => undefined);
@@ -10,14 +10,6 @@ async function findings(table: Check[], limit: Promise<void> = never): Promise<F
   const found: Finding[] = [];
   for await (const finding of examine(table, run, limit)) found.push(finding);
   return found;
-}
-
-function signal(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = () => {};
-  const promise = new Promise<void>(done => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }
 
 const check = (name: string, run: Check['run'], needs: string[] = []): Check => ({ name, needs, run });

@@ -99,6 +99,15 @@ export function fakeNote(): Note & { notes: { verdict: string; detail: string; r
   return Object.assign(note, { notes });
 }
 
+/** Something to wait for, and what ends it. */
+export function signal<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve = (_: T) => {};
+  const promise = new Promise<T>(done => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
 /** Makes the output a terminal of that width, or none, and the time stand still. @returns what is written to it */
 export function outputTo(isTTY: boolean, columns = 80): string[] {
   const written: string[] = [];

@@ -19,7 +19,7 @@ import {
   withLock,
   writeEnvironment,
 } from '../../../templates/scripts/host.ts';
-import { captureOutput, Folder, fakeNote, fakeRun, node, outputTo } from './folder.ts';
+import { captureOutput, Folder, fakeNote, fakeRun, node, outputTo, signal } from './folder.ts';
 
 // Only watched: it runs programs as ever.
 vi.mock('node:child_process', async original => {
@@ -299,18 +299,9 @@ describe('run', () => {
 describe('during', () => {
   const line = (text: string) => `\r\x1b[K${text}\r`;
 
-  /** Something to wait for, and what ends it. */
-  function pending(): [Promise<number>, (value: number) => void] {
-    let end = (_: number) => {};
-    const awaited = new Promise<number>(resolve => {
-      end = resolve;
-    });
-    return [awaited, end];
-  }
-
   it('turns a bar on a terminal, as wide as that is just now, and takes it away in the end', async () => {
     const written = outputTo(true);
-    const [awaited, end] = pending();
+    const { promise: awaited, resolve: end } = signal<number>();
     const shown = () => written.splice(0).join('').replace('\r\x1b[K', '');
     const waiting = during('docker pull', awaited);
     vi.advanceTimersByTime(100);
@@ -325,8 +316,8 @@ describe('during', () => {
 
   it('turns one bar at a time, that of what came first', async () => {
     const written = outputTo(true);
-    const [first, endFirst] = pending();
-    const [second, endSecond] = pending();
+    const { promise: first, resolve: endFirst } = signal<number>();
+    const { promise: second, resolve: endSecond } = signal<number>();
     const both = [during('first', first), during('second', second)];
     vi.advanceTimersByTime(100);
     expect(written.splice(0).join('')).toMatch(/first\.\.\.\r$/);
@@ -352,7 +343,7 @@ describe('during', () => {
   ])('writes nothing %s', async (_, prepare) => {
     const written = outputTo(true);
     prepare();
-    const [awaited, end] = pending();
+    const { promise: awaited, resolve: end } = signal<number>();
     const waiting = during('docker pull', awaited);
     vi.advanceTimersByTime(200);
     end(1);
